@@ -1,0 +1,67 @@
+"""One voice for errors: what was expected, what came, and the likely fix.
+
+Everything that a user can get wrong (a path, a table, a checkpoint, an option) is raised as `InputError`, whose message is
+one line. The experiments print that line and leave with exit code 2. Our own invariants are `assert`s.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Something given to memjax cannot be used; the message is one line: what, where, what to do."""
+
+
+def expected(what: str, wanted: object, came: object, fix: str = "") -> InputError:
+    """An `InputError` in the common form. Raise what it returns.
+
+    Args:
+        what: the thing that is wrong, e.g. ``"scores.csv, column 'memorability'"``.
+        wanted: what was expected there.
+        came: what was found.
+        fix: the likely remedy, a sentence without its full stop; may be empty.
+
+    Example:
+        >>> str(expected("--limit", "a positive number", 0, "leave it out to use every image"))
+        '--limit: expected a positive number, got 0; leave it out to use every image'
+    """
+    line = f"{what}: expected {wanted}, got {came}"
+    return InputError(" ".join((f"{line}; {fix}" if fix else line).split()))
+
+
+def check_folder(path: str | Path, what: str, fix: str = "") -> Path:
+    """``path`` as a `Path` if it is a folder that exists.
+
+    Raises:
+        InputError: naming ``what`` and the path.
+    """
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return folder
+    raise expected(f"{what} {folder}", "a folder", "a file" if folder.exists() else "nothing there", fix)
+
+
+def check_file(path: str | Path, what: str, fix: str = "") -> Path:
+    """``path`` as a `Path` if it is a regular file that exists.
+
+    Raises:
+        InputError: naming ``what`` and the path.
+    """
+    file = Path(path).expanduser()
+    if file.is_file():
+        return file
+    raise expected(f"{what} {file}", "a file", "a folder" if file.is_dir() else "nothing there", fix)
+
+
+def run_main(main: Callable[[], int]) -> None:
+    """Run an experiment's ``main`` and leave with its exit code; an `InputError` becomes one line and code 2."""
+    try:
+        code = main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command again resumes", file=sys.stderr)
+        code = 130
+    sys.exit(code)

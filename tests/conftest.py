@@ -1,0 +1,69 @@
+"""Strict numerics for every test: no silent promotion, full float32 matmuls, checked shapes, warnings as errors."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from jaxtyping import install_import_hook
+
+# Shapes in annotations are checked at run time, in tests only.
+_hook = install_import_hook("memjax", "beartype.beartype")
+_hook.__enter__()
+
+import jax
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_default_matmul_precision", "highest")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def reference_data() -> Path:
+    """Where the reference data lie: ``MEMJAX_REFERENCE_DATA``, by default ``../shared/data`` beside the project."""
+    return Path(os.environ.get("MEMJAX_REFERENCE_DATA", ROOT.parent / "shared" / "data")).resolve()
+
+
+def reference(name: str) -> Path:
+    """A folder of the reference data, or skip the test with the reason."""
+    path = reference_data() / name
+    if not path.exists():
+        pytest.skip(f"reference data absent: {path} (set MEMJAX_REFERENCE_DATA)")
+    return path
+
+
+@pytest.fixture
+def lnsim_dir() -> Path:
+    return reference("lnsim")
+
+
+@pytest.fixture
+def memvis_dir() -> Path:
+    return reference("memvis")
+
+
+@pytest.fixture
+def memcat_csv() -> Path:
+    return reference("memcat") / "memcat_image_data.csv"
+
+
+@pytest.fixture
+def isola_dir() -> Path:
+    return reference("isola2011")
+
+
+@pytest.fixture
+def dinov2_dir() -> Path:
+    return reference("../models/dinov2-small").resolve()
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20250901)
