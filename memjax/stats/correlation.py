@@ -127,7 +127,7 @@ def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def bootstrap(x: np.ndarray, y: np.ndarray, method: str, n_boot: int, seed: int) -> np.ndarray:
     """The coefficient in each of ``n_boot`` resamples of complete columns: float32 ``[n_boot, k]``."""
     rng = np.random.default_rng(seed)
-    step = 8 * resampling.RESAMPLES_PER_CHUNK
+    step = 4 * resampling.THREADS * resampling.RESAMPLES_PER_CHUNK
     sizes = [min(step, n_boot - start) for start in range(0, n_boot, step)]
     kernel = resampling.KERNELS[method]
     return np.concatenate([kernel(x, y, resampling.bootstrap_weights(len(y), size, rng)) for size in sizes])
