@@ -1,7 +1,7 @@
 """One voice for errors: what was expected, what came, and the likely fix.
 
-Everything that a user can get wrong (a path, a table, a checkpoint, an option) is raised as `InputError`, whose message is
-one line. The experiments print that line and leave with exit code 2. Our own invariants are `assert`s.
+Everything that a user can get wrong (a path, a table, a checkpoint, an option) is raised as `InputError`, whose message
+is one line. The experiments print that line and leave with exit code 2. Our own invariants are `assert`s.
 """
 
 import sys

@@ -1,0 +1,86 @@
+"""The metrics, as one visible dict: each is a pure function of one block of one image; `vmap` and `scan` lie outside.
+
+``at`` says where a metric has values: ``"hidden"`` at layers 0..l, ``"block"`` at 1..l, ``"image"`` once, at layer l.
+Elsewhere it is NaN. To add one: write its function, add its row, and name it in `measure_hidden` or `measure_block`.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from memjax.axes import Array, Float, Hidden, Scalar
+from memjax.metrics import activation, attention, change, patches
+from memjax.traces import BlockTrace, Layout
+
+
+class Metric(NamedTuple):
+    """One row: unit, where it has values, and a sentence for figures and tables."""
+
+    unit: str
+    at: str
+    title: str
+
+
+METRICS: dict[str, Metric] = {
+    "cls_mean": Metric("activation", "hidden", "Mean activation of the cls token"),
+    "cls_sum": Metric("activation", "hidden", "Summed activation of the cls token"),
+    "cls_max": Metric("activation", "hidden", "Largest activation of the cls token"),
+    "cls_max_abs": Metric("activation", "hidden", "Largest absolute activation of the cls token"),
+    "cls_norm": Metric("activation", "hidden", "Length of the cls token"),
+    "attention_entropy": Metric("bits", "block", "Entropy of the attention from cls to patches"),
+    "patch_uniformity": Metric("cosine", "hidden", "Mean cosine between patches"),
+    "layer_delta": Metric("1 - cosine", "block", "Change of the cls token in the block"),
+    "delta_total": Metric("1 - cosine", "image", "Changes of the cls token, summed over blocks"),
+    "delta_first_last": Metric("1 - cosine", "image", "Change of the cls token from first layer to last"),
+}
+
+
+def measure_hidden(hidden: Hidden, layout: Layout) -> dict[str, Scalar]:
+    """Every metric of one layer's tokens."""
+    token = activation.readout(hidden, layout)
+    return {
+        "cls_mean": activation.cls_mean(token),
+        "cls_sum": activation.cls_sum(token),
+        "cls_max": activation.cls_max(token),
+        "cls_max_abs": activation.cls_max_abs(token),
+        "cls_norm": activation.cls_norm(token),
+        "patch_uniformity": patches.patch_uniformity(hidden, layout),
+    }
+
+
+def measure_block(block: BlockTrace, layout: Layout) -> dict[str, Scalar]:
+    """Every metric of one block: of what leaves it, of its attention, and of the change it makes. This is the tap."""
+    before, after = activation.readout(block.before, layout), activation.readout(block.after, layout)
+    return {
+        **measure_hidden(block.after, layout),
+        "attention_entropy": attention.attention_entropy(block.attention, layout),
+        "layer_delta": change.layer_delta(before, after),
+    }
+
+
+def assemble(
+    embedded: Hidden, last: Hidden, blocks: dict[str, Float[Array, "l"]], layout: Layout
+) -> dict[str, Float[Array, "l1"]]:
+    """One image's table: layer 0 put before the blocks' values, and the metrics of the whole image at the last layer.
+
+    Args:
+        embedded: tokens that enter block 1, ``[t, d]``.
+        last: tokens that leave the last block, ``[t, d]``.
+        blocks: what `measure_block` gave, stacked over blocks.
+        layout: which tokens are what.
+
+    Returns:
+        metric -> ``[l+1]`` float32, NaN where it has no value, in the order of `METRICS`.
+    """
+    first = measure_hidden(embedded, layout)
+    none = jnp.full((1,), jnp.nan, jnp.float32)
+    table = {name: jnp.concatenate([first[name][None] if name in first else none, x]) for name, x in blocks.items()}
+    ends = (activation.readout(embedded, layout), activation.readout(last, layout))
+    per_image = {"delta_total": blocks["layer_delta"].sum(), "delta_first_last": change.layer_delta(*ends)}
+    depth = blocks["layer_delta"].shape[0]
+    for name, value in per_image.items():
+        table[name] = jnp.full((depth + 1,), jnp.nan, jnp.float32).at[depth].set(value)
+    return {name: table[name] for name in METRICS}
+
+
+__all__ = ["METRICS", "Metric", "assemble", "measure_block", "measure_hidden"]

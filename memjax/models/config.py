@@ -1,0 +1,108 @@
+"""What is built: the architecture of a vision transformer, frozen and hashable, and nothing about its weights."""
+
+import dataclasses
+
+from memjax.traces import Layout
+
+ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "silu")
+POOLS = ("none", "cls", "pooler", "projection", "attention")
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderConfig:
+    """The decoder of a masked autoencoder (He et al. 2021): a narrower transformer, and how pixels are masked."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    mask_ratio: float
+    norm_pix_loss: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class ViTConfig:
+    """One vision transformer. Every difference between the families is a field here.
+
+    Attributes:
+        family: the Hugging Face ``model_type`` that it was read from.
+        width, depth, heads, mlp_width: d, l, h, m.
+        patch, image: side of a patch, and ``(y, x)`` of the pictures that the positions were made for, in pixels.
+        activation: ``gelu`` (exact, erf), ``gelu_tanh``, ``quick_gelu`` (x sigmoid(1.702 x)) or ``silu``.
+        eps: of every layer norm.
+        cls: whether there is a cls token.
+        distillation: whether a distillation token follows it (DeiT); it has a position.
+        registers: how many register tokens follow; they have no position.
+        position: ``"learned"`` (also fixed sin-cos tables, which are stored the same way) or ``"rotary"``.
+        interpolate: whether positions stretch to other picture sizes (bicubic, a = -0.75, no antialias).
+        rope_theta: base period of rotary positions.
+        gated: MLP with a gate, ``down(act(gate x) * up x)``.
+        layer_scale: whether each residual branch is scaled per channel.
+        query_bias, key_bias, value_bias, out_bias, mlp_bias, patch_bias: which projections have a bias.
+        pre_norm: layer norm before block 1 (CLIP).
+        final_norm: layer norm after the last block.
+        pool: what makes ``pooled``: the normed cls, a tanh pooler, a projection, attention pooling, or nothing.
+        pool_width: width of ``pooled``.
+        decoder: of a masked autoencoder, else None.
+    """
+
+    family: str
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    patch: int
+    image: tuple[int, int]
+    activation: str = "gelu"
+    eps: float = 1e-6
+    cls: bool = True
+    distillation: bool = False
+    registers: int = 0
+    position: str = "learned"
+    interpolate: bool = False
+    rope_theta: float = 100.0
+    gated: bool = False
+    layer_scale: bool = False
+    query_bias: bool = True
+    key_bias: bool = True
+    value_bias: bool = True
+    out_bias: bool = True
+    mlp_bias: bool = True
+    patch_bias: bool = True
+    pre_norm: bool = False
+    final_norm: bool = True
+    pool: str = "none"
+    pool_width: int = 0
+    decoder: DecoderConfig | None = None
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"width {self.width} is not a multiple of heads {self.heads}" if self.width % self.heads else "",
+            f"activation {self.activation!r} is not one of {ACTIVATIONS}" if self.activation not in ACTIVATIONS else "",
+            f"pool {self.pool!r} is not one of {POOLS}" if self.pool not in POOLS else "",
+            f"image {self.image} is smaller than a patch of {self.patch}" if min(self.image) < self.patch else "",
+            "rotary positions want a head width divisible by 4"
+            if self.position == "rotary" and (self.width // self.heads) % 4
+            else "",
+        ]
+        if any(problems):
+            raise ValueError("; ".join(p for p in problems if p))
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+    @property
+    def layout(self) -> Layout:
+        """Which tokens are cls, extras (distillation, registers) and patches."""
+        return Layout(cls=self.cls, extra=int(self.distillation) + self.registers)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patches of the native picture size, ``(rows, columns)``."""
+        return self.image[0] // self.patch, self.image[1] // self.patch
+
+    @property
+    def positions(self) -> int:
+        """Rows of the position table: cls, distillation token and native patches."""
+        return int(self.cls) + int(self.distillation) + self.grid[0] * self.grid[1]

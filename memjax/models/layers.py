@@ -1,0 +1,183 @@
+"""The parts of a vision transformer, for one image: parameters, initialisation, forward.
+
+Tokens are ``[t, d]``. Linear kernels are stored input first (``x @ kernel``), attention kernels keep the head axis:
+query, key and value ``[d, h, k]``, output ``[h, k, d]``. Norms and softmax compute in float32 whatever the tokens' type
+and return the tokens' type.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from memjax.axes import Array, Attention, Float, Tokens
+
+
+@struct.dataclass
+class Norm:
+    scale: Float[Array, "*l d"]
+    bias: Float[Array, "*l d"]
+
+
+@struct.dataclass
+class Linear:
+    kernel: Float[Array, "*l i o"]
+    bias: Float[Array, "*l o"] | None
+
+
+@struct.dataclass
+class HeadLinear:
+    """A projection into heads (kernel ``[d, h, k]``, bias ``[h, k]``) or out of them (``[h, k, d]``, ``[d]``)."""
+
+    kernel: Float[Array, "..."]
+    bias: Float[Array, "..."] | None
+
+
+@struct.dataclass
+class SelfAttention:
+    query: HeadLinear
+    key: HeadLinear
+    value: HeadLinear
+    out: HeadLinear
+
+
+@struct.dataclass
+class Mlp:
+    up: Linear
+    gate: Linear | None
+    down: Linear
+
+
+def init_norm(width: int) -> Norm:
+    return Norm(scale=jnp.ones(width, jnp.float32), bias=jnp.zeros(width, jnp.float32))
+
+
+def init_linear(key: Array, inputs: int, outputs: int, bias: bool = True) -> Linear:
+    """Xavier-uniform kernel, zero bias (as the ViT and MAE papers' code)."""
+    kernel = jax.nn.initializers.xavier_uniform()(key, (inputs, outputs), jnp.float32)
+    return Linear(kernel=kernel, bias=jnp.zeros(outputs, jnp.float32) if bias else None)
+
+
+def init_attention(key: Array, width: int, heads: int, biases: tuple[bool, bool, bool, bool]) -> SelfAttention:
+    """``biases``: for query, key, value and out."""
+    keys = jax.random.split(key, 4)
+    k = width // heads
+    into = [
+        HeadLinear(
+            kernel=init_linear(keys[i], width, width).kernel.reshape(width, heads, k),
+            bias=jnp.zeros((heads, k), jnp.float32) if biases[i] else None,
+        )
+        for i in range(3)
+    ]
+    out = HeadLinear(
+        kernel=init_linear(keys[3], width, width).kernel.reshape(heads, k, width),
+        bias=jnp.zeros(width, jnp.float32) if biases[3] else None,
+    )
+    return SelfAttention(*into, out)
+
+
+def init_mlp(key: Array, width: int, mlp_width: int, gated: bool, bias: bool = True) -> Mlp:
+    keys = jax.random.split(key, 3)
+    return Mlp(
+        up=init_linear(keys[0], width, mlp_width, bias),
+        gate=init_linear(keys[1], width, mlp_width, bias) if gated else None,
+        down=init_linear(keys[2], mlp_width, width, bias),
+    )
+
+
+def layer_norm(params: Norm, x: Float[Array, "... d"], eps: float) -> Float[Array, "... d"]:
+    """Ba et al. 2016, with the biased variance, in float32."""
+    wide = x.astype(jnp.float32)
+    centred = wide - wide.mean(axis=-1, keepdims=True)
+    variance = jnp.square(centred).mean(axis=-1, keepdims=True)
+    normed = centred * jax.lax.rsqrt(variance + eps)
+    scale, bias = (p.astype(jnp.float32).reshape((1,) * (x.ndim - 1) + (-1,)) for p in (params.scale, params.bias))
+    return (normed * scale + bias).astype(x.dtype)
+
+
+def add_bias(x: Float[Array, "..."], bias: Float[Array, "..."] | None) -> Float[Array, "..."]:
+    """``x + bias``, the bias standing on the last axes."""
+    return x if bias is None else x + bias.reshape((1,) * (x.ndim - bias.ndim) + bias.shape)
+
+
+def linear(params: Linear, x: Float[Array, "... i"]) -> Float[Array, "... o"]:
+    return add_bias(x @ params.kernel, params.bias)
+
+
+def activate(name: str, x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """``gelu`` is the exact one (erf), which is what transformers means by the word."""
+    if name == "gelu":
+        return jax.nn.gelu(x, approximate=False)
+    if name == "gelu_tanh":
+        return jax.nn.gelu(x, approximate=True)
+    if name == "quick_gelu":
+        return x * jax.nn.sigmoid(1.702 * x)
+    if name == "silu":
+        return jax.nn.silu(x)
+    if name == "tanh":
+        return jnp.tanh(x)
+    raise ValueError(f"activation: expected gelu, gelu_tanh, quick_gelu, silu or tanh, got {name!r}")
+
+
+def mlp(params: Mlp, x: Tokens, activation: str) -> Tokens:
+    """``down(act(up x))``, or with a gate ``down(act(gate x) * up x)`` (Shazeer 2020)."""
+    up = linear(params.up, x)
+    inner = activate(activation, up) if params.gate is None else activate(activation, linear(params.gate, x)) * up
+    return linear(params.down, inner)
+
+
+def into_heads(params: HeadLinear, x: Tokens) -> Float[Array, "h t k"]:
+    out = jnp.einsum("td,dhk->htk", x, params.kernel)
+    return out if params.bias is None else out + params.bias[:, None, :]
+
+
+def attention_weights(query: Float[Array, "h t k"], key: Float[Array, "h s k"]) -> Attention:
+    """Scaled dot-product attention's probabilities (Vaswani et al. 2017, eq. 1), softmax in float32."""
+    scaled = query * jnp.asarray(query.shape[-1] ** -0.5, query.dtype)
+    logits = jnp.einsum("htk,hsk->hts", scaled, key, preferred_element_type=jnp.float32)
+    return jax.nn.softmax(logits, axis=-1)
+
+
+def attend(
+    params: SelfAttention, x: Tokens, rotation: tuple[Tokens, Tokens] | None = None, queries: Tokens | None = None
+) -> tuple[Tokens, Attention]:
+    """Multi-head attention over the tokens ``x``.
+
+    Args:
+        params: the four projections.
+        x: tokens, ``[s, d]``.
+        rotation: cos and sin of rotary positions for the last tokens, ``[p, k]`` each (see `rotary`).
+        queries: other tokens that ask, ``[t, d]``; ``x`` itself if None.
+
+    Returns:
+        The output ``[t, d]`` and the probabilities ``[h, t, s]`` (float32).
+    """
+    query = into_heads(params.query, x if queries is None else queries)
+    key, value = into_heads(params.key, x), into_heads(params.value, x)
+    if rotation is not None:
+        query, key = rotate(query, rotation), rotate(key, rotation)
+    weights = attention_weights(query, key)
+    mixed = jnp.einsum("hts,hsk->htk", weights.astype(value.dtype), value)
+    return add_bias(jnp.einsum("htk,hkd->td", mixed, params.out.kernel), params.out.bias), weights
+
+
+def rotary(rows: int, columns: int, head_width: int, theta: float) -> tuple[Tokens, Tokens]:
+    """DINOv3's axial rotary positions: cos and sin, ``[rows * columns, k]``.
+
+    Patch centres run over (-1, 1) on each axis; angles are 2 pi (y, x) / theta^(4 i / k), each pair repeated twice.
+    """
+    y = 2.0 * (jnp.arange(rows, dtype=jnp.float32) + 0.5) / rows - 1.0
+    x = 2.0 * (jnp.arange(columns, dtype=jnp.float32) + 0.5) / columns - 1.0
+    inverse = 1.0 / theta ** jnp.arange(0.0, 1.0, 4.0 / head_width, dtype=jnp.float32)
+    centres = jnp.stack(jnp.meshgrid(y, x, indexing="ij"), axis=-1).reshape(rows * columns, 2, 1)
+    angles = (2.0 * jnp.pi * centres * inverse[None, None, :]).reshape(rows * columns, -1)
+    angles = jnp.tile(angles, (1, 2))
+    return jnp.cos(angles), jnp.sin(angles)
+
+
+def rotate(x: Float[Array, "h t k"], rotation: tuple[Tokens, Tokens]) -> Float[Array, "h t k"]:
+    """Turn the last ``p`` tokens (the patches); those before them have no place in the picture."""
+    cos, sin = (r.astype(x.dtype)[None] for r in rotation)
+    prefix, patches = x[:, : x.shape[1] - cos.shape[1]], x[:, x.shape[1] - cos.shape[1] :]
+    first, second = jnp.split(patches, 2, axis=-1)
+    turned = patches * cos + jnp.concatenate([-second, first], axis=-1) * sin
+    return jnp.concatenate([prefix, turned], axis=1)

@@ -1,0 +1,270 @@
+"""One vision transformer for every family: parameters, initialisation, and the forward pass of one image.
+
+A **tap** is a pure function of one block's `BlockTrace`, applied inside the ``lax.scan`` over blocks; what it returns
+is stacked over blocks. So a sweep never holds more than one layer's attention. Batches: ``jax.vmap`` outside.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from memjax.axes import Array, Attention, Float, Hidden, Image
+from memjax.models import layers, positions
+from memjax.models.config import ViTConfig
+from memjax.traces import BlockTrace
+
+Tap = Callable[[BlockTrace], Any]
+Rotation = tuple[Array, Array] | None
+
+
+@struct.dataclass
+class Block:
+    """Parameters of one block; in `ViTParams.blocks` every leaf has a leading axis ``l``."""
+
+    norm1: layers.Norm
+    attention: layers.SelfAttention
+    scale1: Float[Array, "*l d"] | None
+    norm2: layers.Norm
+    mlp: layers.Mlp
+    scale2: Float[Array, "*l d"] | None
+
+
+@struct.dataclass
+class AttentionPool:
+    """SigLIP's head: a learned probe attends to the normed tokens, then an MLP with a residual."""
+
+    probe: Float[Array, "1 d"]
+    attention: layers.SelfAttention
+    norm: layers.Norm
+    mlp: layers.Mlp
+
+
+@struct.dataclass
+class Decoder:
+    """ViT-MAE's decoder: embed, mask token, positions, blocks, norm, prediction of a patch's pixels."""
+
+    embed: layers.Linear
+    mask_token: Float[Array, "d"]
+    position: Float[Array, "t d"]
+    blocks: Block
+    norm: layers.Norm
+    predict: layers.Linear
+
+
+@struct.dataclass
+class ViTParams:
+    """Everything that is learnt. A field is None where the config says that the part is absent."""
+
+    patch: layers.Linear
+    cls: Float[Array, "1 d"] | None
+    distillation: Float[Array, "1 d"] | None
+    registers: Float[Array, "r d"] | None
+    position: Float[Array, "t d"] | None
+    pre_norm: layers.Norm | None
+    blocks: Block
+    final_norm: layers.Norm | None
+    head: layers.Linear | AttentionPool | None
+    decoder: Decoder | None
+
+
+@struct.dataclass
+class Output:
+    """One image through an encoder.
+
+    Attributes:
+        embedded: what enters block 1, ``[t, d]``.
+        last: what leaves the last block, ``[t, d]``, before the final norm.
+        tapped: what the tap returned, stacked over blocks, ``[l, ...]``.
+    """
+
+    embedded: Hidden
+    last: Hidden
+    tapped: Any
+
+
+def init_block(key: Array, config: ViTConfig) -> Block:
+    """One block; stack them with ``jax.vmap`` over keys."""
+    keys = jax.random.split(key, 2)
+    biases = (config.query_bias, config.key_bias, config.value_bias, config.out_bias)
+    scale = jnp.ones(config.width, jnp.float32) if config.layer_scale else None
+    return Block(
+        norm1=layers.init_norm(config.width),
+        attention=layers.init_attention(keys[0], config.width, config.heads, biases),
+        scale1=scale,
+        norm2=layers.init_norm(config.width),
+        mlp=layers.init_mlp(keys[1], config.width, config.mlp_width, config.gated, config.mlp_bias),
+        scale2=scale,
+    )
+
+
+def init_head(key: Array, config: ViTConfig) -> layers.Linear | AttentionPool | None:
+    if config.pool in ("none", "cls"):
+        return None
+    if config.pool == "attention":
+        keys = jax.random.split(key, 3)
+        return AttentionPool(
+            probe=jax.random.normal(keys[0], (1, config.width), jnp.float32),
+            attention=layers.init_attention(keys[1], config.width, config.heads, (True,) * 4),
+            norm=layers.init_norm(config.width),
+            mlp=layers.init_mlp(keys[2], config.width, config.mlp_width, gated=False),
+        )
+    return layers.init_linear(key, config.width, config.pool_width, bias=config.pool == "pooler")
+
+
+def init_vit(key: Array, config: ViTConfig) -> ViTParams:
+    """Fresh parameters (float32): Xavier-uniform kernels, normal(0.02) tokens and positions.
+
+    The decoder, if the config has one, is made by `memjax.models.mae.init_decoder`; here it is None.
+
+    Args:
+        key: a JAX random key.
+        config: the architecture.
+    """
+    keys = jax.random.split(key, 7)
+    d = config.width
+
+    def tokens(i: int, rows: int) -> Float[Array, "r d"] | None:
+        return 0.02 * jax.random.normal(keys[i], (rows, d), jnp.float32) if rows else None
+
+    return ViTParams(
+        patch=layers.init_linear(keys[0], config.patch**2 * 3, d, config.patch_bias),
+        cls=tokens(1, int(config.cls)),
+        distillation=tokens(2, int(config.distillation)),
+        registers=tokens(3, config.registers),
+        position=tokens(4, config.positions if config.position == "learned" else 0),
+        pre_norm=layers.init_norm(d) if config.pre_norm else None,
+        blocks=jax.vmap(lambda k: init_block(k, config))(jax.random.split(keys[5], config.depth)),
+        final_norm=layers.init_norm(d) if config.final_norm else None,
+        head=init_head(keys[6], config),
+        decoder=None,
+    )
+
+
+def patchify(image: Image, patch: int) -> Float[Array, "p q"]:
+    """Non-overlapping patches, row-major, each flattened as ``(y, x, c)``: ``[p, patch * patch * 3]``.
+
+    Rows and columns that do not fill a patch are left out, as a strided convolution does.
+    """
+    rows, columns = image.shape[0] // patch, image.shape[1] // patch
+    cut = image[: rows * patch, : columns * patch].reshape(rows, patch, columns, patch, image.shape[2])
+    return cut.transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
+
+
+def embed_patches(
+    params: ViTParams, image: Image, config: ViTConfig
+) -> tuple[Float[Array, "p d"], Float[Array, "..."]]:
+    """Patch tokens with their positions, and the positions of the prefix tokens (empty where there are none).
+
+    Raises:
+        ValueError: if the picture's size is not the encoder's and its positions do not stretch.
+    """
+    grid = image.shape[0] // config.patch, image.shape[1] // config.patch
+    patches = layers.linear(params.patch, patchify(image, config.patch).astype(params.patch.kernel.dtype))
+    if params.position is None:
+        return patches, jnp.zeros((0, config.width), patches.dtype)
+    if image.shape[:2] != config.image and not config.interpolate:
+        raise ValueError(f"image: expected {config.image} pixels for {config.family}, got {image.shape[:2]}")
+    prefix = config.positions - config.grid[0] * config.grid[1]
+    table = positions.stretch(params.position[prefix:], config.grid, grid)
+    return patches + table, params.position[:prefix]
+
+
+def embed(params: ViTParams, image: Image, config: ViTConfig) -> Hidden:
+    """What enters block 1: cls, distillation token, registers, patches; positions added; pre-norm applied (CLIP)."""
+    patches, prefix_positions = embed_patches(params, image, config)
+    prefix = [x for x in (params.cls, params.distillation) if x is not None]
+    head = jnp.concatenate(prefix) if prefix else jnp.zeros((0, config.width), patches.dtype)
+    if prefix_positions.shape[0]:
+        head = head + prefix_positions
+    registers = [] if params.registers is None else [params.registers]  # no position: added after the table
+    tokens = jnp.concatenate([head, *registers, patches])
+    return tokens if params.pre_norm is None else layers.layer_norm(params.pre_norm, tokens, config.eps)
+
+
+def run_block(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None) -> tuple[Hidden, Attention]:
+    """One pre-norm block (Dosovitskiy et al. 2021, eq. 2-3): the residual stream after it, and its attention."""
+    branch, attention = layers.attend(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
+    x = x + (branch if params.scale1 is None else branch * params.scale1[None, :])
+    branch = layers.mlp(params.mlp, layers.layer_norm(params.norm2, x, config.eps), config.activation)
+    return x + (branch if params.scale2 is None else branch * params.scale2[None, :]), attention
+
+
+def run_blocks(
+    blocks: Block, tokens: Hidden, config: ViTConfig, tap: Tap, rotation: Rotation = None
+) -> tuple[Hidden, Any]:
+    """All blocks, scanned: what leaves the last one, and what the tap returned for each, stacked ``[l, ...]``."""
+
+    def step(x: Hidden, block: Block) -> tuple[Hidden, Any]:
+        after, attention = run_block(block, x, config, rotation)
+        return after, tap(BlockTrace(before=x, after=after, attention=attention))
+
+    return jax.lax.scan(step, tokens, blocks)
+
+
+def keep_all(block: BlockTrace) -> BlockTrace:
+    """The default tap: everything."""
+    return block
+
+
+def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_all) -> Output:
+    """One image through the encoder.
+
+    Args:
+        params: as `init_vit` makes them or `memjax.load` reads them. Their dtype is the compute dtype.
+        image: ``[y, x, 3]``, normalised as the encoder's preprocessing says.
+        config: the architecture (static under jit).
+        tap: a pure function of one block's trace.
+
+    Returns:
+        `Output`: what entered, what left, and what the tap returned, stacked ``[l, ...]``.
+    """
+    tokens = embed(params, image, config)
+    rotation = None
+    if config.position == "rotary":
+        grid = image.shape[0] // config.patch, image.shape[1] // config.patch
+        rotation = layers.rotary(*grid, config.head_width, config.rope_theta)
+
+    last, tapped = run_blocks(params.blocks, tokens, config, tap, rotation)
+    return Output(embedded=tokens, last=last, tapped=tapped)
+
+
+def encode(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_all) -> Any:
+    """What ``tap`` returns for every block of one image, stacked ``[l, ...]``; see `forward`.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, memjax
+        >>> encoder = memjax.load("memjax/tiny")
+        >>> image = jnp.zeros((*encoder.config.image, 3), jnp.float32)
+        >>> peaks = memjax.encode(encoder.params, image, encoder.config, tap=lambda block: block.attention.max())
+        >>> peaks.shape == (encoder.config.depth,)
+        True
+    """
+    return forward(params, image, config, tap).tapped
+
+
+def pool(params: ViTParams, last: Hidden, config: ViTConfig) -> tuple[Float[Array, "e"] | None, Attention | None]:
+    """What the family's head makes of the last layer.
+
+    Args:
+        params: the encoder's.
+        last: `Output.last`, ``[t, d]``.
+        config: the architecture.
+
+    Returns:
+        ``pooled [e]`` (None without a head), and for attention pooling its probabilities ``[h, 1, s]``, else None.
+    """
+    if config.pool == "none" or params.final_norm is None:
+        return None, None
+    normed = layers.layer_norm(params.final_norm, last, config.eps)
+    if config.pool == "cls" or params.head is None:
+        return normed[0], None
+    if isinstance(params.head, AttentionPool):
+        head = params.head
+        mixed, attention = layers.attend(head.attention, normed, queries=head.probe)
+        out = mixed + layers.mlp(head.mlp, layers.layer_norm(head.norm, mixed, config.eps), config.activation)
+        return out[0], attention
+    out = layers.linear(params.head, normed[0])
+    return (layers.activate("tanh", out) if config.pool == "pooler" else out), None
