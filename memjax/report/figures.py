@@ -1,0 +1,249 @@
+"""Figures of a run. Each function returns a `matplotlib.figure.Figure` and touches no global state.
+
+Each figure carries its title, ``n`` and method; its label (``figure.get_label()``) is its caption in words, which the
+report page prints below it. Encoder colours and markers follow the order of models in the table, so that they are the
+same in all figures made from one table. In a notebook, ``%matplotlib inline`` makes a returned figure show itself.
+
+Tables are correlation tables: columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``. A NaN leaves a gap.
+"""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from memjax.checks import expected
+from memjax.report.labels import Ceiling, count, interval, method_symbol, metric_label, plain, signed
+from memjax.report.panel import draw_panel, legend_entries
+from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
+
+SYNTHETIC = "Synthetic data: generated pictures and scores, no human memory."
+COLUMNS = ("model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n")
+_X_LABEL = "layer (0: embeddings; i: after block i)"
+
+
+def rho_by_layer(
+    table: pd.DataFrame,
+    metric: str,
+    ceiling: Ceiling | None = None,
+    method: str = "spearman",
+    synthetic: bool = False,
+    level: float = 0.95,
+) -> Figure:
+    """Correlation of one metric with memorability at each layer: a line for each encoder, its interval as a band.
+
+    Args:
+        table: a correlation table.
+        metric: which metric of the table.
+        ceiling: human split-half consistency, drawn as a dashed line.
+        method: the correlation's name, for the axis.
+        synthetic: say in the figure that the data are generated.
+        level: of the intervals, for the caption.
+
+    Raises:
+        InputError: the table lacks a column, or has no row of this metric.
+
+    Example:
+        >>> import pandas as pd
+        >>> row = dict(model="a", metric="cls_mean", rho=0.2, ci_low=0.1, ci_high=0.3, p=0.01, q=0.02, n=90)
+        >>> rho_by_layer(pd.DataFrame([row | {"layer": i} for i in range(3)]), "cls_mean").axes[0].get_ylabel()
+        "Spearman's ρ with memorability"
+    """
+    rows = _rows(table, metric)
+    shown = {model: look for model, look in encoder_styles(table).items() if model in set(rows["model"])}
+    label = metric_label(metric)
+    with style():
+        figure = Figure(figsize=(6.0, 4.5), layout="constrained")
+        axes = figure.add_subplot()
+        draw_panel(axes, rows, shown, ceiling)
+        axes.set_xlabel(_X_LABEL)
+        axes.set_ylabel(f"{method_symbol(method)} with memorability")
+        _title(figure, f"{label.title} ({label.unit})" if label.unit else label.title)
+        axes.set_title(_subtitle(rows, level, synthetic), loc="left", fontsize=8.5, color=_note_colour(synthetic))
+        handles = legend_entries(shown, ceiling)
+        figure.legend(handles=handles, loc="outside lower center", ncols=_legend_columns(shown))
+        figure.set_label(_caption(rows, metric, method, level, synthetic))
+    return figure
+
+
+def overview(
+    table: pd.DataFrame,
+    ceiling: Ceiling | None = None,
+    method: str = "spearman",
+    synthetic: bool = False,
+    level: float = 0.95,
+) -> Figure:
+    """All metrics as small multiples with one scale, so that their sizes can be compared by eye. See `rho_by_layer`."""
+    _check_columns(table)
+    metrics, styles = list(pd.unique(table["metric"])), encoder_styles(table)
+    columns = min(3, len(metrics))
+    lines = -(-len(metrics) // columns)
+    with style():
+        figure = Figure(figsize=(max(2.7 * columns, 5.4), 2.0 * lines + 1.6), layout="constrained")
+        grid = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
+        for axes, metric in zip(grid, metrics):
+            draw_panel(axes, table[table["metric"] == metric], styles, ceiling, size=3.5)
+            axes.set_title("\n".join(textwrap.wrap(metric_label(metric).title, 27)), loc="left", fontsize=8.5)
+            axes.tick_params(labelsize=8, labelleft=True)
+        for axes in grid[len(metrics) :]:
+            axes.remove()
+        figure.supxlabel(_X_LABEL, fontsize=9)
+        figure.supylabel(f"{method_symbol(method)} with memorability", fontsize=9)
+        _title(figure, "Correlation with memorability by layer, all metrics", _subtitle(table, level, synthetic))
+        figure.legend(
+            handles=legend_entries(styles, ceiling), loc="outside lower center", ncols=_legend_columns(styles)
+        )
+        figure.set_label(
+            f"{method_symbol(method)} between each metric and memorability, by layer; one vertical scale. "
+            f"{_subtitle(table, level, synthetic)}"
+        )
+    return figure
+
+
+def score_scatter(
+    values: Float[np.ndarray, " n"],
+    scores: Float[np.ndarray, " n"],
+    metric: str,
+    layer: int,
+    model: str,
+    colour: str = COLOURS[0],
+    synthetic: bool = False,
+) -> Figure:
+    """A metric's value against the score of each picture, with the median score in ten groups of equal size.
+
+    Args:
+        values: the metric at one layer, NaN where it has none (left out).
+        scores: memorability, same order.
+        metric, layer, model: what ``values`` are, for the title.
+        colour: the encoder's colour.
+        synthetic: say in the figure that the data are generated.
+    """
+    kept = np.isfinite(values) & np.isfinite(scores)
+    x, y = values[kept], scores[kept]
+    label = metric_label(metric)
+    title = f"{label.title}, layer {layer}"
+    with style():
+        figure = Figure(figsize=(6.0, 4.5), layout="constrained")
+        axes = figure.add_subplot()
+        size, alpha = (14, 0.45) if len(x) < 1000 else (6, 0.25)
+        axes.scatter(x, y, s=size, alpha=alpha, color=colour, linewidths=0, rasterized=len(x) > 500)
+        if len(x) >= 50:
+            groups = np.array_split(np.argsort(x, kind="stable"), 10)
+            centres, medians = [np.median(x[g]) for g in groups], [np.median(y[g]) for g in groups]
+            axes.plot(centres, medians, "o-", color=INK, markersize=5, linewidth=1.5, label="median of each tenth")
+            figure.legend(loc="outside lower center")
+        axes.set_xlabel(f"{label.title} ({label.unit})" if label.unit else label.title)
+        axes.set_ylabel("memorability (score of the data set)")
+        _title(figure, title)
+        note = f"{model} · n = {count(len(x))} images" + (f"\n{SYNTHETIC}" if synthetic else "")
+        axes.set_title(note, loc="left", fontsize=8.5, color=_note_colour(synthetic))
+        figure.set_label(f"{title} of {model} against memorability; each dot a picture, n = {count(len(x))}.")
+    return figure
+
+
+def attention_over_picture(
+    image: np.ndarray,
+    attention_by_layer: Float[np.ndarray, "l gy gx"],
+    name: str = "",
+    model: str = "",
+    columns: int = 4,
+) -> Figure:
+    """The picture, then its attention map at each layer laid over the picture in grey.
+
+    Args:
+        image: uint8 or float in [0, 1], [y, x, c]: the pixels that the encoder saw, before normalisation.
+        attention_by_layer: attention to each patch in its place, layers 1..l; each map is divided by its own maximum,
+            which is written above it as a share of the map's sum.
+        name, model: for the title.
+        columns: panels in a row.
+
+    Raises:
+        InputError: the image is not [y, x, 3].
+    """
+    if image.ndim != 3 or image.shape[-1] != 3:
+        raise expected("attention_over_picture, image", "shape [y, x, 3]", tuple(image.shape))
+    picture = image / 255.0 if np.issubdtype(image.dtype, np.integer) else np.clip(image, 0.0, 1.0)
+    grey = picture @ np.array([0.299, 0.587, 0.114], dtype=picture.dtype)
+    extent = (0, image.shape[1], image.shape[0], 0)
+    lines = -(-(len(attention_by_layer) + 1) // columns)
+    with style():
+        figure = Figure(figsize=(1.75 * columns, 2.0 * lines + 0.7), layout="constrained")
+        grid = figure.subplots(lines, columns, squeeze=False).ravel()
+        for axes in grid:
+            axes.axis("off")
+        grid[0].imshow(picture, extent=extent)
+        grid[0].set_title("picture", fontsize=8.5)
+        for i, (axes, weights) in enumerate(zip(grid[1:], attention_by_layer), start=1):
+            axes.imshow(grey, cmap="gray", vmin=0, vmax=1, extent=extent)
+            peak = float(np.nanmax(weights)) or 1.0
+            axes.imshow(weights / peak, cmap="inferno", vmin=0, vmax=1, alpha=0.6, extent=extent)
+            axes.set_title(f"layer {i} · max {100 * peak / float(np.nansum(weights)):.1f} %", fontsize=8.5)
+        _title(figure, " · ".join(part for part in ("Attention to the patches, by layer", name, model) if part))
+        figure.set_label(
+            "Attention to each patch, by layer, over the picture in grey: black none, yellow the map's largest share."
+        )
+    return figure
+
+
+def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Write ``name.png`` (200 dpi) and ``name.pdf``; the same bytes each time (no dates). Returns both paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
+    with style():
+        figure.savefig(png, dpi=200, metadata={"Software": None})
+        figure.savefig(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return png, pdf
+
+
+def _check_columns(table: pd.DataFrame) -> None:
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise expected("correlation table", f"columns {', '.join(COLUMNS)}", f"none named {', '.join(missing)}")
+
+
+def _rows(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    _check_columns(table)
+    rows = table[table["metric"] == metric]
+    if rows.empty:
+        raise expected("metric", f"one of {', '.join(map(str, pd.unique(table['metric'])))}", repr(metric))
+    return rows
+
+
+def _title(figure: Figure, text: str, note: str = "") -> None:
+    """Left-aligned title, wrapped to the figure's width."""
+    width = int(figure.get_figwidth() * 10.5)
+    whole = "\n".join(textwrap.wrap(text, width)) + (f"\n{note}" if note else "")
+    figure.suptitle(whole, x=0.02, ha="left", fontsize=11, fontweight="normal" if note else "bold")
+
+
+def _note_colour(synthetic: bool) -> str:
+    return WARNING if synthetic else MUTED
+
+
+def _subtitle(rows: pd.DataFrame, level: float, synthetic: bool) -> str:
+    low, high = rows["n"].min(), rows["n"].max()
+    n = count(low) if low == high else f"{count(low)} to {count(high)}"
+    text = f"n = {n} images · band: {100 * level:g} % bootstrap interval of each value"
+    return f"{text}\n{SYNTHETIC}" if synthetic else text
+
+
+def _legend_columns(names: object) -> int:
+    return 1 if max((len(str(name)) for name in names), default=0) > 34 else 2  # type: ignore[union-attr]
+
+
+def _caption(rows: pd.DataFrame, metric: str, method: str, level: float, synthetic: bool) -> str:
+    """The figure in words: what is shown and, for each encoder, its strongest layer."""
+    parts = [f"{method_symbol(method)} between {metric_label(metric).title.lower()} ({metric}) and memorability."]
+    found = rows[rows["rho"].notna()]
+    for model, group in found.groupby("model", sort=False):
+        best = group.loc[group["rho"].abs().idxmax()]
+        ends = interval(best["ci_low"], best["ci_high"])
+        parts.append(f"Strongest in {model}: layer {best['layer']}, {signed(best['rho'])} {ends}.")
+    if found.empty:
+        parts.append("No value at any layer (constant or undefined).")
+    parts.append(f"Bands are {plain(100 * level)} % bootstrap intervals, each for one correlation on its own.")
+    return " ".join([*parts, SYNTHETIC] if synthetic else parts)

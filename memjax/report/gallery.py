@@ -1,0 +1,88 @@
+"""The most and least memorable pictures beside those that a metric ranks highest and lowest."""
+
+import base64
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from PIL import Image
+
+from memjax.report.labels import metric_label, plain
+
+Thumbnails = Callable[[list[str]], Mapping[str, bytes]]
+"""Picture ids -> encoded pictures (any format that pillow reads); an id may be left out."""
+
+EDGE = 168
+"""Longest side of a thumbnail in the page, in pixels."""
+
+
+class Tile(NamedTuple):
+    """One picture: its id, score and metric as text, and a data URI (empty where there is no thumbnail)."""
+
+    image: str
+    score: str
+    value: str
+    source: str
+
+
+class Row(NamedTuple):
+    """A heading and its pictures."""
+
+    title: str
+    tiles: Sequence[Tile]
+
+
+def gallery(
+    features: Mapping[str, xr.Dataset], best: pd.Series, thumbnails: Thumbnails | None, shown: int = 6
+) -> Sequence[Row]:
+    """Four rows of pictures: extremes of the score, then of the metric (which end is which follows the sign of rho).
+
+    Args:
+        features: one data set for each encoder: dims image, layer; coords image, memorability.
+        best: the row of the correlation table whose metric, layer and encoder to show.
+        thumbnails: gives the pictures; without it, ids and numbers alone.
+        shown: pictures in a row.
+    """
+    model, metric, layer = str(best["model"]), str(best["metric"]), best["layer"]
+    if model not in features or metric not in features[model]:
+        return ()
+    values = features[model][metric].sel(layer=layer)
+    frame = pd.DataFrame(
+        {"score": values["memorability"].values, "value": values.values}, index=[str(i) for i in values["image"].values]
+    ).dropna()
+    by_score = frame.sort_values("score", kind="stable").index
+    by_value = frame.assign(key=np.sign(best["rho"]) * frame["value"]).sort_values("key", kind="stable").index
+    name = f"{metric_label(metric).title}, layer {layer}"
+    high, low = ("highest", "lowest") if best["rho"] >= 0 else ("lowest", "highest")
+    rows = (
+        ("People: most memorable", by_score[::-1][:shown]),
+        (f"{name}: {high} values (read as memorable)", by_value[::-1][:shown]),
+        ("People: least memorable", by_score[:shown]),
+        (f"{name}: {low} values (read as forgettable)", by_value[:shown]),
+    )
+    wanted = list(dict.fromkeys(str(image) for _, images in rows for image in images))
+    pictures = thumbnails(wanted) if thumbnails else {}
+    sources = {image: data_uri(pictures[image]) if image in pictures else "" for image in wanted}
+    return [Row(title, [_tile(image, frame.loc[image], sources[image]) for image in images]) for title, images in rows]
+
+
+def _tile(image: str, row: pd.Series, source: str) -> Tile:
+    return Tile(image, plain(row["score"]), plain(row["value"]), source)
+
+
+def data_uri(data: bytes) -> str:
+    """A JPEG of bounded size as a data URI, without the picture's metadata; empty if it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata, or a large picture: it is only shown
+            picture = Image.open(io.BytesIO(data)).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return ""
+    picture.thumbnail((EDGE, EDGE))
+    small = io.BytesIO()
+    picture.save(small, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode("ascii")

@@ -1,0 +1,80 @@
+"""The result in words: no more than the intervals allow.
+
+The strongest of many correlations is the strongest partly by luck. So the sentence gives its own interval, q over all
+cells tested, and its share of the human ceiling; the notes say how many other cells it cannot be told from.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from memjax.report.labels import (
+    Ceiling,
+    count,
+    interval,
+    is_number,
+    method_symbol,
+    metric_label,
+    probability,
+    share,
+    signed,
+)
+
+ALPHA = 0.05
+
+
+def best_row(table: pd.DataFrame) -> pd.Series | None:
+    """The row with the largest ``|rho|``; None where no correlation is defined."""
+    found = table[table["rho"].notna()]
+    return None if found.empty else found.loc[found["rho"].abs().idxmax()]
+
+
+def headline(table: pd.DataFrame, ceiling: Ceiling | None, method: str, level: float = 0.95) -> str:
+    """One sentence: the strongest correlation, its interval, n, q over the table, and its share of the ceiling."""
+    best = best_row(table)
+    if best is None:
+        return "No correlation could be computed: every metric is constant or undefined."
+    where = f"{metric_label(best['metric']).title} ({best['metric']}) at layer {best['layer']} of {best['model']}"
+    ends = f"{100 * level:g} % interval {interval(best['ci_low'], best['ci_high'])}"
+    q = probability(best["q"])
+    numbers = f"{method_symbol(method)} = {signed(best['rho'])}, {ends}, n = {count(best['n'])}"
+    numbers += f", q {q}" if q.startswith("<") else f", q = {q}"
+    if not _clear(best):
+        return f"No metric is clearly related to memorability; the strongest is {where}: {numbers}."
+    of_ceiling = f", {share(best['rho'], ceiling)} of the human ceiling" if share(best["rho"], ceiling) != "–" else ""
+    return f"{where} is the strongest single correlate of memorability: {numbers}{of_ceiling}."
+
+
+def caveats(table: pd.DataFrame, synthetic: bool) -> Sequence[str]:
+    """What keeps the headline from saying more."""
+    best = best_row(table)
+    if best is None:
+        return ()
+    found = table[table["rho"].notna()]
+    others = _overlapping(found, best)
+    notes = [
+        f"It was chosen as the largest of {count(len(found))} correlations, so it is likely to come out smaller on new "
+        "pictures; each interval is for one correlation on its own, q is Benjamini-Hochberg over the whole table.",
+        f"{count(others)} of the other {count(len(found) - 1)} correlations have intervals that overlap with its own "
+        "(sizes compared, signs left aside)" + (": which one is strongest is not settled." if others else "."),
+        f"{count((found['q'] < ALPHA).sum())} of {count(len(found))} correlations have q < {ALPHA}.",
+    ]
+    undefined = len(table) - len(found)
+    if undefined:
+        notes.append(f"{count(undefined)} cells have no value (a constant metric, or a layer where it is not defined).")
+    if synthetic:
+        notes.append("The pictures and scores are generated: nothing here is evidence about human memory.")
+    return notes
+
+
+def _clear(row: pd.Series) -> bool:
+    """True where the interval leaves out 0 and q is below `ALPHA`."""
+    ends = row["ci_low"], row["ci_high"]
+    return all(map(is_number, ends)) and (ends[0] > 0 or ends[1] < 0) and row["q"] < ALPHA
+
+
+def _overlapping(found: pd.DataFrame, best: pd.Series) -> int:
+    """How many other rows have a ``|rho|`` interval that reaches into the best one's."""
+    lowest = min(abs(best["ci_low"]), abs(best["ci_high"])) if best["ci_low"] * best["ci_high"] > 0 else 0.0
+    reach = found[["ci_low", "ci_high"]].abs().max(axis=1)
+    return int((reach.drop(best.name) >= lowest).sum())

@@ -1,0 +1,85 @@
+"""One panel: the correlations of one metric by layer, a line for each encoder."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from memjax.report.labels import Ceiling, is_number, shorten
+from memjax.report.style import GRID, MUTED, EncoderStyle
+
+ALPHA = 0.05
+"""Level of q (Benjamini-Hochberg) from which a marker is open."""
+
+
+def draw_panel(
+    axes: Axes, rows: pd.DataFrame, styles: Mapping[str, EncoderStyle], ceiling: Ceiling | None, size: float = 5.5
+) -> None:
+    """Draw one metric's rows: lines with bands, or points with bars where each encoder has a single layer."""
+    axes.axhline(0, color=MUTED, linewidth=0.9)
+    found = rows[rows["rho"].notna()]
+    if found.empty:
+        axes.text(0.5, 0.5, "no value at any layer\n(constant or undefined)", **_centred(axes))
+        axes.set_xticks([])
+        return
+    if found.groupby("model", sort=False).size().max() == 1:
+        _draw_points(axes, found, styles, size)
+    else:
+        for model, group in rows.groupby("model", sort=False):
+            _draw_line(axes, group.sort_values("layer"), styles[str(model)], size)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if ceiling is not None and is_number(ceiling.rho):
+        _draw_ceiling(axes, ceiling, strongest=float(found.loc[found["rho"].abs().idxmax(), "rho"]))
+
+
+def _centred(axes: Axes) -> dict[str, object]:
+    return {"transform": axes.transAxes, "ha": "center", "va": "center", "color": MUTED, "fontsize": 9}
+
+
+def _draw_line(axes: Axes, group: pd.DataFrame, look: EncoderStyle, size: float) -> None:
+    layer, rho = group["layer"].to_numpy(float), group["rho"].to_numpy(float)
+    low, high = group["ci_low"].to_numpy(float), group["ci_high"].to_numpy(float)
+    axes.fill_between(layer, low, high, color=look.colour, alpha=0.18, linewidth=0)
+    axes.plot(layer, rho, color=look.colour, linestyle=look.line, linewidth=1.5)
+    clear = (group["q"] < ALPHA).to_numpy(bool)
+    for chosen, face in ((clear, look.colour), (~clear, "white")):
+        axes.plot(
+            layer[chosen], rho[chosen], look.marker, color=look.colour, markerfacecolor=face, markersize=size, mew=1.2
+        )
+
+
+def _draw_points(axes: Axes, found: pd.DataFrame, styles: Mapping[str, EncoderStyle], size: float) -> None:
+    """One value for each encoder: side by side, with the layer that it stands at written below."""
+    for i, (_, row) in enumerate(found.iterrows()):
+        look = styles[str(row["model"])]
+        axes.vlines(i, row["ci_low"], row["ci_high"], color=look.colour, linewidth=1.8)
+        face = look.colour if row["q"] < ALPHA else "white"
+        axes.plot(i, row["rho"], look.marker, color=look.colour, markerfacecolor=face, markersize=size + 1, mew=1.2)
+    axes.set_xticks(range(len(found)), [str(layer) for layer in found["layer"]])
+    axes.set_xlim(-0.7, len(found) - 0.3)
+
+
+def _draw_ceiling(axes: Axes, ceiling: Ceiling, strongest: float) -> None:
+    """The ceiling on the side of the strongest value (its mirror image where that one is negative)."""
+    side = -1.0 if strongest < 0 else 1.0
+    axes.axhline(side * ceiling.rho, color=MUTED, linestyle=(0, (6, 3)), linewidth=1.2)
+    if is_number(ceiling.ci_low) and is_number(ceiling.ci_high):
+        axes.axhspan(side * ceiling.ci_low, side * ceiling.ci_high, color=GRID, alpha=0.7, linewidth=0, zorder=0)
+
+
+def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Ceiling | None) -> list[Line2D | Patch]:
+    """Handles for the legend: the encoders shown, then what an open marker and the dashed line mean."""
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=shorten(model))
+        for model, look in styles.items()
+    ]
+    handles.append(
+        Line2D([], [], color=MUTED, marker="o", markerfacecolor="white", linestyle="", label=f"open: q ≥ {ALPHA}")
+    )
+    if ceiling is not None and is_number(ceiling.rho):
+        text = f"human ceiling (split-half) ±{ceiling.rho:.2f}"
+        handles.append(Line2D([], [], color=MUTED, linestyle=(0, (6, 3)), label=text))
+    return handles
