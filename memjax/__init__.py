@@ -23,7 +23,7 @@ _NAMES = {
 }
 
 __version__ = "0.1.0"
-__all__ = [*_NAMES, "__version__"]  # noqa: PLE0604
+__all__ = [*_NAMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

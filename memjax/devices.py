@@ -6,6 +6,7 @@ On a CPU, one host device per core is used: it was measured faster than XLA's ow
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -33,6 +34,13 @@ def use_cores(cores: int | None = None) -> int:
         except RuntimeError:  # the backend is up: its devices stay
             return jax.device_count()
     return jax.device_count()
+
+
+def use_cache() -> None:
+    """Keep compiled programs between runs, in ``MEMJAX_CACHE`` (``~/.cache/memjax``), so that the second start is quick."""
+    home = Path(os.environ.get("MEMJAX_CACHE", Path.home() / ".cache" / "memjax"))
+    jax.config.update("jax_compilation_cache_dir", str(home / "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def data_mesh(devices: list[Any] | None = None) -> Mesh:

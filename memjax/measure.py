@@ -42,6 +42,12 @@ def image_features(
     return metrics.assemble(out.embedded, out.last, measured, layout) | represented
 
 
+def variables(config: ViTConfig, tokens: tuple[str, ...] = ()) -> dict[str, tuple[int, ...]]:
+    """What `image_features` gives for an architecture: name -> shape of one image's values."""
+    metric = dict.fromkeys(metrics.METRICS, (config.depth + 1,))
+    return metric | dict.fromkeys(tokens, (config.depth + 1, config.width))
+
+
 @functools.lru_cache(maxsize=16)
 def compiled(config: ViTConfig, layout: Layout, tokens: tuple[str, ...], mesh: jax.sharding.Mesh) -> Callable[..., Any]:
     """The jitted, data-parallel ``(params, pixels) -> table`` of an architecture; traced once for each batch shape."""

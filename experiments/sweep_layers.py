@@ -1,0 +1,139 @@
+"""Which layer of which encoder tells how memorable a picture is?
+
+Runs pictures with human scores through pretrained vision encoders, measures every layer, correlates each measure with
+the scores, and writes a table, figures and a report. Without arguments it runs the embedded demo (synthetic stimuli, a
+tiny encoder) offline in about a minute.
+
+  python experiments/sweep_layers.py
+  python experiments/sweep_layers.py --dataset lnsim --data-dir DIR --models facebook/dinov2-small --out runs/lnsim
+  python experiments/sweep_layers.py --images photos/ --scores scores.csv --models openai/clip-vit-base-patch32
+
+The same command again resumes; a finished run is recognised at once. Exit codes: 0 done; 1 done, but some images could
+not be used (see failures.csv); 2 wrong input, with one line that says what to do.
+"""
+
+import dataclasses
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from experiments.cli import read_arguments
+from memjax import devices
+from memjax.checks import check_folder, expected, run_main
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """What to run, on what, and where the results go."""
+
+    dataset: str | None = None
+    """A data set by name (demo, lnsim, memcat, ...); the default is the synthetic demo."""
+    data_dir: Path | None = None
+    """The folder with the data set's published files."""
+    images: Path | None = None
+    """A folder of your own pictures, instead of --dataset."""
+    scores: Path | None = None
+    """With --images: a CSV file with columns image,memorability[,category]."""
+    models: tuple[str, ...] = ("memjax/tiny",)
+    """Encoders: hub ids (owner/name, optionally @revision), local Hugging Face folders, or memjax/tiny."""
+    protocol: Literal["native", "paper"] = "native"
+    """How encoders without a cls token (SigLIP) are read; paper: token 0 as if it were one, as the authors' scripts."""
+    limit: int | None = None
+    """Only the first so many images."""
+    batch_size: int | None = None
+    """Pictures a batch over all devices; the default is 8 a device."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Compute type; norms, softmax and metrics stay in float32."""
+    method: Literal["spearman", "pearson", "kendall"] = "spearman"
+    """Correlation coefficient."""
+    tokens: tuple[Literal["cls", "mean"], ...] = ()
+    """Token vectors to keep in the store too, for experiments/train_saes.py."""
+    bootstraps: int = 2000
+    """Bootstrap resamples behind each 95 % interval."""
+    seed: int = 0
+    """Of the resamples."""
+    workers: int = 0
+    """Processes that decode pictures; 0 uses threads."""
+    download: bool = False
+    """Fetch the data set's files first, where that is possible (lnsim)."""
+    out: Annotated[Path, tyro.conf.arg(help="Where the results go.")] = Path("runs/sweep")
+
+
+def open_data(args: Arguments) -> Any:
+    """The data set that the arguments name."""
+    from memjax.datasets import open_dataset, open_folder
+
+    if args.images is not None:
+        if args.dataset is not None:
+            raise expected("--dataset with --images", "one of them", "both", "leave one out")
+        if args.scores is None:
+            raise expected("--scores", "a CSV file with columns image,memorability", "nothing", "add --scores FILE.csv")
+        return open_folder(check_folder(args.images, "--images"), args.scores, args.limit)
+    if args.scores is not None:
+        raise expected("--scores without --images", "both", "one", "add --images DIR")
+    return open_dataset(args.dataset or "demo", args.data_dir, args.limit, args.download)
+
+
+def fingerprint(args: Arguments, dataset: Any, names: list[dict[str, Any]]) -> str:
+    """What identifies a run: arguments that change the results, the data, the encoders' weights, the version."""
+    from memjax import __version__
+
+    settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ("out", "workers", "download")}
+    parts = [settings, dataset.info["fingerprint"], names, __version__]
+    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def measure(args: Arguments, dataset: Any, encoders: list[Any]) -> tuple[list[Any], float]:
+    """Extract with a progress bar; the failures of all encoders, and seconds spent."""
+    from experiments.terminal import extraction_bar
+    from memjax.extract import Plan, extract, label
+
+    plan = Plan(args.protocol, args.batch_size, args.tokens, args.workers)
+    failures, started = list(dataset.rejected), time.perf_counter()
+    for encoder in encoders:
+        with extraction_bar(label(encoder), len(dataset)) as advance:
+            failures += [f for f in extract(dataset, encoder, args.out, plan, advance) if f not in failures]
+    return failures, time.perf_counter() - started
+
+
+def main() -> int:
+    """Run the sweep; the exit code."""
+    args = read_arguments(Arguments, __doc__ or "")
+    devices.use_cores()
+    devices.use_cache()
+    import memjax
+    from experiments import sweep_report, terminal
+    from memjax.correlations import correlation_table
+    from memjax.extract import label
+    from memjax.store import locked, open_features
+
+    if args.bootstraps < 1:
+        raise expected("--bootstraps", "a positive number", args.bootstraps)
+    dataset = open_data(args)
+    encoders = [memjax.load(name, args.dtype) for name in args.models]
+    labels = [label(e) for e in encoders]
+    if len(set(labels)) < len(labels):
+        raise expected("--models", "encoders of different names", ", ".join(labels))
+    run_id = fingerprint(args, dataset, [{"name": label(e), "checksum": e.checksum} for e in encoders])
+    with locked(args.out):
+        if (finished := sweep_report.finished(args.out, run_id)) is not None:
+            return terminal.show_finished(args.out, finished)
+        failures, seconds = measure(args, dataset, encoders)
+        stored = open_features(args.out)
+        features = {name: group for name, group in stored.items() if group.attrs["model"] in labels}
+        table = correlation_table(features, args.method, args.bootstraps, args.seed)
+        run = sweep_report.provenance(args, dataset, encoders, run_id, failures, seconds)
+        sweep_report.write(args.out, run, table, features, failures, dataset, encoders)
+    terminal.show_summary(args.out, table, run)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    run_main(main)

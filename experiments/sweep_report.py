@@ -1,0 +1,162 @@
+"""What a sweep writes beside the store: the table, figures, failures, the report page, and where it all came from."""
+
+import io
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from memjax.datasets import Dataset, Failure
+from memjax.encoder import Encoder, trace
+from memjax.extract import label
+from memjax.images import ImageError, decode, normalise, resize_crop
+from memjax.models.hub import read_json
+from memjax.report import figures as draw
+from memjax.report.page import write_report
+from memjax.stats.reliability import split_half
+from memjax.store import write_atomically
+
+PACKAGES = ("memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "xarray", "zarr", "tensorflow-datasets")
+THUMBNAIL = 224
+"""Longest side of a picture in the report, in pixels."""
+
+
+def finished(out: Path, run_id: str) -> dict[str, Any] | None:
+    """The run.json of the same run, if it came to its end and its files are there; else None."""
+    file = out / "run.json"
+    if not file.is_file() or not all((out / f).is_file() for f in ("report.html", "correlations.csv", "failures.csv")):
+        return None
+    run = read_json(file)
+    return run if run.get("run_id") == run_id else None
+
+
+def provenance(
+    args: Any, dataset: Dataset, encoders: Sequence[Encoder], run_id: str, failures: Sequence[Failure], seconds: float
+) -> dict[str, Any]:
+    """The content of run.json: everything that is needed to trace a number."""
+    return {
+        "run_id": run_id,
+        "command": " ".join(["python", *sys.argv]),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "dataset": {"name": dataset.name, "images": len(dataset), **dataset.info},
+        "models": [
+            {
+                "model": label(e),
+                "name": e.name,
+                "revision": e.revision,
+                "sha256": e.checksum,
+                "family": e.config.family,
+                "preprocessing": e.preprocessing.to_json(),
+            }
+            for e in encoders
+        ],
+        "protocol": args.protocol,
+        "dtype": args.dtype,
+        "method": args.method,
+        "level": 0.95,
+        "bootstraps": args.bootstraps,
+        "seed": args.seed,
+        "failures": len(failures),
+        "seconds": round(seconds, 1),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+class Ceiling(NamedTuple):
+    """Split-half consistency of the human scores, as the report takes it: mean over splits, and their spread."""
+
+    rho: float
+    ci_low: float
+    ci_high: float
+
+
+def ceiling_of(dataset: Dataset) -> Ceiling | None:
+    """How well one half of the observers predicts the other; None where half-splits aren't published."""
+    if dataset.halves is None:
+        return None
+    found = split_half(dataset.halves)
+    return Ceiling(found.half, found.half_low, found.half_high)
+
+
+def write(
+    out: Path,
+    run: dict[str, Any],
+    table: pd.DataFrame,
+    features: dict[str, Any],
+    failures: Sequence[Failure],
+    dataset: Dataset,
+    encoders: Sequence[Encoder],
+) -> None:
+    """Everything of a run but its store; run.json last, so that it marks the end."""
+    table.to_csv(out / "correlations.csv", index=False)
+    table.to_parquet(out / "correlations.parquet", index=False)
+    failed = pd.DataFrame(list(failures), columns=["image", "stage", "error"])
+    failed.to_csv(out / "failures.csv", index=False)
+    ceiling = ceiling_of(dataset)
+    if ceiling is not None:
+        run["ceiling"] = ceiling._asdict()
+    look = {"ceiling": ceiling, "method": run["method"], "synthetic": bool(dataset.info["synthetic"])}
+    drawn = {"overview": draw.overview(table, **look)}
+    drawn |= {name: draw.rho_by_layer(table, name, **look) for name in dict.fromkeys(table["metric"])}
+    for name, figure in drawn.items():
+        draw.save(figure, out / "figures", name)
+    pages = attention_maps(dataset, encoders[0])
+    for name, figure in pages.items():
+        draw.save(figure, out / "figures", f"attention_{Path(name).stem}")
+    write_report(
+        out / "report.html",
+        run=run,
+        table=table,
+        features=features,
+        figures=drawn,
+        failures=failed,
+        ceiling=ceiling,
+        thumbnails=lambda ids: thumbnails(dataset, ids),
+        attention=pages,
+    )
+    write_atomically(out / "run.json", json.dumps(run, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def thumbnails(dataset: Dataset, ids: list[str]) -> dict[str, bytes]:
+    """Small JPEG pictures of some images; those that can't be read are left out (they are in failures.csv)."""
+    found = {}
+    for name in ids:
+        try:
+            picture = decode(dataset.records[dataset.table.index.get_loc(name)].data)
+        except ImageError:
+            continue
+        picture.thumbnail((THUMBNAIL, THUMBNAIL))
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=85)
+        found[name] = buffer.getvalue()
+    return found
+
+
+def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Any]:
+    """Where the encoder looks in the most and the least memorable picture, by layer: image id -> figure."""
+    order = dataset.table["memorability"].sort_values().index
+    found = {}
+    for name in dict.fromkeys([order[-1], order[0]]):
+        try:
+            record = dataset.records[dataset.table.index.get_loc(name)]
+            pixels = resize_crop(decode(record.data), encoder.preprocessing)
+        except ImageError:
+            continue
+        maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))
+        found[name] = draw.attention_over_picture(pixels, maps, name=name, model=label(encoder))
+    return found
+
+
+def cls_attention(encoder: Encoder, pixels: np.ndarray) -> np.ndarray:
+    """Attention to the patches at each block, ``[l, rows, columns]``: heads averaged, of cls (or of all queries)."""
+    layout, patch = encoder.config.layout, encoder.config.patch
+    attention = np.asarray(trace(encoder, pixels[None]).attention[0]).mean(axis=1)
+    rows = attention[:, 0] if layout.cls else attention.mean(axis=1)
+    return rows[:, layout.prefix :].reshape(-1, pixels.shape[0] // patch, pixels.shape[1] // patch)

@@ -1,0 +1,186 @@
+"""The feature store: one zarr group an encoder, labelled axes, written chunk by chunk, resumed where it stopped.
+
+Layout of ``features.zarr/<encoder>``: dimensions ``image, layer`` (and ``width`` for token vectors), one float32
+variable a metric, coordinates ``image`` (ids, text), ``memorability`` and ``layer``; attributes say what made it.
+Chunks hold whole images. A chunk counts as done when its marker (``progress/<encoder>/<chunk>.json``, which also holds its
+failures) stands beside the store; a marker is written last, so a run that dies loses at most the chunk it was writing.
+"""
+
+import dataclasses
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+import zarr
+
+from memjax.checks import InputError
+from memjax.datasets import Failure
+
+STORE, PROGRESS = "features.zarr", "progress"
+
+
+def group_name(model: str) -> str:
+    """The zarr group of an encoder: its name with ``/`` replaced, e.g. ``facebook--dinov2-small``."""
+    return model.replace("/", "--")
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold a run's folder, so that no second run writes into it.
+
+    Raises:
+        InputError: if another run holds it, or the folder can't be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle: IO[str] = (out / ".lock").open("w")
+    except OSError as error:
+        raise InputError(f"--out {out}: can't be written ({error.strerror}); choose another folder") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"--out {out}: another run is writing there; wait for it or choose another") from error
+        yield
+
+
+@dataclasses.dataclass(frozen=True)
+class Writer:
+    """One encoder's group, open for writing.
+
+    Attributes:
+        root: the run's folder.
+        group: name of the zarr group.
+        images: how many there are.
+        chunk: images a chunk.
+    """
+
+    root: Path
+    group: str
+    images: int
+    chunk: int
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.images // self.chunk)
+
+    def span(self, chunk: int) -> slice:
+        """Rows of a chunk."""
+        return slice(chunk * self.chunk, min((chunk + 1) * self.chunk, self.images))
+
+    def _marker(self, chunk: int) -> Path:
+        return self.root / PROGRESS / self.group / f"{chunk:06d}.json"
+
+    def done(self) -> list[int]:
+        """Chunks that are whole."""
+        return [c for c in range(self.chunks) if self._marker(c).is_file()]
+
+    def failures(self) -> list[Failure]:
+        """Images that could not be used, over all chunks that are done."""
+        return [Failure(*row) for c in self.done() for row in json.loads(self._marker(c).read_text())]
+
+    def write(self, chunk: int, values: dict[str, np.ndarray], failures: list[Failure]) -> None:
+        """A chunk's values, then its marker.
+
+        Raises:
+            InputError: if the disk is full or read-only; what was done before stays.
+        """
+        try:
+            group = zarr.open_group(self.root / STORE, path=self.group, mode="r+")
+            for name, rows in values.items():
+                array = group[name]
+                assert isinstance(array, zarr.Array)
+                array[self.span(chunk)] = rows
+            write_atomically(self._marker(chunk), json.dumps([list(f) for f in failures]))
+        except OSError as error:
+            raise InputError(
+                f"{self.root}: can't write ({error.strerror or error}); make room and run the same command again"
+            ) from error
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """A whole file or none: written beside, then renamed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f"{file.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, file)
+
+
+def open_writer(
+    out: Path, group: str, table: pd.DataFrame, shapes: dict[str, tuple[int, ...]], identity: dict[str, Any], chunk: int
+) -> Writer:
+    """Create an encoder's group, or open it to go on.
+
+    Args:
+        out: the run's folder.
+        group: see `group_name`.
+        table: of the data set: index ``image``, column ``memorability``.
+        shapes: variable -> its shape without the image axis, ``(l+1,)`` or ``(l+1, d)``.
+        identity: everything that makes the numbers what they are, JSON types; kept as attributes.
+        chunk: images a chunk.
+
+    Raises:
+        InputError: if the group was made by another identity, naming what differs.
+    """
+    writer = Writer(out, group, len(table), chunk)
+    identity = {**identity, "images": len(table), "chunk": chunk, "variables": sorted(shapes)}
+    path = out / STORE
+    if (path / group / "zarr.json").is_file() and (out / PROGRESS / group / "created").is_file():
+        _check_identity(path, group, identity)
+        return writer
+    coords = {
+        "image": ("image", table.index.to_numpy(dtype=object)),
+        "memorability": ("image", table["memorability"].to_numpy(np.float64)),
+        "layer": ("layer", np.arange(next(iter(shapes.values()))[0], dtype=np.int64)),
+    }
+    frame = xr.Dataset(
+        coords=coords, attrs={"model": identity["model"], "memjax": json.dumps(identity, sort_keys=True)}
+    )
+    frame.to_zarr(path, group=group, mode="w", zarr_format=3, consolidated=False)
+    opened = zarr.open_group(path, path=group, mode="r+")
+    for name, shape in shapes.items():
+        opened.create_array(
+            name,
+            shape=(len(table), *shape),
+            chunks=(chunk, *shape),
+            dtype="float32",
+            fill_value=np.nan,
+            dimension_names=("image", "layer", "width")[: 1 + len(shape)],
+        )
+    write_atomically(out / PROGRESS / group / "created", "")
+    return writer
+
+
+def _check_identity(path: Path, group: str, identity: dict[str, Any]) -> None:
+    stored = json.loads(str(zarr.open_group(path, path=group, mode="r").attrs["memjax"]))
+    differ = [
+        f"{key} was {stored.get(key)!r}, now {identity.get(key)!r}"
+        for key in sorted(stored.keys() | identity.keys())
+        if stored.get(key) != json.loads(json.dumps(identity.get(key)))
+    ]
+    if differ:
+        raise InputError(f"{path}/{group}: made by another run ({'; '.join(differ)}); choose another --out")
+
+
+def open_features(out: str | Path) -> dict[str, xr.Dataset]:
+    """Every encoder's group of a run, lazily: name -> Dataset with dims ``image, layer``.
+
+    Args:
+        out: a run's folder, or its ``features.zarr``.
+
+    Raises:
+        InputError: if there is no feature store.
+    """
+    path = Path(out)
+    path = path if path.name == STORE else path / STORE
+    if not path.is_dir():
+        raise InputError(f"{path}: no feature store there; run experiments/sweep_layers.py first")
+    groups = sorted(p.parent.name for p in path.glob("*/zarr.json"))
+    return {name: xr.open_zarr(path, group=name, consolidated=False) for name in groups}
