@@ -33,6 +33,19 @@ class Reliability:
     n_splits: int
     n_images: int
 
+    # The names that figures and pages draw a ceiling by: split-half consistency, the number the literature compares with.
+    @property
+    def rho(self) -> float:
+        return self.half
+
+    @property
+    def ci_low(self) -> float:
+        return self.half_low
+
+    @property
+    def ci_high(self) -> float:
+        return self.half_high
+
 
 def spearman_brown(r: float | np.ndarray, factor: float = 2.0) -> float | np.ndarray:
     """Reliability with ``factor`` times as many observers: factor r / (1 + (factor - 1) r).

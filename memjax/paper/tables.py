@@ -1,0 +1,184 @@
+"""The paper's tables from per-image measures, each a pandas table; `compare` sets them beside the published numbers."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from memjax.checks import InputError
+from memjax.paper import published
+from memjax.paper.released import Released
+from memjax.stats.correlation import benjamini_hochberg, correlate
+from memjax.stats.partial import partial_correlation, within_category
+from memjax.stats.readout import Readout
+from memjax.stats.regression import Glm, fit_glm
+
+Measures = Mapping[str, Mapping[str, np.ndarray]]
+"""encoder -> metric -> ``[n, l + 1]``."""
+
+
+def columns_of(measures: Measures) -> tuple[np.ndarray, list[tuple[str, str, int]]]:
+    """All measures side by side, float64 ``[n, k]``, and each column's (model, metric, layer); empty columns left
+    out."""
+    names, columns = [], []
+    for model, metrics in measures.items():
+        for metric, values in metrics.items():
+            for layer in np.flatnonzero(np.isfinite(values).any(axis=0)):
+                names.append((model, metric, int(layer)))
+                columns.append(values[:, layer])
+    return np.column_stack(columns), names
+
+
+def correlation_table(
+    measures: Measures, scores: np.ndarray, method: str = "spearman", n_boot: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``; q is Benjamini-Hochberg over the whole table."""
+    x, names = columns_of(measures)
+    found = correlate(x, scores, method, n_boot, seed)
+    table = pd.DataFrame(names, columns=["model", "metric", "layer"])
+    values = {"rho": found.rho, "ci_low": found.ci_low, "ci_high": found.ci_high, "p": found.p}
+    return table.assign(**values, q=benjamini_hochberg(found.p), n=found.n_images)
+
+
+def per_image_measures(released: Released) -> dict[str, dict[str, np.ndarray]]:
+    """MAE losses and SAE latent magnitudes as measures with a single layer (0: they belong to the whole encoder)."""
+    out: dict[str, dict[str, np.ndarray]] = {}
+    for size, values in released.mae_loss.items():
+        out[f"ViT-MAE {size}"] = {"mae_loss": values[:, None]}
+    for model, values in released.latent_magnitude.items():
+        out.setdefault(f"{model} SAE", {})["sae_latent_magnitude"] = values[:, None]
+    return out
+
+
+def sae_table(sae_rho: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Columns ``model, epoch, mean, std, best, seeds``: rho of the SAE's loss over seeds (std: ddof 0)."""
+    rows = [
+        (model, epoch, seeds.mean(), seeds.std(), seeds.max(), len(seeds))
+        for model, epochs in sae_rho.items()
+        for epoch, seeds in enumerate(epochs, start=1)
+    ]
+    return pd.DataFrame(rows, columns=["model", "epoch", "mean", "std", "best", "seeds"])
+
+
+def paper_glm(metrics: Mapping[str, np.ndarray], scores: np.ndarray) -> tuple[Glm | None, str]:
+    """The paper's model for one encoder, and a note: why there is none, what was left out, or the design's
+    deficiency."""
+    layers = {name: published.GLM_KEY + (name == "attention_entropy") for name in published.GLM_COLUMNS}
+    missing = [name for name, layer in layers.items() if name not in metrics or metrics[name].shape[1] <= layer]
+    if missing:
+        return None, f"no model: {', '.join(missing)} not there"
+    x = np.column_stack([metrics[name][:, layer] for name, layer in layers.items()])
+    try:
+        fit = fit_glm(x, scores, list(layers))
+    except InputError as error:
+        return None, f"no model: {error}"
+    if fit.dependent:
+        names = ", ".join(fit.dependent)
+        note = f"design of rank {fit.rank} with {fit.n_columns} columns: {names} follows from the columns before it"
+        return fit, f"{note}; the pseudo-inverse solution shares the effect among them"
+    return fit, ""
+
+
+def glm_table(fits: Mapping[str, Glm]) -> pd.DataFrame:
+    """Columns ``model, term, coef, se, z, p, deviance, log_likelihood, cox_snell_r2, rank, columns, n``."""
+    rows = [
+        (model, *term, fit.deviance, fit.log_likelihood, fit.cox_snell_r2, fit.rank, fit.n_columns, fit.n_images)
+        for model, fit in fits.items()
+        for term in zip(fit.names, fit.coef, fit.se, fit.z, fit.p, strict=True)
+    ]
+    names = "model term coef se z p deviance log_likelihood cox_snell_r2 rank columns n"
+    return pd.DataFrame(rows, columns=names.split())
+
+
+def category_table(measures: Measures, table: pd.DataFrame, scores: pd.DataFrame, n_boot: int) -> pd.DataFrame:
+    """Each encoder and metric at its best layer: rho over all images, in each category, and pooled over categories."""
+    best = table.loc[table.assign(size=table["rho"].abs()).groupby(["model", "metric"])["size"].idxmax().dropna()]
+    x = np.column_stack([measures[r.model][r.metric][:, r.layer] for r in best.itertuples()])
+    found = within_category(x, scores["memorability"].to_numpy(), scores["category"].to_numpy(), n_boot=n_boot)
+    names = best[["model", "metric", "layer"]].reset_index(drop=True)
+    values = ("rho", "ci_low", "ci_high", "p")
+    parts = [
+        names.assign(category=category, **{v: getattr(one, v) for v in values}, n=one.n_images)
+        for category, one in found.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def isola_table(isola: pd.DataFrame, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Lin et al.'s three numbers. The measure is what the name says; ``a | b``: partial, b held constant. Pearson's
+    r."""
+    measures = ["sparse_coding_error", "nearest_neighbour"]
+    x, y = isola[measures].to_numpy(), isola["corrected_hit"].to_numpy()
+    plain = correlate(x, y, "pearson", n_boot, seed)
+    partial = partial_correlation(x[:, :1], y, x[:, 1:], "pearson")
+    values = ("rho", "ci_low", "ci_high", "p", "n_images")
+    table = pd.DataFrame({v: np.append(getattr(plain, v), getattr(partial, v)) for v in values})
+    return table.rename(columns={"n_images": "n"}).assign(measure=list(published.ISOLA))
+
+
+def weight_table(found: Readout, names: list[tuple[str, str, int]]) -> pd.DataFrame:
+    """The readout's layer x metric map: columns ``model, metric, layer, weight, importance``."""
+    table = pd.DataFrame(names, columns=["model", "metric", "layer"])
+    return table.assign(weight=found.weights, importance=found.importance)
+
+
+def compare(
+    table: pd.DataFrame,
+    sae: pd.DataFrame | None = None,
+    fits: Mapping[str, Glm] | None = None,
+    isola: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Ours beside the published: columns ``part, model, quantity, layer, ours, theirs, difference``; unpublished rows
+    left out."""
+    rows = [*_correlations(table), *_sae(sae), *_glm(fits or {}), *_isola(isola)]
+    out = pd.DataFrame(rows, columns=["part", "model", "quantity", "layer", "ours", "theirs"])
+    return out.assign(difference=out["ours"] - out["theirs"])
+
+
+def _correlations(table: pd.DataFrame) -> Iterator[tuple]:
+    for row in table.itertuples():
+        by_layer = published.RHO_BY_LAYER.get(row.model, {}).get(row.metric, ())
+        theirs = by_layer[row.layer] if row.layer < len(by_layer) else None
+        theirs = published.RHO_PER_IMAGE.get(row.model, {}).get(row.metric, theirs)
+        part = "correlations"
+        if row.metric == "mae_loss":
+            part, theirs = "MAE baseline", published.MAE_RHO.get(row.model.rsplit(" ", 1)[-1])
+        elif row.metric == "sae_latent_magnitude":
+            part, theirs = "SAE latent magnitude", published.LATENT_MAGNITUDE.get(row.model.removesuffix(" SAE"))
+        if theirs is not None and np.isfinite(row.rho):
+            yield part, row.model, row.metric, row.layer, row.rho, theirs
+
+
+def _sae(sae: pd.DataFrame | None) -> Iterator[tuple]:
+    for row in () if sae is None else sae.itertuples():
+        for quantity, values in (("mean", published.SAE_MEAN), ("std", published.SAE_STD)):
+            theirs = values.get(row.model, ())
+            if row.epoch <= len(theirs) and theirs[row.epoch - 1] is not None:
+                yield (
+                    "SAE loss",
+                    row.model,
+                    f"{quantity}, epoch {row.epoch}",
+                    -1,
+                    getattr(row, quantity),
+                    theirs[row.epoch - 1],
+                )
+    for model, rows in () if sae is None else sae.groupby("model"):
+        if model in published.SAE_BEST:
+            yield "SAE loss", model, "best run", -1, rows["best"].max(), published.SAE_BEST[model]
+
+
+def _glm(fits: Mapping[str, Glm]) -> Iterator[tuple]:
+    for model, fit in fits.items():
+        ours = {name: getattr(fit, name) for name in ("deviance", "log_likelihood", "cox_snell_r2")}
+        for kind in ("coef", "z"):
+            ours |= {f"{kind} {name}": value for name, value in zip(fit.names, getattr(fit, kind), strict=True)}
+        for quantity, theirs in published.GLM.get(model, {}).items():
+            yield "GLM", model, quantity, -1, float(ours[quantity]), theirs
+
+
+def _isola(isola: pd.DataFrame | None) -> Iterator[tuple]:
+    for row in () if isola is None else isola.itertuples():
+        for quantity, ours, theirs in zip(
+            ("r", "low", "high"), (row.rho, row.ci_low, row.ci_high), published.ISOLA[row.measure], strict=True
+        ):
+            yield "Isola et al. 2011", row.measure, quantity, -1, ours, theirs
