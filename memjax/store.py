@@ -10,6 +10,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,6 +155,10 @@ def open_writer(
             fill_value=np.nan,
             dimension_names=("image", "layer", "width")[: 1 + len(shape)],
         )
+    with warnings.catch_warnings():
+        # Zarr 3's specification has no consolidated metadata yet; xarray reads and expects it all the same.
+        warnings.filterwarnings("ignore", "Consolidated metadata is currently not part", UserWarning)
+        zarr.consolidate_metadata(path)  # of all groups: xarray looks for it at the root
     write_atomically(out / PROGRESS / group / "created", "")
     return writer
 
@@ -183,4 +188,4 @@ def open_features(out: str | Path) -> dict[str, xr.Dataset]:
     if not path.is_dir():
         raise InputError(f"{path}: no feature store there; run experiments/sweep_layers.py first")
     groups = sorted(p.parent.name for p in path.glob("*/zarr.json"))
-    return {name: xr.open_zarr(path, group=name, consolidated=False) for name in groups}
+    return {name: xr.open_zarr(path, group=name) for name in groups}

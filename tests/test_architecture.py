@@ -32,6 +32,7 @@ ALLOWED = {
     "extract": {"encoder", "measure", "store", "loader", "datasets", "images", "devices", "models", "metrics"},
     "correlations": {"stats", "metrics"},
     "report": {"store", "stats"},
+    "paper": {"stats"},
 }
 LONG_FILES: dict[str, str] = {}
 """Files over 300 lines, with the reason."""
@@ -90,7 +91,7 @@ def test_listed_exceptions_exist() -> None:
 def test_array_code_never_touches_disk() -> None:
     for path in FILES:
         if part_of(path) in ("metrics", "traces", "axes") or path.parent.name == "stats":
-            for name in ("pathlib", "os", "io"):
+            for name in ("pathlib", "io", "open"):
                 assert name not in imports(path), f"{path} imports {name}"
 
 

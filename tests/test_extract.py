@@ -1,0 +1,126 @@
+"""Extraction: values by id, failures told, the same store however often it was cut off."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import memjax
+from memjax import devices
+from memjax.checks import InputError
+from memjax.correlations import COLUMNS, correlation_table
+from memjax.datasets import open_folder
+from memjax.extract import CHUNK, Plan, batch_size, extract
+from memjax.images import normalise
+from memjax.loader import batches
+from memjax.store import open_features
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return memjax.load("memjax/tiny")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Nine pictures; number 4 is truncated."""
+    home = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(3)
+    rows = ["image,memorability"]
+    for i in range(9):
+        Image.fromarray(rng.integers(0, 255, (40 + i, 70, 3), dtype=np.uint8)).save(home / f"{i}.png")
+        rows.append(f"{i}.png,{0.1 * i:.2f}")
+    broken = (home / "4.png").read_bytes()
+    (home / "4.png").write_bytes(broken[: len(broken) // 2])
+    (home / "scores.csv").write_text("\n".join(rows))
+    return home
+
+
+def tree(path: Path) -> dict[str, str]:
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    return {str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_rows_are_what_features_gives_for_that_picture(folder, encoder, tmp_path):
+    dataset = open_folder(folder, folder / "scores.csv")
+    failures = extract(dataset, encoder, tmp_path, Plan(batch_size=4, tokens=("cls", "mean")))
+    group = open_features(tmp_path)["memjax--tiny"]
+    for name in ("0.png", "8.png"):
+        alone = memjax.features(encoder, memjax.read_images([folder / name], encoder.preprocessing))
+        for metric, value in alone.items():
+            stored = group[metric].sel(image=name).values
+            np.testing.assert_allclose(stored, value[0], rtol=2e-5, atol=1e-6, err_msg=metric)
+        traced = memjax.trace(encoder, memjax.read_images([folder / name], encoder.preprocessing))
+        np.testing.assert_allclose(group["cls"].sel(image=name), traced.hidden[0, :, 0], rtol=1e-4, atol=1e-5)
+        patches = np.asarray(traced.hidden[0, :, 1:]).mean(axis=1)
+        np.testing.assert_allclose(group["mean"].sel(image=name), patches, rtol=1e-4, atol=1e-5)
+    assert [f.image for f in failures] == ["4.png"]
+    assert np.isnan(group["cls_mean"].sel(image="4.png")).all()
+    assert group["cls_mean"].isel(image=[0, 1, 2, 3, 5, 6, 7, 8]).notnull().all()
+
+
+def test_cut_off_and_resumed_gives_the_same_bytes(folder, encoder, tmp_path, monkeypatch):
+    import memjax.extract as module
+
+    monkeypatch.setattr(module, "CHUNK", 4)
+    dataset = open_folder(folder, folder / "scores.csv")
+    plan = Plan(batch_size=2)
+    extract(dataset, encoder, tmp_path / "whole", plan)
+
+    class Cut(Exception):
+        pass
+
+    seen = []
+
+    def stop(added: int) -> None:
+        seen.append(added)
+        if sum(seen) >= 6:
+            raise Cut
+
+    with pytest.raises(Cut):
+        extract(dataset, encoder, tmp_path / "cut", plan, stop)
+    assert len(list((tmp_path / "cut" / "progress" / "memjax--tiny").glob("0*.json"))) == 1
+    added: list[int] = []
+    failures = extract(dataset, encoder, tmp_path / "cut", plan, added.append)
+    assert added[0] == 4, "the first chunk was kept"
+    assert sum(added) == 9
+    assert [f.image for f in failures] == ["4.png"]
+    assert tree(tmp_path / "cut") == tree(tmp_path / "whole")
+
+
+def test_another_protocol_or_encoder_into_the_same_store_is_refused(folder, encoder, tmp_path):
+    dataset = open_folder(folder, folder / "scores.csv")
+    extract(dataset, encoder, tmp_path, Plan(batch_size=4))
+    with pytest.raises(InputError, match="protocol was 'native', now 'paper'"):
+        extract(dataset, encoder, tmp_path, Plan(batch_size=4, protocol="paper"))
+    with pytest.raises(InputError, match="dtype was 'float32', now 'bfloat16'"):
+        extract(dataset, memjax.load("memjax/tiny", "bfloat16"), tmp_path, Plan(batch_size=4))
+
+
+@pytest.mark.parametrize(("asked", "count", "size"), [(None, 2, 16), (5, 2, 6), (1, 4, 4), (8, 4, 8)])
+def test_batches_divide_over_devices(asked, count, size):
+    assert batch_size(Plan(batch_size=asked), count) == size
+    assert CHUNK % batch_size(Plan(), 2) == 0
+
+
+def test_table_has_the_contracts_columns_and_no_row_without_values(folder, encoder, tmp_path):
+    dataset = open_folder(folder, folder / "scores.csv")
+    extract(dataset, encoder, tmp_path, Plan(batch_size=4))
+    table = correlation_table(open_features(tmp_path), n_boot=50)
+    assert list(table.columns) == COLUMNS
+    assert set(table["metric"]) == set(memjax.METRICS) - {"mae_loss"} or "mae_loss" in set(table["metric"])
+    assert set(table.loc[table["metric"] == "attention_entropy", "layer"]) == set(range(1, encoder.config.depth + 1))
+    assert set(table.loc[table["metric"] == "delta_total", "layer"]) == {encoder.config.depth}
+    assert (table["n"] == 8).all()
+    constant = table[(table["metric"] == "cls_mean") & (table["layer"] == 0)]
+    assert constant["rho"].isna().all(), "the cls token that enters block 1 is the same for every picture"
+
+
+def test_pixels_on_the_devices_are_those_of_read_images(folder, encoder):
+    dataset = open_folder(folder, folder / "scores.csv")
+    batch = next(batches(dataset, encoder.preprocessing, 4))
+    direct = memjax.read_images([folder / n for n in batch.ids], encoder.preprocessing)
+    np.testing.assert_array_equal(normalise(batch.pixels, encoder.preprocessing), direct)
+    assert devices.split(direct, devices.data_mesh()).sharding.num_devices == 2

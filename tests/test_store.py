@@ -1,0 +1,120 @@
+"""The feature store: labelled, resumable, refusing what does not belong together."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from memjax.checks import InputError
+from memjax.datasets import Failure
+from memjax.store import group_name, locked, open_features, open_writer
+
+SHAPES = {"cls_mean": (4,), "cls": (4, 5)}
+IDENTITY = {"model": "some/encoder", "checksum": "ab", "protocol": "native"}
+
+
+def table(n: int = 7) -> pd.DataFrame:
+    ids = pd.Index([f"bild-{i}.jpg" for i in range(n)], name="image")
+    return pd.DataFrame({"memorability": np.linspace(0.3, 0.9, n)}, index=ids)
+
+
+def values(rows: int, seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(size=(rows, *shape)).astype(np.float32) for name, shape in SHAPES.items()}
+
+
+def test_what_is_written_is_read_with_labels(tmp_path):
+    writer = open_writer(tmp_path, "some--encoder", table(), SHAPES, IDENTITY, chunk=3)
+    parts = [values(3, 0), values(3, 1), values(1, 2)]
+    for chunk, part in enumerate(parts):
+        writer.write(chunk, part, [Failure("bild-1.jpg", "decode", "kaputt")] if chunk == 0 else [])
+    found = open_features(tmp_path)
+    assert list(found) == ["some--encoder"]
+    group = found["some--encoder"]
+    assert group["cls_mean"].dims == ("image", "layer")
+    assert group["cls"].dims == ("image", "layer", "width")
+    assert list(group["image"].values) == list(table().index)
+    np.testing.assert_array_equal(group["memorability"].values, table()["memorability"])
+    np.testing.assert_array_equal(group["layer"].values, np.arange(4))
+    np.testing.assert_array_equal(group["cls"].values, np.concatenate([p["cls"] for p in parts]))
+    assert writer.done() == [0, 1, 2]
+    assert writer.failures() == [Failure("bild-1.jpg", "decode", "kaputt")]
+
+
+def test_reads_as_plain_xarray(tmp_path):
+    writer = open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=7)
+    writer.write(0, values(7, 0), [])
+    with xr.open_zarr(tmp_path / "features.zarr", group="e") as group:
+        assert group["cls_mean"].shape == (7, 4)
+
+
+def test_a_second_encoder_joins_the_first(tmp_path):
+    for name in ("one", "two"):
+        open_writer(tmp_path, name, table(), SHAPES, {**IDENTITY, "model": name}, 7).write(0, values(7, 0), [])
+    assert [group.attrs["model"] for group in open_features(tmp_path).values()] == ["one", "two"]
+
+
+def test_a_chunk_without_marker_is_not_done(tmp_path):
+    writer = open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=3)
+    writer.write(1, values(3, 0), [])
+    (tmp_path / "progress" / "e" / "000002.json.part").write_text("[]")
+    again = open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=3)
+    assert again.done() == [1]
+    assert np.isnan(open_features(tmp_path)["e"]["cls_mean"].values[0]).all()
+
+
+def test_another_identity_is_refused_by_name(tmp_path):
+    open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=3)
+    with pytest.raises(InputError, match="protocol was 'native', now 'paper'") as caught:
+        open_writer(tmp_path, "e", table(), SHAPES, {**IDENTITY, "protocol": "paper"}, chunk=3)
+    assert "checksum" not in str(caught.value)
+
+
+def test_a_store_that_was_not_fully_created_is_made_anew(tmp_path):
+    open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=3)
+    (tmp_path / "progress" / "e" / "created").unlink()
+    open_writer(tmp_path, "e", table(5), SHAPES, {**IDENTITY, "protocol": "paper"}, chunk=3)
+    assert open_features(tmp_path)["e"].sizes["image"] == 5
+
+
+def test_failures_survive_odd_text(tmp_path):
+    writer = open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=7)
+    odd = Failure('a"b\n.jpg', "read", 'Übel, "quoted"')
+    writer.write(0, values(7, 0), [odd])
+    assert writer.failures() == [odd]
+    json.loads((tmp_path / "progress" / "e" / "000000.json").read_text())
+
+
+def test_one_run_a_folder(tmp_path):
+    code = (
+        "import sys, pathlib\nfrom memjax.store import locked\nfrom memjax.checks import InputError\n"
+        "try:\n    with locked(pathlib.Path(sys.argv[1])): print('held')\n"
+        "except InputError as error: print(error)"
+    )
+
+    def other() -> str:
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    with locked(tmp_path):
+        assert "another run is writing there" in other()
+    assert other() == "held"
+
+
+def test_unwritable_place_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="can't be written"), locked(tmp_path / "file" / "out"):
+        pass
+
+
+def test_no_store_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"sweep_layers\.py first"):
+        open_features(tmp_path)
+
+
+def test_group_names_hold_no_slash():
+    assert group_name("facebook/dinov2-small") == "facebook--dinov2-small"
