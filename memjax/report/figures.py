@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from memjax.checks import expected
 from memjax.report.labels import Ceiling, count, interval, method_symbol, metric_label, plain, signed
-from memjax.report.panel import draw_panel, legend_entries
+from memjax.report.panel import draw_panel, legend_entries, strongest_side
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
 
 SYNTHETIC = "Synthetic data: generated pictures and scores, no human memory."
@@ -58,7 +58,7 @@ def rho_by_layer(
     with style():
         figure = Figure(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
-        draw_panel(axes, rows, shown, ceiling)
+        draw_panel(axes, rows, shown, ceiling, strongest_side(rows))
         axes.set_xlabel(_X_LABEL)
         axes.set_ylabel(f"{method_symbol(method)} with memorability")
         _title(figure, f"{label.title} ({label.unit})" if label.unit else label.title)
@@ -85,16 +85,20 @@ def overview(
         figure = Figure(figsize=(max(2.7 * columns, 5.4), 2.0 * lines + 1.6), layout="constrained")
         grid = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
         for axes, metric in zip(grid, metrics):
-            draw_panel(axes, table[table["metric"] == metric], styles, ceiling, size=3.5)
-            axes.set_title("\n".join(textwrap.wrap(metric_label(metric).title, 27)), loc="left", fontsize=8.5)
+            draw_panel(axes, table[table["metric"] == metric], styles, ceiling, strongest_side(table), size=3.5)
+            axes.set_title("\n".join(textwrap.wrap(metric_label(metric).title, 34)), loc="left", fontsize=8.5)
             axes.tick_params(labelsize=8, labelleft=True)
+            axes.set_xlabel("layer", fontsize=8)
         for axes in grid[len(metrics) :]:
             axes.remove()
-        figure.supxlabel(_X_LABEL, fontsize=9)
         figure.supylabel(f"{method_symbol(method)} with memorability", fontsize=9)
-        _title(figure, "Correlation with memorability by layer, all metrics", _subtitle(table, level, synthetic))
+        _title(figure, "Correlation with memorability by layer, all metrics")
         figure.legend(
-            handles=legend_entries(styles, ceiling), loc="outside lower center", ncols=_legend_columns(styles)
+            handles=legend_entries(styles, ceiling),
+            loc="outside lower center",
+            ncols=_legend_columns(styles),
+            title=_subtitle(table, level, synthetic),
+            title_fontsize=8.5,
         )
         figure.set_label(
             f"{method_symbol(method)} between each metric and memorability, by layer; one vertical scale. "
@@ -213,11 +217,10 @@ def _rows(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     return rows
 
 
-def _title(figure: Figure, text: str, note: str = "") -> None:
+def _title(figure: Figure, text: str) -> None:
     """Left-aligned title, wrapped to the figure's width."""
     width = int(figure.get_figwidth() * 10.5)
-    whole = "\n".join(textwrap.wrap(text, width)) + (f"\n{note}" if note else "")
-    figure.suptitle(whole, x=0.02, ha="left", fontsize=11, fontweight="normal" if note else "bold")
+    figure.suptitle("\n".join(textwrap.wrap(text, width)), x=0.02, ha="left", fontsize=11, fontweight="bold")
 
 
 def _note_colour(synthetic: bool) -> str:
@@ -237,7 +240,9 @@ def _legend_columns(names: object) -> int:
 
 def _caption(rows: pd.DataFrame, metric: str, method: str, level: float, synthetic: bool) -> str:
     """The figure in words: what is shown and, for each encoder, its strongest layer."""
-    parts = [f"{method_symbol(method)} between {metric_label(metric).title.lower()} ({metric}) and memorability."]
+    title = metric_label(metric).title
+    title = title[0].lower() + title[1:]
+    parts = [f"{method_symbol(method)} between {title} ({metric}) and memorability."]
     found = rows[rows["rho"].notna()]
     for model, group in found.groupby("model", sort=False):
         best = group.loc[group["rho"].abs().idxmax()]

@@ -39,6 +39,8 @@ def headline(table: pd.DataFrame, ceiling: Ceiling | None, method: str, level: f
     q = probability(best["q"])
     numbers = f"{method_symbol(method)} = {signed(best['rho'])}, {ends}, n = {count(best['n'])}"
     numbers += f", q {q}" if q.startswith("<") else f", q = {q}"
+    for sign in ("=", "<"):
+        numbers = numbers.replace(f" {sign} ", f"\N{NO-BREAK SPACE}{sign}\N{NO-BREAK SPACE}")
     if not _clear(best):
         return f"No metric is clearly related to memorability; the strongest is {where}: {numbers}."
     of_ceiling = f", {share(best['rho'], ceiling)} of the human ceiling" if share(best["rho"], ceiling) != "–" else ""
@@ -70,7 +72,7 @@ def caveats(table: pd.DataFrame, synthetic: bool) -> Sequence[str]:
 def _clear(row: pd.Series) -> bool:
     """True where the interval leaves out 0 and q is below `ALPHA`."""
     ends = row["ci_low"], row["ci_high"]
-    return all(map(is_number, ends)) and (ends[0] > 0 or ends[1] < 0) and row["q"] < ALPHA
+    return bool(all(map(is_number, ends)) and (ends[0] > 0 or ends[1] < 0) and row["q"] < ALPHA)
 
 
 def _overlapping(found: pd.DataFrame, best: pd.Series) -> int:

@@ -95,7 +95,7 @@ def share(rho: Any, ceiling: Ceiling | None) -> str:
     """``|rho|`` as a percentage of the ceiling."""
     if ceiling is None or not is_number(rho) or not is_number(ceiling.rho) or ceiling.rho <= 0:
         return "–"
-    return f"{100 * abs(rho) / ceiling.rho:.0f} %"
+    return f"{100 * abs(rho) / ceiling.rho:.0f}\N{NO-BREAK SPACE}%"
 
 
 def shorten(name: str, width: int = 44) -> str:

@@ -85,7 +85,7 @@ def write_report(
     method, level, synthetic = run.get("method", "spearman"), float(run.get("level", 0.95)), is_synthetic(run)
     text = _environment().get_template("page.html.j2").render(
         run=run,
-        title=f"memjax: {_dataset(run).get('name', 'images')}",
+        title=f"Image memorability in vision encoders: {_dataset(run).get('name', 'images')}",
         headline=headline(table, ceiling, method, level),
         caveats=caveats(table, synthetic),
         synthetic=synthetic,
@@ -135,6 +135,7 @@ def _environment() -> jinja2.Environment:
         environment.globals[f"{kind}_hash"] = Markup(f"'sha256-{digest}'")
     for format_ in (labels.signed, labels.interval, labels.probability, labels.count, labels.share):
         environment.globals[format_.__name__] = format_
+    environment.globals["number"] = lambda value: f"{value:.4g}" if labels.is_number(value) else "–"
     environment.filters["sortable"] = lambda value: repr(float(value)) if labels.is_number(value) else ""
     return environment
 

@@ -16,9 +16,17 @@ ALPHA = 0.05
 
 
 def draw_panel(
-    axes: Axes, rows: pd.DataFrame, styles: Mapping[str, EncoderStyle], ceiling: Ceiling | None, size: float = 5.5
+    axes: Axes,
+    rows: pd.DataFrame,
+    styles: Mapping[str, EncoderStyle],
+    ceiling: Ceiling | None,
+    side: float = 1.0,
+    size: float = 5.5,
 ) -> None:
-    """Draw one metric's rows: lines with bands, or points with bars where each encoder has a single layer."""
+    """Draw one metric's rows: lines with bands, or points with bars where each encoder has a single layer.
+
+    The ceiling is drawn on one ``side`` of chance, 1 or -1 (see `strongest_side`), so that the values keep their room.
+    """
     axes.axhline(0, color=MUTED, linewidth=0.9)
     found = rows[rows["rho"].notna()]
     if found.empty:
@@ -31,8 +39,9 @@ def draw_panel(
         for model, group in rows.groupby("model", sort=False):
             _draw_line(axes, group.sort_values("layer"), styles[str(model)], size)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(rows["layer"].min() - 0.5, rows["layer"].max() + 0.5)
     if ceiling is not None and is_number(ceiling.rho):
-        _draw_ceiling(axes, ceiling, strongest=float(found.loc[found["rho"].abs().idxmax(), "rho"]))
+        _draw_ceiling(axes, ceiling, side)
 
 
 def _centred(axes: Axes) -> dict[str, object]:
@@ -62,9 +71,13 @@ def _draw_points(axes: Axes, found: pd.DataFrame, styles: Mapping[str, EncoderSt
     axes.set_xlim(-0.7, len(found) - 0.3)
 
 
-def _draw_ceiling(axes: Axes, ceiling: Ceiling, strongest: float) -> None:
-    """The ceiling on the side of the strongest value (its mirror image where that one is negative)."""
-    side = -1.0 if strongest < 0 else 1.0
+def strongest_side(rows: pd.DataFrame) -> float:
+    """-1 where the largest ``|rho|`` of the rows is negative, else 1."""
+    low, high = rows["rho"].min(), rows["rho"].max()
+    return -1.0 if -low > high else 1.0
+
+
+def _draw_ceiling(axes: Axes, ceiling: Ceiling, side: float) -> None:
     axes.axhline(side * ceiling.rho, color=MUTED, linestyle=(0, (6, 3)), linewidth=1.2)
     if is_number(ceiling.ci_low) and is_number(ceiling.ci_high):
         axes.axhspan(side * ceiling.ci_low, side * ceiling.ci_high, color=GRID, alpha=0.7, linewidth=0, zorder=0)

@@ -1,0 +1,165 @@
+"""Figures: what they show, that they are the same each time, and that they say when data are synthetic."""
+
+from pathlib import Path
+
+import fake_run
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from memjax.checks import InputError
+from memjax.report import figures
+from memjax.report.style import COLOURS, encoder_styles
+
+
+def words(figure: Figure) -> str:
+    """Every text of the figure."""
+    return "\n".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+
+
+def line_of(figure: Figure, colour: str) -> np.ndarray:
+    """The heights of the line (not the markers) drawn in this colour."""
+    lines = [x for x in figure.axes[0].lines if to_hex(x.get_color()) == colour.lower() and x.get_linestyle() != "None"]
+    return np.asarray(lines[0].get_ydata())
+
+
+def test_rho_by_layer_draws_the_numbers_of_the_table() -> None:
+    table = fake_run.table()
+    figure = figures.rho_by_layer(table, "attention_entropy")
+    for model, colour in zip(fake_run.MODELS, COLOURS, strict=False):
+        wanted = table[(table.metric == "attention_entropy") & (table.model == model)].rho
+        np.testing.assert_array_equal(line_of(figure, colour), wanted)  # NaN at layer 0 included: a gap
+
+
+def test_encoder_keeps_its_colour_where_another_is_absent() -> None:
+    table = fake_run.table()
+    only = table[(table.metric != "cls_max") | (table.model == fake_run.MODELS[1])]
+    figure = figures.rho_by_layer(only, "cls_max")
+    wanted = table[(table.metric == "cls_max") & (table.model == fake_run.MODELS[1])].rho
+    np.testing.assert_array_equal(line_of(figure, COLOURS[1]), wanted)
+    assert fake_run.MODELS[0] not in words(figure)
+
+
+def test_styles_of_many_encoders_differ() -> None:
+    styles = encoder_styles(pd.DataFrame({"model": [f"m{i}" for i in range(56)]}))
+    assert len({(look.colour, look.marker) for look in styles.values()}) == 56
+
+
+def test_rows_in_any_order_make_the_same_line() -> None:
+    table = fake_run.table()
+    shuffled = pd.concat([table[table.metric == "cls_sum"].iloc[::-1], table[table.metric != "cls_sum"]])
+    shuffled["model"] = pd.Categorical(shuffled.model, categories=fake_run.MODELS)
+    line = line_of(figures.rho_by_layer(shuffled, "cls_sum"), COLOURS[0])
+    np.testing.assert_array_equal(
+        line, table[(table.metric == "cls_sum") & (table.model == shuffled.model.iloc[0])].rho
+    )
+
+
+def test_title_units_method_and_n() -> None:
+    text = words(figures.rho_by_layer(fake_run.table(), "attention_entropy", method="kendall"))
+    for part in ("(bits)", "Kendall's τ with memorability", "n = 2,632", "95 % bootstrap"):
+        assert part in text
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_synthetic_data_are_labelled_in_every_figure(synthetic: bool) -> None:
+    table, values = fake_run.table(), np.arange(60.0)
+    made = [
+        figures.rho_by_layer(table, "cls_mean", synthetic=synthetic),
+        figures.overview(table, synthetic=synthetic),
+        figures.score_scatter(values, values, "cls_mean", 3, "m", synthetic=synthetic),
+    ]
+    assert [figures.SYNTHETIC in words(figure) for figure in made] == [synthetic] * 3
+
+
+def test_ceiling_stands_on_the_side_of_the_strongest_value() -> None:
+    table = fake_run.table()
+    for sign in (1, -1):
+        flipped = table.assign(rho=sign * table.rho.abs(), ci_low=-0.1, ci_high=0.1)
+        figure = figures.rho_by_layer(flipped, "cls_mean", fake_run.Ceiling())
+        heights = [np.asarray(x.get_ydata()) for x in figure.axes[0].lines]
+        assert any(np.all(y == sign * 0.779) for y in heights)
+        assert "human ceiling (split-half) ±0.78" in words(figure)
+    assert "ceiling" not in words(figures.rho_by_layer(table, "cls_mean"))
+
+
+def test_metric_without_a_value_says_so() -> None:
+    table = fake_run.table().assign(rho=np.nan)
+    assert "no value at any layer" in words(figures.rho_by_layer(table, "cls_mean"))
+
+
+def test_metric_with_one_layer_shows_a_point_for_each_encoder() -> None:
+    figure = figures.rho_by_layer(fake_run.table(), "delta_total")
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["12", "12"]
+
+
+@pytest.mark.parametrize("which", ["rho_by_layer", "overview"])
+def test_no_text_overlaps_another(which: str) -> None:
+    table, ceiling = fake_run.table(), fake_run.Ceiling()
+    figure = (
+        figures.overview(table, ceiling) if which == "overview" else figures.rho_by_layer(table, "cls_sum", ceiling)
+    )
+    figure.draw_without_rendering()
+    texts = [t for t in figure.findobj(matplotlib.text.Text) if t.get_visible() and t.get_text().strip()]
+    hidden = out_of_view(figure)
+    boxes = [t.get_window_extent().shrunk(0.98, 0.9) for t in texts if t not in hidden]
+    pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+    assert not pairs
+    assert len(boxes) > 15
+    width, height = figure.bbox.size
+    assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= width and b.y1 <= height for b in boxes)
+
+
+def out_of_view(figure: Figure) -> set[matplotlib.text.Text]:
+    """Tick labels outside the limits, which matplotlib keeps and does not draw."""
+    found = set()
+    for axis in [a for axes in figure.axes for a in (axes.xaxis, axes.yaxis)]:
+        low, high = sorted(axis.get_view_interval())
+        found |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
+    return found
+
+
+def test_save_writes_the_same_bytes_each_time(tmp_path: Path) -> None:
+    first = figures.save(figures.overview(fake_run.table(), fake_run.Ceiling()), tmp_path / "a", "overview")
+    again = figures.save(figures.overview(fake_run.table(), fake_run.Ceiling()), tmp_path / "b", "overview")
+    assert [path.suffix for path in first] == [".png", ".pdf"]
+    for one, other in zip(first, again, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+        assert b"CreationDate" not in one.read_bytes()
+
+
+def test_figures_leave_global_settings_alone() -> None:
+    before = dict(matplotlib.rcParams)
+    figures.rho_by_layer(fake_run.table(), "cls_mean")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_scatter_leaves_out_nan_and_counts() -> None:
+    values, scores = np.arange(100.0), np.linspace(0, 1, 100)
+    values[:7], scores[-2:] = np.nan, np.nan
+    figure = figures.score_scatter(values, scores, "cls_mean", 3, "m")
+    assert "n = 91" in words(figure)
+    assert len(figure.axes[0].collections[0].get_offsets()) == 91
+
+
+def test_attention_maps_state_their_largest_share(rng: np.random.Generator) -> None:
+    maps = np.full((3, 4, 5), 1 / 20)
+    maps[1] = 0.0
+    maps[1, 0, 0] = 1.0
+    image = rng.integers(0, 255, (28, 35, 3), dtype=np.uint8)
+    text = words(figures.attention_over_picture(image, maps, "a.jpg", "enc"))
+    for part in ("layer 1 · max 5.0 %", "layer 2 · max 100.0 %", "layer 3 · max 5.0 %", "a.jpg"):
+        assert part in text
+
+
+def test_bad_input_is_one_line() -> None:
+    table = fake_run.table()
+    with pytest.raises(InputError, match=r"metric: expected one of cls_mean, .*, got 'nope'"):
+        figures.rho_by_layer(table, "nope")
+    with pytest.raises(InputError, match="none named q"):
+        figures.overview(table.drop(columns="q"))
+    with pytest.raises(InputError, match=r"shape \[y, x, 3\]"):
+        figures.attention_over_picture(np.zeros((4, 4)), np.ones((1, 2, 2)))
