@@ -1,0 +1,185 @@
+"""The main command as a user meets it: outputs, resume, and one clear line for everything that can be given wrongly."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from experiments import sweep_layers
+from memjax.checks import run_main
+from memjax.models.hub import TINY, locate
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def sweep(monkeypatch, *arguments: object) -> int:
+    """Exit code of the main command, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["sweep_layers.py", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        run_main(sweep_layers.main)
+    return int(left.value.code or 0)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Six good pictures and their scores."""
+    home = tmp_path / "pictures"
+    home.mkdir()
+    rng = np.random.default_rng(11)
+    for i in range(6):
+        Image.fromarray(rng.integers(0, 255, (80, 72 + i, 3), dtype=np.uint8)).save(home / f"p{i}.png")
+    write_scores(tmp_path, {f"p{i}.png": 0.4 + 0.07 * i for i in range(6)})
+    return home
+
+
+def write_scores(folder: Path, rows: dict[str, object], header: str = "image,memorability") -> Path:
+    file = folder / "scores.csv"
+    file.write_text("\n".join([header, *(f"{k},{v}" for k, v in rows.items())]) + "\n")
+    return file
+
+
+def own(pictures: Path) -> list[object]:
+    return ["--images", pictures, "--scores", pictures.parent / "scores.csv", "--bootstraps", 50]
+
+
+def test_every_output_of_the_contract(monkeypatch, pictures, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    table = pd.read_csv(out / "correlations.csv")
+    assert list(table.columns) == ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n"]
+    pd.testing.assert_frame_equal(table, pd.read_parquet(out / "correlations.parquet"), check_dtype=False)
+    for metric in set(table["metric"]):
+        assert (out / "figures" / f"{metric}.png").stat().st_size > 5000
+        assert (out / "figures" / f"{metric}.pdf").read_bytes().startswith(b"%PDF")
+    assert (out / "failures.csv").read_text().strip() == "image,stage,error"
+    run = json.loads((out / "run.json").read_text())
+    assert run["models"][0]["sha256"]
+    assert run["versions"]["jax"]
+    assert "<html" in (out / "report.html").read_text()
+    assert "Strongest layer" in capsys.readouterr().out
+
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file() and p.name != ".lock"}
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert "finished" in capsys.readouterr().out
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_bad_pictures_are_set_aside_and_the_rest_is_whole(monkeypatch, pictures, tmp_path):
+    whole = (pictures / "p1.png").read_bytes()
+    (pictures / "p1.png").write_bytes(whole[: len(whole) // 2])
+    (pictures / "p2.png").write_bytes(b"")
+    (pictures / "p3.png").unlink()
+    (pictures / "p3.png").mkdir()
+    out = tmp_path / "out"
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 1
+    failures = pd.read_csv(out / "failures.csv")
+    assert sorted(failures["image"]) == ["p1.png", "p2.png", "p3.png"]
+    assert failures["error"].str.len().min() > 5
+    assert pd.read_csv(out / "correlations.csv")["n"].eq(3).all()
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 1, "a finished run keeps its exit code"
+
+
+@pytest.mark.parametrize("score", ["nan", "viel", "inf", ""])
+def test_unusable_scores_are_set_aside(monkeypatch, pictures, tmp_path, score):
+    write_scores(tmp_path, {"p0.png": score, **{f"p{i}.png": 0.1 * i for i in range(1, 6)}})
+    assert sweep(monkeypatch, *own(pictures), "--out", tmp_path / "out") == 1
+    failures = pd.read_csv(tmp_path / "out" / "failures.csv")
+    assert list(failures["image"]) == ["p0.png"]
+    assert pd.read_csv(tmp_path / "out" / "correlations.csv")["n"].eq(5).all()
+
+
+def test_ids_without_a_picture_are_set_aside(monkeypatch, pictures, tmp_path):
+    scores = {"../secret.png": 0.5, "gone.png": 0.5, **{f"p{i}.png": 0.1 * i for i in range(6)}}
+    write_scores(tmp_path, scores)
+    (tmp_path / "secret.png").write_bytes((pictures / "p0.png").read_bytes())
+    assert sweep(monkeypatch, *own(pictures), "--out", tmp_path / "out") == 1
+    assert set(pd.read_csv(tmp_path / "out" / "failures.csv")["image"]) == {"../secret.png", "gone.png"}
+    assert pd.read_csv(tmp_path / "out" / "correlations.csv")["n"].eq(6).all()
+
+
+def refused(monkeypatch, capsys, *arguments: object) -> str:
+    """The one line with which a command is refused."""
+    assert sweep(monkeypatch, *arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def test_wrong_input_is_one_line_and_code_2(monkeypatch, pictures, tmp_path, capsys):
+    out = ["--out", tmp_path / "out"]
+    scores = tmp_path / "scores.csv"
+    assert "nirgends" in refused(monkeypatch, capsys, "--images", tmp_path / "nirgends", "--scores", scores, *out)
+    assert "--scores" in refused(monkeypatch, capsys, "--images", pictures, *out)
+    assert "--images" in refused(monkeypatch, capsys, "--scores", scores, *out)
+    assert "imagenet22k" in refused(monkeypatch, capsys, "--dataset", "imagenet22k", *out)
+    assert "lnsim" in refused(monkeypatch, capsys, "--dataset", "lnsim", "--data-dir", tmp_path / "leer", *out)
+    assert "--lmit" in refused(monkeypatch, capsys, "--lmit", 3, *out)
+    assert "limit" in refused(monkeypatch, capsys, *own(pictures), "--limit", 0, *out)
+    assert "different names" in refused(monkeypatch, capsys, *own(pictures), "--models", TINY, TINY, *out)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "named"),
+    [
+        ("image,score", {"p0.png": 0.1}, "memorability"),
+        ("name,memorability", {"p0.png": 0.1}, "image"),
+        ("image,memorability", {"p0.png": "0.1\np0.png,0.2"}, "p0.png"),
+    ],
+)
+def test_wrong_score_files_are_refused(monkeypatch, pictures, tmp_path, capsys, header, rows, named):
+    write_scores(tmp_path, rows, header)
+    assert named in refused(monkeypatch, capsys, *own(pictures), "--out", tmp_path / "out")
+
+
+def test_wrong_models_are_refused(monkeypatch, pictures, tmp_path, capsys):
+    def line(model: object) -> str:
+        return refused(monkeypatch, capsys, *own(pictures), "--models", model, "--out", tmp_path / "out")
+
+    assert "cache" in line("nobody/no-such-encoder")
+    assert "./nothing" in line("./nothing")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    assert "config.json" in line(bare)
+    shutil.copy(locate(TINY).folder / "config.json", bare)
+    assert "model.safetensors" in line(bare)
+    (bare / "pytorch_model.bin").write_bytes(b"\x80\x02.")
+    assert "pickled" in line(bare)
+    (bare / "model.safetensors").write_bytes(b"not a tensor file")
+    assert "safetensors" in line(bare)
+
+
+def test_another_run_in_the_same_folder_is_refused_by_name(monkeypatch, pictures, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    capsys.readouterr()
+    line = refused(monkeypatch, capsys, *own(pictures), "--limit", 5, "--out", out)
+    assert "images was 6, now 5" in line
+
+
+@pytest.mark.parametrize(
+    "script", sorted(p.name for p in (ROOT / "experiments").glob("*.py") if "__name__" in p.read_text())
+)
+def test_help_teaches(script):
+    done = subprocess.run(
+        [sys.executable, ROOT / "experiments" / script, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert "--out" in done.stdout
+    assert len(done.stdout) > 500
+
+
+@pytest.mark.slow
+def test_the_demo_runs_without_arguments(tmp_path):
+    """README's first command, in a new process and an empty folder."""
+    script = ROOT / "experiments" / "sweep_layers.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "runs" / "sweep" / "correlations.csv")
+    assert table["q"].min() < 0.05, "the tiny encoder tells something about the stimuli"
+    assert "synthetic" in (tmp_path / "runs" / "sweep" / "report.html").read_text().lower()
