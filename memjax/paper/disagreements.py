@@ -1,0 +1,44 @@
+"""Where the paper's text, its scripts, its files and what circulates about it disagree, with the numbers at hand."""
+
+import pandas as pd
+
+from memjax.paper import published
+
+
+def disagreements(table: pd.DataFrame, notes: dict[str, str], split_half: float | None) -> list[str]:
+    """Sentences for the files present.
+
+    Args:
+        table: a correlation table.
+        notes: encoder -> note on its GLM, may be empty.
+        split_half: consistency simulated from the published counts, or None.
+    """
+    out = []
+    entropy = table[table["metric"] == "attention_entropy"].dropna(subset="rho")
+    if len(entropy):
+        low, high = entropy.loc[entropy["rho"].idxmin()], entropy.loc[entropy["rho"].idxmax()]
+        out.append(
+            f"Attention entropy: a circulating summary claims r = {published.CLAIMED_ENTROPY}; here it lies between "
+            f"{low['rho']:+.3f} ({low['model']}, layer {low['layer']}) and {high['rho']:+.3f} ({high['model']}, layer "
+            f"{high['layer']}) over {len(entropy)} encoder layers."
+        )
+    out.append(
+        "The same summary has the sparse autoencoder 12.3 % better than CNN measures. Those were measured on other "
+        "pictures (Isola et al. 2011, Pearson's r 0.29 and 0.36), so no percentage follows from the released files."
+    )
+    out.append(
+        "SAE loss: the training script scores RAW representations with a model trained on standardised ones; a later "
+        "script standardises first. The released correlations by epoch are the script's; they can differ in sign."
+    )
+    out.append(
+        'GLM "layer 10": the script reads key "10" of each file. For activations and uniformity that is hidden state '
+        "10; for entropy it is the attention of block 11 (attentions are counted from 0). The same is done here."
+    )
+    out += [f"GLM, {model}: {note}." for model, note in notes.items() if note]
+    if split_half is not None:
+        out.append(
+            f"Ceiling: MemCat's split-half consistency is published as {published.MEMCAT_SPLIT_HALF}; dealing the "
+            f"published counts to two halves at random gives {split_half:.3f}. The published one splits the observers, "
+            "this one each image's responses by themselves."
+        )
+    return out
