@@ -127,7 +127,7 @@ def main() -> int:
             return terminal.show_finished(args.out, finished)
         failures, seconds = measure(args, dataset, encoders)
         stored = open_features(args.out)
-        features = {name: group for name, group in stored.items() if group.attrs["model"] in labels}
+        features = {group.attrs["model"]: group for group in stored.values() if group.attrs["model"] in labels}
         table = correlation_table(features, args.method, args.bootstraps, args.seed)
         run = sweep_report.provenance(args, dataset, encoders, run_id, failures, seconds)
         sweep_report.write(args.out, run, table, features, failures, dataset, encoders)
