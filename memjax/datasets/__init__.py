@@ -1,0 +1,71 @@
+"""Data sets of pictures with human memorability scores, by name (`open_dataset`) or from one's own folder."""
+
+from pathlib import Path
+
+from memjax.checks import InputError
+from memjax.datasets import demo, lnsim
+from memjax.datasets.base import Dataset, Failure, Record, Records, Spec, take
+from memjax.datasets.builder import cache_dir, open_built
+from memjax.datasets.folder import open_folder
+
+__all__ = [
+    "Dataset",
+    "Failure",
+    "Record",
+    "Records",
+    "names",
+    "open_dataset",
+    "open_folder",
+    "spec",
+]
+
+SPECS: dict[str, Spec] = {module.SPEC.name: module.SPEC for module in (demo, lnsim)}
+
+
+def names() -> list[str]:
+    """The names that `open_dataset` knows."""
+    return list(SPECS)
+
+
+def spec(name: str) -> Spec:
+    """What is known of a data set without opening it: citation, licence, how to get it.
+
+    Raises:
+        InputError: no such data set.
+    """
+    if name not in SPECS:
+        raise InputError(
+            f"data set {name!r}: unknown; known are {', '.join(SPECS)}, or use a folder of your own pictures"
+        )
+    return SPECS[name]
+
+
+def open_dataset(
+    name: str, data_dir: str | Path | None = None, limit: int | None = None, download: bool = False
+) -> Dataset:
+    """Open a published data set, or the synthetic ``demo``.
+
+    The first time, its files are copied into a tfds builder in the cache (``MEMJAX_CACHE``, ``~/.cache/memjax``).
+
+    Args:
+        name: one of `names`.
+        data_dir: the folder with the published files; may be read-only. The demo needs none.
+        limit: only the first so many images, in the data set's order.
+        download: fetch the files first where that is possible (lnsim), into ``data_dir`` or the cache.
+
+    Raises:
+        InputError: unknown name, files missing or not in the published layout.
+
+    Example:
+        >>> dataset = open_dataset("demo", limit=3)
+        >>> len(dataset), dataset.info["synthetic"]
+        (3, True)
+    """
+    known = spec(name)
+    if limit is not None and limit < 1:
+        raise InputError(f"limit: expected a positive number, got {limit}; leave it out to use every image")
+    if download:
+        if name != "lnsim":
+            raise InputError(f"{name}: cannot be downloaded; {known.instructions or 'it needs no files'}")
+        data_dir = lnsim.download(Path(data_dir).expanduser() if data_dir else cache_dir() / "downloads" / "lnsim")
+    return take(open_built(known, data_dir), limit)

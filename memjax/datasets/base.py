@@ -1,0 +1,170 @@
+"""What a data set is: a table of scores joined to pictures by id, and what could not be used.
+
+A file per data set gives a `Source` (where the published files are and what they say); `memjax.datasets.builder` turns
+sources into tfds builders. Nothing here imports tfds or JAX.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from memjax.checks import InputError, expected
+
+COLUMNS = ("memorability", "category", "hits", "false_alarms", "responses")
+"""Columns a table may have, in this order; only the first is always there."""
+
+
+class Record(NamedTuple):
+    """One picture: its id and the bytes of its file."""
+
+    image: str
+    data: bytes
+
+
+class Failure(NamedTuple):
+    """An image that could not be used: its id, the stage (``scores``, ``read``, ``decode``, ``resize``), the reason."""
+
+    image: str
+    stage: str
+    error: str
+
+
+@runtime_checkable
+class Records(Protocol):
+    """Random access to pictures. ``records[i]`` may raise `memjax.images.ImageError`; records can be pickled."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Record: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Pictures and human scores.
+
+    Attributes:
+        name: as in `memjax.datasets.names`, or ``folder``.
+        table: index ``image`` (unique ids, text); ``memorability`` (float64), and where published ``category``,
+            ``hits``, ``false_alarms``, ``responses``.
+        records: the pictures, in the order of ``table``.
+        info: ``citation``, ``licence``, ``source``, ``synthetic`` (bool), ``fingerprint`` (SHA-256 in hex).
+        halves: scores from two halves of the observers, float64 ``[2, splits, n]``, or None.
+        rejected: rows and pictures that could not be used, with the reason.
+    """
+
+    name: str
+    table: pd.DataFrame
+    records: Records
+    info: dict[str, Any]
+    halves: np.ndarray | None = None
+    rejected: list[Failure] = dataclasses.field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The published form of a data set, read but not yet copied.
+
+    Attributes:
+        table: as in `Dataset`.
+        read: the bytes of picture ``i``; raises `memjax.images.ImageError`.
+        rejected: rows that cannot be used.
+        halves: as in `Dataset`.
+    """
+
+    table: pd.DataFrame
+    read: Callable[[int], bytes]
+    rejected: list[Failure] = dataclasses.field(default_factory=list)
+    halves: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """What is known of a data set before its files are seen.
+
+    Attributes:
+        name, version: of the builder; the version counts changes of our reading.
+        description, citation, licence, source: texts; ``source`` is where the data come from.
+        instructions: how a user gets the files, and the layout that ``data_dir`` must have.
+        load: reads ``data_dir`` (None: generated).
+        inputs: the files below ``data_dir`` that `load` depends on; a change of any makes a new copy.
+        synthetic: whether pictures and scores are made up.
+    """
+
+    name: str
+    description: str
+    citation: str
+    licence: str
+    source: str
+    load: Callable[[Path | None], Source]
+    instructions: str = ""
+    inputs: Callable[[Path], Sequence[Path]] = lambda folder: ()
+    synthetic: bool = False
+    version: str = "1.0.0"
+
+    def info(self, fingerprint: str) -> dict[str, Any]:
+        return {
+            "citation": self.citation,
+            "licence": self.licence,
+            "source": self.source,
+            "synthetic": self.synthetic,
+            "fingerprint": fingerprint,
+        }
+
+
+def make_table(ids: Sequence[str], scores: Sequence[float] | np.ndarray, **columns: Any) -> pd.DataFrame:
+    """A `Dataset`'s table; columns that are None are left out."""
+    table = pd.DataFrame({"memorability": np.asarray(scores, np.float64)}, index=pd.Index(ids, name="image", dtype=str))
+    for name in COLUMNS[1:]:
+        if columns.get(name) is not None:
+            table[name] = np.asarray(columns[name])
+    return table
+
+
+def take(dataset: Dataset, limit: int | None) -> Dataset:
+    """The first ``limit`` images of a data set, in its order.
+
+    Raises:
+        InputError: the limit is not positive, or the data set is empty.
+    """
+    if limit is not None and limit < 1:
+        raise expected("limit", "a positive number", limit, "leave it out to use every image")
+    if not len(dataset):
+        first = f", the first: {dataset.rejected[0].error}" if dataset.rejected else ""
+        raise InputError(f"{dataset.name}: no usable image ({len(dataset.rejected)} set aside{first})")
+    if limit is None or limit >= len(dataset):
+        return dataset
+    halves = None if dataset.halves is None else dataset.halves[:, :, :limit]
+    first_records = FirstRecords(dataset.records, limit)
+    return dataclasses.replace(dataset, table=dataset.table.iloc[:limit], records=first_records, halves=halves)
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstRecords:
+    """The first ``size`` of some records."""
+
+    records: Records
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Record:
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        return self.records[index]
+
+
+def fingerprint(*parts: object) -> str:
+    """SHA-256, in hex, over texts; each ends with a byte that no text has, so that no two lists of parts coincide."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(str(part).encode("utf-8", "surrogateescape") + b"\xff")
+    return digest.hexdigest()

@@ -1,0 +1,79 @@
+"""One's own pictures: a folder, and a table ``image,memorability[,category]``; read in place, never copied."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from memjax.checks import check_folder
+from memjax.datasets.base import Dataset, Failure, Record, fingerprint, make_table, take
+from memjax.datasets.paths import inside, pictures
+from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
+from memjax.images import ImageError, read_bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderRecords:
+    """Pictures read from a folder when asked for."""
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Record:
+        name = self.names[index]
+        return Record(name, read_bytes(inside(self.folder, name)))
+
+
+def open_folder(images_dir: str | Path, scores_csv: str | Path, limit: int | None = None) -> Dataset:
+    """Open a folder of pictures with a CSV file of scores.
+
+    Args:
+        images_dir: the folder; ids in the file are paths relative to it.
+        scores_csv: columns ``image``, ``memorability`` and, if wanted, ``category``; UTF-8, one row an image.
+        limit: use the first so many usable rows only.
+
+    Returns:
+        The data set, in the order of the file. In its ``rejected``: rows without a finite score, rows whose picture is
+        missing, no regular file or outside of the folder, and pictures in the folder that have no row.
+
+    Raises:
+        InputError: folder or file missing, a column missing, ids twice, no usable row.
+
+    Example:
+        >>> open_folder("pictures", "scores.csv")  # doctest: +SKIP
+    """
+    folder = check_folder(images_dir, "picture folder")
+    path = Path(scores_csv).expanduser()
+    rows = read_csv(path, ["image", "memorability"])
+    ids = rows["image"].str.strip()
+    check_unique(ids, f"score file {path}, column image")
+    rejected = unusable(ids, rows["memorability"], path.name)
+    scores = numbers(rows["memorability"])
+    keep = []
+    for row in np.flatnonzero(~np.isnan(scores) & (ids != "").to_numpy()):
+        try:
+            inside(folder, ids.iloc[row])
+            keep.append(row)
+        except ImageError as error:
+            rejected.append(Failure(ids.iloc[row], error.stage, str(error)))
+    known = {Path(name).as_posix() for name in ids if name}
+    rejected += [
+        Failure(name, "scores", f"the picture has no row in {path.name}")
+        for name in pictures(folder)
+        if name not in known
+    ]
+    names = tuple(ids.iloc[keep])
+    category = rows["category"].to_numpy()[keep] if "category" in rows else None
+    table = make_table(names, scores[keep], category=category)
+    sizes = [(folder / name).stat().st_size for name in names]
+    info = {
+        "citation": "",
+        "licence": "the user's own pictures",
+        "source": f"{folder}, {path}",
+        "synthetic": False,
+        "fingerprint": fingerprint("folder", *zip(names, scores[keep].tolist(), sizes)),
+    }
+    return take(Dataset("folder", table, FolderRecords(folder, names), info, None, rejected), limit)

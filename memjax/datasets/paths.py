@@ -1,0 +1,45 @@
+"""Paths named by a data set's own files: they stay inside its folder, whatever the table says."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from memjax.images import ImageError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif")
+"""Names that count as pictures when a folder is searched for pictures without a score."""
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file ``name`` below ``folder``.
+
+    Raises:
+        ImageError: stage "read": no such file, no regular file, or outside of the folder (absolute, ``..``, symlink).
+    """
+    if not name or "\0" in name or os.path.isabs(name) or ".." in Path(name).parts:
+        raise ImageError(f"{name!r}: not a path inside {folder}; absolute paths and '..' are refused", "read")
+    path = folder / name
+    root = os.path.realpath(folder)
+    try:
+        real = os.path.realpath(path, strict=True)
+        mode = os.stat(real).st_mode
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = "no such picture" if missing else getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"{name}: {reason} in {folder}", "read") from None
+    if os.path.commonpath([root, real]) != root:
+        raise ImageError(f"{name}: a symbolic link that leads out of {folder}; copy the file into it", "read")
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a folder"
+        raise ImageError(f"{name}: expected a picture file, got {kind}", "read")
+    return path
+
+
+def pictures(folder: Path) -> Iterator[str]:
+    """Names, relative to ``folder``, of all pictures in it and below, sorted within each folder; links not followed."""
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        for file in sorted(files):
+            if file.lower().endswith(SUFFIXES):
+                yield (Path(root) / file).relative_to(folder).as_posix()
