@@ -3,8 +3,8 @@
   python benchmarks/statistics.py                             10,000 resamples of 222 columns x 10,000 images
   python benchmarks/statistics.py --n-boot 500 --columns 20   smaller
 
-scipy's loop (`scipy.stats.spearmanr` of each column in each resample) is timed on a few resamples and scaled up. The same
-resamples through both must give the same rho.
+scipy's loop (`scipy.stats.spearmanr` of each column in each resample) is timed on a few resamples and scaled up. The
+same resamples through both must give the same rho.
 """
 
 import dataclasses

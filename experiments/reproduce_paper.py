@@ -11,7 +11,7 @@ Takmaz, Gatt & Dotlačil 2025, "Traces of Image Memorability in Vision Encoders"
       the same from features that experiments/sweep_layers.py extracted; with --memcat, by category and with the ceiling
 
 What comes out: each measure's correlation by layer with 95 % intervals and q; the same within categories; SAE by epoch;
-MAE baseline; latent magnitude; the GLM; a cross-validated readout of everything together, beside the best single measure
+MAE baseline; latent magnitude; the GLM; a cross-validated readout of all measures, beside the best single measure
 and the human ceiling; and where text, scripts and files disagree. Exit codes: 0 done; 2 wrong input, with one line.
 """
 

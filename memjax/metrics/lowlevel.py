@@ -45,7 +45,7 @@ def edge_density(picture: Shaped[Array, "y x c"]) -> Float[Array, ""]:
     b = brightness(picture)
     smooth = jnp.asarray([1.0, 2.0, 1.0], jnp.float32)
 
-    def derivative(rows: Float[Array, "y x"]) -> Float[Array, "y x2"]:
+    def derivative(rows: Array) -> Array:
         blurred = smooth[0] * rows[:-2] + smooth[1] * rows[1:-1] + smooth[2] * rows[2:]
         return (blurred[:, 2:] - blurred[:, :-2]) / 8
 

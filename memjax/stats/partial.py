@@ -10,7 +10,7 @@ from memjax.stats.correlation import Correlations, check_columns, coefficients, 
 from memjax.stats.intervals import fisher_z
 
 
-def one_hot(categories: Sequence[object]) -> np.ndarray:
+def one_hot(categories: Sequence[object] | np.ndarray) -> np.ndarray:
     """Indicator columns float64 ``[n, c - 1]`` of the sorted categories, the first left out (the intercept has it)."""
     names, codes = np.unique(np.asarray(categories, dtype=str), return_inverse=True)
     return (codes[:, None] == np.arange(1, len(names))[None, :]).astype(np.float64)
@@ -83,7 +83,7 @@ def _residual_correlation(x: np.ndarray, y: np.ndarray, controls: np.ndarray, se
 def within_category(
     x: np.ndarray,
     y: np.ndarray,
-    categories: Sequence[object],
+    categories: Sequence[object] | np.ndarray,
     method: str = "spearman",
     n_boot: int = 2000,
     seed: int = 0,

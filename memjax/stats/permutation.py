@@ -68,7 +68,7 @@ def _unit(x: np.ndarray) -> np.ndarray:
 def _count(z: np.ndarray, score: np.ndarray, observed: np.ndarray, n_perm: int, seed: int):
     """How many permutations reach each column's |rho|: by the column itself, and by the largest of all columns."""
     # A millionth of slack: a permutation that only swaps tied images must count as reaching the observed value.
-    z, threshold = jnp.asarray(z, jnp.float32), jnp.asarray(observed - 1e-6, jnp.float32)
+    z, threshold = jnp.asarray(z, jnp.float32), (observed - 1e-6).astype(np.float32)
     score = jnp.asarray(score, jnp.float32)
     counts, family = np.zeros(len(observed), np.int64), np.zeros(len(observed), np.int64)
     key = jax.random.key(seed)

@@ -51,7 +51,7 @@ class Readout:
 def readout(
     x: np.ndarray,
     y: np.ndarray,
-    groups: Sequence[object] | None = None,
+    groups: Sequence[object] | np.ndarray | None = None,
     n_folds: int = 5,
     n_boot: int = 2000,
     n_shuffles: int = 5,

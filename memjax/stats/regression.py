@@ -5,6 +5,7 @@ that determine one another are kept, the pseudo-inverse solution is reported (as
 deficiency is said.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,9 @@ class Glm:
 
     Attributes:
         names: intercept first, then the measures: length c + 1, as are the arrays ``coef``, ``se``, ``z``, ``p``.
-        deviance, log_likelihood, cox_snell_r2: of the whole model.
+        deviance, log_likelihood: of the whole model.
+        cox_snell_r2: 1 - exp((2 / n) (null - log-likelihood)), the null's at the fitted model's dispersion, deviance /
+            (n - rank), as statsmodels (and so the paper) has it: with an identity link not the usual R2, mostly larger.
         n_images: images used.
         rank, n_columns: of the design with its intercept; ``rank < n_columns`` means that single coefficients are not
             identified (only what they predict together).
@@ -68,7 +71,9 @@ def fit_glm(x: np.ndarray, y: np.ndarray, names: list[str]) -> Glm:
     design = np.column_stack([np.ones(len(y)), z])
     ranks = [np.linalg.matrix_rank(design[:, : j + 1]) for j in range(design.shape[1])]
     dependent = tuple(names[j - 1] for j in range(1, len(ranks)) if ranks[j] == ranks[j - 1])
-    fit = sm.GLM(y, design, family=sm.families.Gaussian()).fit()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*rank-deficient")  # said in the result
+        fit = sm.GLM(y, design, family=sm.families.Gaussian()).fit()
     return Glm(
         ("intercept", *names),
         *(np.asarray(a) for a in (fit.params, fit.bse, fit.tvalues, fit.pvalues)),

@@ -33,7 +33,7 @@ class Reliability:
     n_splits: int
     n_images: int
 
-    # The names that figures and pages draw a ceiling by: split-half consistency, the number the literature compares with.
+    # The names that figures and pages draw a ceiling by: split-half consistency, which the literature compares with.
     @property
     def rho(self) -> float:
         return self.half
