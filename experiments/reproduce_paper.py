@@ -148,7 +148,7 @@ def read_features(path: Path, memcat: pd.DataFrame | None, isola: pd.DataFrame |
     if not groups:
         raise expected(f"--features {path}", "at least one encoder", "none", "let sweep_layers.py finish first")
     first = next(iter(groups.values()))
-    images = pd.Index(first["image"].values.astype(str), name="image")
+    images = pd.Index(first["image"].values.astype(object), name="image")
     scores = pd.DataFrame({"memorability": first["memorability"].values}, index=images)
     if memcat is not None:
         if not images.isin(memcat.index).all():
@@ -158,7 +158,7 @@ def read_features(path: Path, memcat: pd.DataFrame | None, isola: pd.DataFrame |
     measures = {}
     for group, data in groups.items():
         name = group.replace("--", "/")
-        place = pd.Index(data["image"].values.astype(str)).get_indexer(images)
+        place = pd.Index(data["image"].values.astype(object)).get_indexer(images)
         if (place < 0).any():
             raise expected(f"--features {path}, {group}", "the images of the other encoders", "others")
         metrics = {str(k): v.values[place] for k, v in data.data_vars.items() if v.dims == ("image", "layer")}
@@ -196,7 +196,8 @@ def compute(inputs: Inputs, args: Arguments) -> Results:
         whole = list(readouts.values())[-1]
         found["readout_weights"] = tables.weight_table(whole, names)
     notes = {model: note for model, (_, note) in models.items()}
-    said = disagreements(found["correlations"], notes, ceiling.half if ceiling else None)
+    half = ceiling.half if ceiling else None
+    said = disagreements(found["correlations"], notes, half, released=inputs.released is not None)
     return Results(found, ceiling, readouts, said)
 
 
@@ -276,7 +277,8 @@ def show(results: Results, out: Path) -> None:
             f"[{row.ci_low:+.3f}, {row.ci_high:+.3f}], n {row.n}; best single measure {row.best_single} "
             f"{row.best_single_rho:+.3f}{ceiling}"
         )
-    CONSOLE.print("Where text, scripts and files disagree:")
+    if results.disagreements:
+        CONSOLE.print("Where text, scripts and files disagree, and what to know of the models:")
     for sentence in results.disagreements:
         CONSOLE.print(f"- {sentence}")
     CONSOLE.print(f"Tables, figures and run.json: {out}")

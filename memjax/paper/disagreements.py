@@ -5,14 +5,18 @@ import pandas as pd
 from memjax.paper import published
 
 
-def disagreements(table: pd.DataFrame, notes: dict[str, str], split_half: float | None) -> list[str]:
-    """Sentences for the files present.
+def disagreements(table: pd.DataFrame, notes: dict[str, str], split_half: float | None, released: bool) -> list[str]:
+    """Sentences for the files present; for one's own features (``released`` False) only what concerns their GLM.
 
     Args:
         table: a correlation table.
         notes: encoder -> note on its GLM, may be empty.
         split_half: consistency simulated from the published counts, or None.
+        released: the measures are the authors'.
     """
+    fitted = [f"GLM, {model}: {note}." for model, note in notes.items() if note]
+    if not released:
+        return fitted
     out = []
     entropy = table[table["metric"] == "attention_entropy"].dropna(subset="rho")
     if len(entropy):
@@ -34,7 +38,7 @@ def disagreements(table: pd.DataFrame, notes: dict[str, str], split_half: float 
         'GLM "layer 10": the script reads key "10" of each file. For activations and uniformity that is hidden state '
         "10; for entropy it is the attention of block 11 (attentions are counted from 0). The same is done here."
     )
-    out += [f"GLM, {model}: {note}." for model, note in notes.items() if note]
+    out += fitted
     if split_half is not None:
         out.append(
             f"Ceiling: MemCat's split-half consistency is published as {published.MEMCAT_SPLIT_HALF}; dealing the "
