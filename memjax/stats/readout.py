@@ -104,6 +104,7 @@ def _out_of_fold(x, y, labels, n_folds: int, n_shuffles: int, seed: int):
     rng = np.random.default_rng(seed)
     predicted, fold = np.empty(n), np.empty(n, np.int64)
     weights, penalties, shuffled = np.empty((n_folds, k)), [], np.empty((n_shuffles, k, n))
+    # pyrefly: ignore[unexpected-keyword]  (its stubs are older than scikit-learn 1.6)
     splits = GroupKFold(n_folds, shuffle=True, random_state=seed).split(x, y, labels)
     for f, (train, test) in enumerate(splits):
         model = _fit(x[train], y[train], labels[train], n_folds, seed + 1 + f)
@@ -131,6 +132,7 @@ def _fit(x: np.ndarray, y: np.ndarray, labels: np.ndarray, n_folds: int, seed: i
     from sklearn.preprocessing import StandardScaler
 
     steps = Pipeline([("scale", StandardScaler()), ("ridge", Ridge())])
+    # pyrefly: ignore[unexpected-keyword]
     inner = GroupKFold(n_folds, shuffle=True, random_state=seed)
     search = GridSearchCV(steps, {"ridge__alpha": PENALTIES}, scoring="neg_mean_squared_error", cv=inner)
     return search.fit(x, y, groups=labels)
