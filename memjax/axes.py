@@ -19,12 +19,13 @@ Layer coordinate: 0 is what enters block 1, ``i`` is what leaves block ``i``. A 
 (its attention, the change that it makes) stands at layer ``i``; where a metric has no value it is NaN.
 """
 
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-Image = Float[Array, "y x c"]
+Image = Float[Array | np.ndarray, "y x c"]
 """One picture: resized, cropped, normalised, channels last."""
 
-Pixels = Float[Array, "b y x c"]
+Pixels = Float[Array | np.ndarray, "b y x c"]
 """A batch of pictures."""
 
 Hidden = Float[Array, "t d"]

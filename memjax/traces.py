@@ -1,13 +1,13 @@
 """What an encoder shows of its inside: the trace of one block, and how its tokens are laid out.
 
-Models write these types and metrics read them; neither knows the other.
+Models write these types and metrics read them; neither knows the other. Fields are `Annotated` with their shape and
+not checked at run time, since scan and vmap stack them.
 """
 
 import dataclasses
+from typing import Annotated, Any
 
 from flax import struct
-
-from memjax.axes import Array, Attention, Float, Hidden
 
 
 @struct.dataclass
@@ -20,9 +20,9 @@ class BlockTrace:
         attention: probabilities, ``[h, t, s]``, rows sum to 1.
     """
 
-    before: Hidden
-    after: Hidden
-    attention: Attention
+    before: Annotated[Any, "t d"]
+    after: Annotated[Any, "t d"]
+    attention: Annotated[Any, "h t s"]
 
 
 @struct.dataclass
@@ -35,9 +35,9 @@ class Trace:
         pooled: what the family's head makes of the last layer, ``[b, e]``; None where it has no head.
     """
 
-    hidden: Float[Array, "b l1 t d"]
-    attention: Float[Array, "b l h t s"]
-    pooled: Float[Array, "b e"] | None
+    hidden: Annotated[Any, "b l+1 t d"]
+    attention: Annotated[Any, "b l h t s"]
+    pooled: Annotated[Any, "b e"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,7 +34,8 @@ class ViTConfig:
         distillation: whether a distillation token follows it (DeiT); it has a position.
         registers: how many register tokens follow; they have no position.
         position: ``"learned"`` (also fixed sin-cos tables, which are stored the same way) or ``"rotary"``.
-        interpolate: whether positions stretch to other picture sizes (bicubic, a = -0.75, no antialias).
+        interpolate: whether positions stretch to other picture sizes (bicubic).
+        antialias: whether that is with antialias and a = -0.5 (DINOv2 with registers), else without and a = -0.75.
         rope_theta: base period of rotary positions.
         gated: MLP with a gate, ``down(act(gate x) * up x)``.
         layer_scale: whether each residual branch is scaled per channel.
@@ -60,6 +61,7 @@ class ViTConfig:
     registers: int = 0
     position: str = "learned"
     interpolate: bool = False
+    antialias: bool = False
     rope_theta: float = 100.0
     gated: bool = False
     layer_scale: bool = False

@@ -166,7 +166,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "dinov2_with_registers": Family(
         read={**_DINOV2, "patch": ("patch_size", 16), "registers": ("num_register_tokens", 4)},
-        fixed={"layer_scale": True, "interpolate": True, "pool": "cls"},
+        fixed={"layer_scale": True, "interpolate": True, "antialias": True, "pool": "cls"},
         keys=Keys(("dinov2_with_registers.",), _DINO_NAMES, ("embeddings.mask_token", *_CLASSIFIERS)),
     ),
     "dinov3_vit": Family(

@@ -3,7 +3,12 @@
 Tokens are ``[t, d]``. Linear kernels are stored input first (``x @ kernel``), attention kernels keep the head axis:
 query, key and value ``[d, h, k]``, output ``[h, k, d]``. Norms and softmax compute in float32 whatever the tokens' type
 and return the tokens' type.
+
+Fields of parameter types are `Annotated` with their shape (``*l``: the stacked blocks) and not checked at run time: a
+pytree of parameters may also hold shapes, gradients, labels or None.
 """
+
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,25 +16,28 @@ from flax import struct
 
 from memjax.axes import Array, Attention, Float, Tokens
 
+Angles = Float[Array, "p k"]
+Rotation = tuple[Angles, Angles] | None
+
 
 @struct.dataclass
 class Norm:
-    scale: Float[Array, "*l d"]
-    bias: Float[Array, "*l d"]
+    scale: Annotated[Any, "*l d"]
+    bias: Annotated[Any, "*l d"]
 
 
 @struct.dataclass
 class Linear:
-    kernel: Float[Array, "*l i o"]
-    bias: Float[Array, "*l o"] | None
+    kernel: Annotated[Any, "*l i o"]
+    bias: Annotated[Any, "*l o"]
 
 
 @struct.dataclass
 class HeadLinear:
     """A projection into heads (kernel ``[d, h, k]``, bias ``[h, k]``) or out of them (``[h, k, d]``, ``[d]``)."""
 
-    kernel: Float[Array, "..."]
-    bias: Float[Array, "..."] | None
+    kernel: Annotated[Any, "..."]
+    bias: Annotated[Any, "..."]
 
 
 @struct.dataclass
@@ -138,7 +146,10 @@ def attention_weights(query: Float[Array, "h t k"], key: Float[Array, "h s k"]) 
 
 
 def attend(
-    params: SelfAttention, x: Tokens, rotation: tuple[Tokens, Tokens] | None = None, queries: Tokens | None = None
+    params: SelfAttention,
+    x: Float[Array, "s d"],
+    rotation: Rotation = None,
+    queries: Tokens | None = None,
 ) -> tuple[Tokens, Attention]:
     """Multi-head attention over the tokens ``x``.
 
@@ -160,7 +171,7 @@ def attend(
     return add_bias(jnp.einsum("htk,hkd->td", mixed, params.out.kernel), params.out.bias), weights
 
 
-def rotary(rows: int, columns: int, head_width: int, theta: float) -> tuple[Tokens, Tokens]:
+def rotary(rows: int, columns: int, head_width: int, theta: float) -> tuple[Angles, Angles]:
     """DINOv3's axial rotary positions: cos and sin, ``[rows * columns, k]``.
 
     Patch centres run over (-1, 1) on each axis; angles are 2 pi (y, x) / theta^(4 i / k), each pair repeated twice.
@@ -174,7 +185,7 @@ def rotary(rows: int, columns: int, head_width: int, theta: float) -> tuple[Toke
     return jnp.cos(angles), jnp.sin(angles)
 
 
-def rotate(x: Float[Array, "h t k"], rotation: tuple[Tokens, Tokens]) -> Float[Array, "h t k"]:
+def rotate(x: Float[Array, "h t k"], rotation: tuple[Angles, Angles]) -> Float[Array, "h t k"]:
     """Turn the last ``p`` tokens (the patches); those before them have no place in the picture."""
     cos, sin = (r.astype(x.dtype)[None] for r in rotation)
     prefix, patches = x[:, : x.shape[1] - cos.shape[1]], x[:, x.shape[1] - cos.shape[1] :]

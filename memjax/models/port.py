@@ -40,88 +40,88 @@ class Row(NamedTuple):
     turn: Callable[[np.ndarray, int], np.ndarray]
 
 
-def _same(x: np.ndarray, heads: int) -> np.ndarray:
+def same(x: np.ndarray, heads: int) -> np.ndarray:
     return x
 
 
-def _transpose(x: np.ndarray, heads: int) -> np.ndarray:
+def transpose(x: np.ndarray, heads: int) -> np.ndarray:
     return x.T
 
 
-def _rows(x: np.ndarray, heads: int) -> np.ndarray:
+def rows(x: np.ndarray, heads: int) -> np.ndarray:
     return x.reshape(-1, x.shape[-1])
 
 
-def _flat(x: np.ndarray, heads: int) -> np.ndarray:
+def flat(x: np.ndarray, heads: int) -> np.ndarray:
     return x.reshape(-1)
 
 
-def _conv(x: np.ndarray, heads: int) -> np.ndarray:
+def conv(x: np.ndarray, heads: int) -> np.ndarray:
     """``[d, c, y, x]`` -> ``[y * x * c, d]``, the order of `patchify`."""
     return x.transpose(2, 3, 1, 0).reshape(-1, x.shape[0])
 
 
-def _into_heads(x: np.ndarray, heads: int) -> np.ndarray:
+def into_heads(x: np.ndarray, heads: int) -> np.ndarray:
     return x.T.reshape(x.shape[1], heads, -1)
 
 
-def _head_bias(x: np.ndarray, heads: int) -> np.ndarray:
+def head_bias(x: np.ndarray, heads: int) -> np.ndarray:
     return x.reshape(heads, -1)
 
 
-def _from_heads(x: np.ndarray, heads: int) -> np.ndarray:
+def from_heads(x: np.ndarray, heads: int) -> np.ndarray:
     return x.T.reshape(heads, -1, x.shape[0])
 
 
 def _linear(path: str, key: str) -> dict[str, Row]:
-    return {f"{path}.kernel": Row(f"{key}.weight", _transpose), f"{path}.bias": Row(f"{key}.bias", _same)}
+    return {f"{path}.kernel": Row(f"{key}.weight", transpose), f"{path}.bias": Row(f"{key}.bias", same)}
 
 
 def _norm(path: str, key: str) -> dict[str, Row]:
-    return {f"{path}.scale": Row(f"{key}.weight", _same), f"{path}.bias": Row(f"{key}.bias", _same)}
+    return {f"{path}.scale": Row(f"{key}.weight", same), f"{path}.bias": Row(f"{key}.bias", same)}
 
 
 def _attention(path: str, key: str) -> dict[str, Row]:
     rows = {}
     for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v")):
-        rows[f"{path}.{ours}.kernel"] = Row(f"{key}.{theirs}.weight", _into_heads)
-        rows[f"{path}.{ours}.bias"] = Row(f"{key}.{theirs}.bias", _head_bias)
-    rows[f"{path}.out.kernel"] = Row(f"{key}.o.weight", _from_heads)
-    return rows | {f"{path}.out.bias": Row(f"{key}.o.bias", _same)}
+        rows[f"{path}.{ours}.kernel"] = Row(f"{key}.{theirs}.weight", into_heads)
+        rows[f"{path}.{ours}.bias"] = Row(f"{key}.{theirs}.bias", head_bias)
+    rows[f"{path}.out.kernel"] = Row(f"{key}.o.weight", from_heads)
+    return rows | {f"{path}.out.bias": Row(f"{key}.o.bias", same)}
 
 
 def _block(path: str, key: str) -> dict[str, Row]:
     return {
         **_norm(f"{path}.norm1", f"{key}.norm1"),
         **_attention(f"{path}.attention", f"{key}.attn"),
-        f"{path}.scale1": Row(f"{key}.scale1", _same),
+        f"{path}.scale1": Row(f"{key}.scale1", same),
         **_norm(f"{path}.norm2", f"{key}.norm2"),
         **_linear(f"{path}.mlp.up", f"{key}.up"),
         **_linear(f"{path}.mlp.gate", f"{key}.gate"),
         **_linear(f"{path}.mlp.down", f"{key}.down"),
-        f"{path}.scale2": Row(f"{key}.scale2", _same),
+        f"{path}.scale2": Row(f"{key}.scale2", same),
     }
 
 
 TABLE: dict[str, Row] = {
-    "patch.kernel": Row("patch.weight", _conv),
-    "patch.bias": Row("patch.bias", _same),
-    "cls": Row("cls", _rows),
-    "distillation": Row("distillation", _rows),
-    "registers": Row("registers", _rows),
-    "position": Row("position", _rows),
+    "patch.kernel": Row("patch.weight", conv),
+    "patch.bias": Row("patch.bias", same),
+    "cls": Row("cls", rows),
+    "distillation": Row("distillation", rows),
+    "registers": Row("registers", rows),
+    "position": Row("position", rows),
     **_norm("pre_norm", "pre_norm"),
     **_block("blocks", "blocks.{i}"),
     **_norm("final_norm", "final_norm"),
     **_linear("head", "head"),
-    "head.probe": Row("head.probe", _rows),
+    "head.probe": Row("head.probe", rows),
     **_attention("head.attention", "head.attn"),
     **_norm("head.norm", "head.norm"),
     **_linear("head.mlp.up", "head.up"),
     **_linear("head.mlp.down", "head.down"),
     **_linear("decoder.embed", "decoder.embed"),
-    "decoder.mask_token": Row("decoder.mask_token", _flat),
-    "decoder.position": Row("decoder.position", _rows),
+    "decoder.mask_token": Row("decoder.mask_token", flat),
+    "decoder.position": Row("decoder.position", rows),
     **_block("decoder.blocks", "decoder.blocks.{i}"),
     **_norm("decoder.norm", "decoder.norm"),
     **_linear("decoder.predict", "decoder.predict"),

@@ -26,11 +26,35 @@ def bicubic_matrix(source: int, target: int) -> np.ndarray:
     return matrix
 
 
-def stretch(table: Float[Array, "p d"], source: tuple[int, int], target: tuple[int, int]) -> Tokens:
+def antialiased_matrix(source: int, target: int) -> np.ndarray:
+    """``[target, source]`` weights of torch's bicubic ``interpolate(antialias=True)``.
+
+    Not the kernel of `bicubic_matrix`: a = -0.5 here, widened by the scale when shrinking, cut at the edges and
+    renormalised, as PIL does.
+    """
+    a = -0.5
+    scale = source / target
+    widened = max(scale, 1.0)
+    centre = scale * (np.arange(target) + 0.5)
+    first = np.maximum((centre - 2.0 * widened + 0.5).astype(np.int64), 0)
+    last = np.minimum((centre + 2.0 * widened + 0.5).astype(np.int64), source)
+    columns = np.arange(source)[None, :]
+    distance = np.abs((columns - centre[:, None] + 0.5) / widened)
+    near = ((a + 2.0) * distance - (a + 3.0)) * distance**2 + 1.0
+    far = (((distance - 5.0) * distance + 8.0) * distance - 4.0) * a
+    weights = np.where(distance < 1.0, near, np.where(distance < 2.0, far, 0.0))
+    weights = np.where((columns >= first[:, None]) & (columns < last[:, None]), weights, 0.0)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def stretch(
+    table: Float[Array, "p d"], source: tuple[int, int], target: tuple[int, int], antialias: bool = False
+) -> Tokens:
     """A table for ``source`` rows and columns, resampled for ``target``; in float32, as transformers does."""
     if source == target:
         return table
-    rows, columns = (jnp.asarray(bicubic_matrix(s, t), jnp.float32) for s, t in zip(source, target))
+    matrix = antialiased_matrix if antialias else bicubic_matrix
+    rows, columns = (jnp.asarray(matrix(s, t), jnp.float32) for s, t in zip(source, target))
     grid = table.astype(jnp.float32).reshape(*source, -1)
     out = jnp.einsum("ay,bx,yxd->abd", rows, columns, grid, precision=jax.lax.Precision.HIGHEST)
     return out.reshape(target[0] * target[1], -1).astype(table.dtype)

@@ -5,7 +5,7 @@ is stacked over blocks. So a sweep never holds more than one layer's attention. 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -26,17 +26,17 @@ class Block:
 
     norm1: layers.Norm
     attention: layers.SelfAttention
-    scale1: Float[Array, "*l d"] | None
+    scale1: Annotated[Any, "*l d"]
     norm2: layers.Norm
     mlp: layers.Mlp
-    scale2: Float[Array, "*l d"] | None
+    scale2: Annotated[Any, "*l d"]
 
 
 @struct.dataclass
 class AttentionPool:
     """SigLIP's head: a learned probe attends to the normed tokens, then an MLP with a residual."""
 
-    probe: Float[Array, "1 d"]
+    probe: Annotated[Any, "1 d"]
     attention: layers.SelfAttention
     norm: layers.Norm
     mlp: layers.Mlp
@@ -47,8 +47,8 @@ class Decoder:
     """ViT-MAE's decoder: embed, mask token, positions, blocks, norm, prediction of a patch's pixels."""
 
     embed: layers.Linear
-    mask_token: Float[Array, "d"]
-    position: Float[Array, "t d"]
+    mask_token: Annotated[Any, "d"]
+    position: Annotated[Any, "t d"]
     blocks: Block
     norm: layers.Norm
     predict: layers.Linear
@@ -59,10 +59,10 @@ class ViTParams:
     """Everything that is learnt. A field is None where the config says that the part is absent."""
 
     patch: layers.Linear
-    cls: Float[Array, "1 d"] | None
-    distillation: Float[Array, "1 d"] | None
-    registers: Float[Array, "r d"] | None
-    position: Float[Array, "t d"] | None
+    cls: Annotated[Any, "1 d"]
+    distillation: Annotated[Any, "1 d"]
+    registers: Annotated[Any, "r d"]
+    position: Annotated[Any, "t d"]
     pre_norm: layers.Norm | None
     blocks: Block
     final_norm: layers.Norm | None
@@ -80,8 +80,8 @@ class Output:
         tapped: what the tap returned, stacked over blocks, ``[l, ...]``.
     """
 
-    embedded: Hidden
-    last: Hidden
+    embedded: Annotated[Any, "t d"]
+    last: Annotated[Any, "t d"]
     tapped: Any
 
 
@@ -168,7 +168,7 @@ def embed_patches(
     if image.shape[:2] != config.image and not config.interpolate:
         raise ValueError(f"image: expected {config.image} pixels for {config.family}, got {image.shape[:2]}")
     prefix = config.positions - config.grid[0] * config.grid[1]
-    table = positions.stretch(params.position[prefix:], config.grid, grid)
+    table = positions.stretch(params.position[prefix:], config.grid, grid, config.antialias)
     return patches + table, params.position[:prefix]
 
 
@@ -245,7 +245,9 @@ def encode(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_a
     return forward(params, image, config, tap).tapped
 
 
-def pool(params: ViTParams, last: Hidden, config: ViTConfig) -> tuple[Float[Array, "e"] | None, Attention | None]:
+def pool(
+    params: ViTParams, last: Hidden, config: ViTConfig
+) -> tuple[Float[Array, "e"] | None, Float[Array, "h 1 s"] | None]:
     """What the family's head makes of the last layer.
 
     Args:
