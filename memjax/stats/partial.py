@@ -6,7 +6,7 @@ import numpy as np
 import scipy.stats
 
 from memjax.checks import expected
-from memjax.stats.correlation import Correlations, check_columns, coefficients, complete_groups, correlate, pearson
+from memjax.stats.correlation import Correlations, check_columns, complete_groups, correlate, pearson
 from memjax.stats.intervals import fisher_z
 
 
@@ -118,9 +118,3 @@ def _pooled(parts: list[Correlations], level: float) -> Correlations:
     p = 2 * scipy.stats.norm.sf(np.abs(mean) / error)
     kept = np.where(known, n, 0).sum(axis=0)
     return Correlations(np.tanh(mean), np.tanh(mean - half), np.tanh(mean + half), p, kept)
-
-
-def simple_correlation(x: np.ndarray, y: np.ndarray, method: str = "spearman") -> float:
-    """One coefficient of two vectors ``[n]``, images with a missing value dropped."""
-    kept = np.isfinite(x) & np.isfinite(y)
-    return float(coefficients(np.asarray(x, np.float64)[kept, None], np.asarray(y, np.float64)[kept], method)[0][0])
