@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import fake_run
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from memjax.checks import InputError
 from memjax.report import figures
 from memjax.report.style import COLOURS, encoder_styles
+from tests import fake_run
 
 
 def words(figure: Figure) -> str:

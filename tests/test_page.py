@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import fake_run
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from memjax.report import figures, page
 from memjax.report.gallery import EDGE, data_uri
 from memjax.report.headline import best_row, caveats, headline
+from tests import fake_run
 
 IDS = [f"{i:04d}.jpg" for i in range(1, 61)]
 

@@ -190,7 +190,7 @@ def test_mae_loss_under_the_same_mask(norm_pix_loss, mask_ratio, tmp_path):
     model = hf.build("ViTMAEForPreTraining", config, tmp_path)
     encoder = memjax.load(str(tmp_path))
     pixels, noise = pictures((32, 32), 3), np.random.default_rng(2).random((3, 16)).astype(np.float32)
-    losses = jax.vmap(lambda x, n: mae_loss(encoder.params, x, n, encoder.config))(
+    losses = jax.jit(jax.vmap(lambda x, n: mae_loss(encoder.params, x, n, encoder.config)))(
         jnp.asarray(pixels), jnp.asarray(noise)
     )
     for i in range(3):
