@@ -1,0 +1,48 @@
+"""Slow NumPy definitions, in float64 and in the order of the sentences that define them. Tests compare with these."""
+
+import numpy as np
+
+
+def readout(hidden: np.ndarray, cls: bool) -> np.ndarray:
+    """The cls token, or the mean of all tokens."""
+    hidden = np.asarray(hidden, np.float64)
+    return hidden[0] if cls else hidden.mean(axis=0)
+
+
+def cosine(u: np.ndarray, v: np.ndarray) -> float:
+    return float(np.dot(u, v) / (np.linalg.norm(u) * np.linalg.norm(v)))
+
+
+def patch_uniformity(hidden: np.ndarray, prefix: int) -> float:
+    """Every patch against every other one, the mean of their cosines."""
+    patches = np.asarray(hidden, np.float64)[prefix:]
+    pairs = [cosine(patches[i], patches[j]) for i in range(len(patches)) for j in range(len(patches)) if i != j]
+    return float(np.mean(pairs))
+
+
+def attention_entropy(attention: np.ndarray, cls: bool, prefix: int) -> float:
+    """Average the heads, take the cls row (or the average of all rows), drop the prefix, renormalise, entropy in bits."""
+    mean = np.asarray(attention, np.float64).mean(axis=0)
+    row = mean[0] if cls else mean.mean(axis=0)
+    p = row[prefix:] / row[prefix:].sum()
+    return float(-sum(x * np.log2(x) for x in p if x > 0))
+
+
+def features(hidden: np.ndarray, attention: np.ndarray, cls: bool, prefix: int) -> dict[str, np.ndarray]:
+    """All metrics of one image from its ``hidden [l+1, t, d]`` and ``attention [l, h, t, s]``: name -> ``[l+1]``."""
+    layers = len(hidden)
+    tokens = [readout(h, cls) for h in hidden]
+    names = ("attention_entropy", "layer_delta", "delta_total", "delta_first_last")
+    out = {name: np.full(layers, np.nan) for name in names}
+    out["cls_mean"] = np.array([t.mean() for t in tokens])
+    out["cls_sum"] = np.array([t.sum() for t in tokens])
+    out["cls_max"] = np.array([t.max() for t in tokens])
+    out["cls_max_abs"] = np.array([np.abs(t).max() for t in tokens])
+    out["cls_norm"] = np.array([np.linalg.norm(t) for t in tokens])
+    out["patch_uniformity"] = np.array([patch_uniformity(h, prefix) for h in hidden])
+    for i in range(1, layers):
+        out["attention_entropy"][i] = attention_entropy(attention[i - 1], cls, prefix)
+        out["layer_delta"][i] = 1 - cosine(tokens[i - 1], tokens[i])
+    out["delta_total"][-1] = np.nansum(out["layer_delta"])
+    out["delta_first_last"][-1] = 1 - cosine(tokens[0], tokens[-1])
+    return out
