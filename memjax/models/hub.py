@@ -98,7 +98,10 @@ def weight_files(folder: Path) -> list[Path]:
         return [whole]
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        names = sorted(set(read_json(index).get("weight_map", {}).values()))
+        listed = read_json(index).get("weight_map")
+        if not isinstance(listed, dict) or not listed or not all(isinstance(n, str) for n in listed.values()):
+            raise expected(f"{index}, weight_map", "tensor names and their files", "something else")
+        names = sorted(set(listed.values()))
         if bad := [n for n in names if Path(n).name != n]:
             raise InputError(f"{index}: shard {bad[0]!r} points out of its folder; refused")
         return [check_file(folder / n, "shard", "download the checkpoint again") for n in names]
