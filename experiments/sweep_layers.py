@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from experiments.cli import read_arguments
 from memjax import devices
-from memjax.checks import check_folder, expected, run_main
+from memjax.checks import InputError, check_folder, expected, run_main
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +126,9 @@ def main() -> int:
         if (finished := sweep_report.finished(args.out, run_id)) is not None:
             return terminal.show_finished(args.out, finished)
         failures, seconds = measure(args, dataset, encoders)
+        sweep_report.write_failures(args.out, failures)
+        if len({f.image for f in failures} & set(dataset.table.index)) == len(dataset):
+            raise InputError(f"none of {len(dataset)} pictures could be used; {args.out / 'failures.csv'} says why")
         stored = open_features(args.out)
         features = {group.attrs["model"]: group for group in stored.values() if group.attrs["model"] in labels}
         table = correlation_table(features, args.method, args.bootstraps, args.seed)

@@ -85,6 +85,13 @@ def ceiling_of(dataset: Dataset) -> Ceiling | None:
     return Ceiling(found.half, found.half_low, found.half_high)
 
 
+def write_failures(out: Path, failures: Sequence[Failure]) -> pd.DataFrame:
+    """failures.csv: every image that could not be used, and why."""
+    failed = pd.DataFrame(list(failures), columns=["image", "stage", "error"])
+    failed.to_csv(out / "failures.csv", index=False)
+    return failed
+
+
 def write(
     out: Path,
     run: dict[str, Any],
@@ -97,8 +104,7 @@ def write(
     """Everything of a run but its store; run.json last, so that it marks the end."""
     table.to_csv(out / "correlations.csv", index=False)
     table.to_parquet(out / "correlations.parquet", index=False)
-    failed = pd.DataFrame(list(failures), columns=["image", "stage", "error"])
-    failed.to_csv(out / "failures.csv", index=False)
+    failed = write_failures(out, failures)
     ceiling = ceiling_of(dataset)
     if ceiling is not None:
         run["ceiling"] = ceiling._asdict()
@@ -129,7 +135,7 @@ def thumbnails(dataset: Dataset, ids: list[str]) -> dict[str, bytes]:
     found = {}
     for name in ids:
         try:
-            picture = decode(dataset.records[dataset.table.index.get_loc(name)].data)
+            picture = decode(dataset.records[list(dataset.table.index).index(name)].data)
         except ImageError:
             continue
         picture.thumbnail((THUMBNAIL, THUMBNAIL))
@@ -145,7 +151,7 @@ def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Any]:
     found = {}
     for name in dict.fromkeys([order[-1], order[0]]):
         try:
-            record = dataset.records[dataset.table.index.get_loc(name)]
+            record = dataset.records[list(dataset.table.index).index(name)]
             pixels = resize_crop(decode(record.data), encoder.preprocessing)
         except ImageError:
             continue

@@ -48,7 +48,9 @@ MAX_PIXELS = 80_000_000
 MAX_BYTES = 256 * 2**20
 """Largest file read, in bytes."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+PILImage.init()  # registers every plugin: `open` asks for the formats below by name, and fails on one not registered
+_WANTED = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+FORMATS = tuple(name for name in _WANTED if name in PILImage.OPEN)
 """Formats that are opened, told by content, never by extension; those that start other programs (EPS) are left out."""
 
 

@@ -94,6 +94,14 @@ def test_unusable_scores_are_set_aside(monkeypatch, pictures, tmp_path, score):
     assert pd.read_csv(tmp_path / "out" / "correlations.csv")["n"].eq(5).all()
 
 
+def test_no_usable_picture_is_one_line(monkeypatch, pictures, tmp_path, capsys):
+    for file in pictures.glob("*.png"):
+        file.write_bytes(b"GIF89a")
+    line = refused(monkeypatch, capsys, *own(pictures), "--out", tmp_path / "out")
+    assert "none of 6 pictures" in line
+    assert len(pd.read_csv(tmp_path / "out" / "failures.csv")) == 6
+
+
 def test_ids_without_a_picture_are_set_aside(monkeypatch, pictures, tmp_path):
     scores = {"../secret.png": 0.5, "gone.png": 0.5, **{f"p{i}.png": 0.1 * i for i in range(6)}}
     write_scores(tmp_path, scores)
