@@ -11,20 +11,28 @@ from memjax import devices, metrics
 from memjax.axes import Array, Float, Image, Pixels
 from memjax.encoder import Encoder
 from memjax.models.config import ViTConfig
+from memjax.models.mae import mean_mae_loss, seeded_noise
 from memjax.models.vit import ViTParams, forward
 from memjax.traces import BlockTrace, Layout
 
 Table = dict[str, Float[Array, "*b l1"]]
 TOKENS = ("cls", "mean")
+MAE_SEEDS = 4
+"""Masks over which ``mae_loss`` is averaged, the same for every image."""
 
 
 def image_features(
-    params: ViTParams, image: Image, config: ViTConfig, layout: Layout, tokens: tuple[str, ...] = ()
+    params: ViTParams,
+    image: Image,
+    config: ViTConfig,
+    layout: Layout,
+    tokens: tuple[str, ...] = (),
+    mae_seeds: int = MAE_SEEDS,
 ) -> dict[str, Array]:
     """One image: metric -> ``[l+1]``, and for each of ``tokens`` (``"cls"``, ``"mean"``) its vectors ``[l+1, d]``.
 
     Pure; vmap and jit outside. ``"cls"`` is the read-out token (the mean of all tokens where the encoder has no cls),
-    ``"mean"`` the mean of the patches.
+    ``"mean"`` the mean of the patches. With a decoder, ``mae_loss`` is the mean over ``mae_seeds`` masks (0: left out).
     """
 
     def vectors(hidden: jax.Array) -> dict[str, jax.Array]:
@@ -39,26 +47,36 @@ def image_features(
     measured, stacked = out.tapped
     first = vectors(out.embedded)
     represented = {name: jnp.concatenate([first[name][None], stacked[name]]) for name in tokens}
-    return metrics.assemble(out.embedded, out.last, measured, layout) | represented
+    table = metrics.assemble(out.embedded, out.last, measured, layout)
+    if "mae_loss" in variables(config, (), mae_seeds):
+        noise = seeded_noise(config.grid[0] * config.grid[1], mae_seeds)
+        loss = mean_mae_loss(params, image.astype(jnp.float32), jnp.asarray(noise), config)
+        table["mae_loss"] = metrics.at_last_layer(loss, config.depth)
+    return table | represented
 
 
-def variables(config: ViTConfig, tokens: tuple[str, ...] = ()) -> dict[str, tuple[int, ...]]:
+def variables(
+    config: ViTConfig, tokens: tuple[str, ...] = (), mae_seeds: int = MAE_SEEDS
+) -> dict[str, tuple[int, ...]]:
     """What `image_features` gives for an architecture: name -> shape of one image's values."""
-    metric = dict.fromkeys(metrics.METRICS, (config.depth + 1,))
+    decodes = config.decoder is not None and mae_seeds > 0
+    metric = {name: (config.depth + 1,) for name in metrics.METRICS if decodes or name != "mae_loss"}
     return metric | dict.fromkeys(tokens, (config.depth + 1, config.width))
 
 
 @functools.lru_cache(maxsize=16)
-def compiled(config: ViTConfig, layout: Layout, tokens: tuple[str, ...], mesh: jax.sharding.Mesh) -> Callable[..., Any]:
+def compiled(
+    config: ViTConfig, layout: Layout, tokens: tuple[str, ...], mesh: jax.sharding.Mesh, mae_seeds: int = MAE_SEEDS
+) -> Callable[..., Any]:
     """The jitted, data-parallel ``(params, pixels) -> table`` of an architecture; traced once for each batch shape."""
 
     def batched(params: ViTParams, pixels: Pixels) -> dict[str, Array]:
-        return jax.vmap(lambda image: image_features(params, image, config, layout, tokens))(pixels)
+        return jax.vmap(lambda image: image_features(params, image, config, layout, tokens, mae_seeds))(pixels)
 
     return devices.data_parallel(batched, mesh)
 
 
-def features(encoder: Encoder, pixels: Pixels, protocol: str = "native") -> Table:
+def features(encoder: Encoder, pixels: Pixels, protocol: str = "native", mae_seeds: int = MAE_SEEDS) -> Table:
     """Every metric at every layer, for a batch, on all devices of this process.
 
     Args:
@@ -66,13 +84,15 @@ def features(encoder: Encoder, pixels: Pixels, protocol: str = "native") -> Tabl
         pixels: ``[b, y, x, 3]`` float32, from `memjax.read_images`.
         protocol: ``"native"`` or ``"paper"``; they differ for encoders without a cls token (SigLIP), see
             `memjax.traces.Layout.under`.
+        mae_seeds: masks over which ``mae_loss`` of an encoder with a decoder (ViT-MAE) is averaged; each is made by its
+            own seed and shared by all images. 0 leaves it out.
 
     Returns:
         metric name -> float32 ``[b, l+1]``; NaN where a metric has no value (attention at layer 0; the metrics of a
         whole image everywhere but at the last layer). Names and units: `memjax.METRICS`.
 
     Raises:
-        ValueError: for another protocol, or pictures of another size than the encoder takes.
+        ValueError: for another protocol, fewer than 0 masks, or pictures of another size than the encoder takes.
 
     Example:
         >>> import numpy as np, memjax
@@ -81,8 +101,10 @@ def features(encoder: Encoder, pixels: Pixels, protocol: str = "native") -> Tabl
         >>> table["attention_entropy"].shape == (3, encoder.config.depth + 1)
         True
     """
+    if mae_seeds < 0:
+        raise ValueError(f"mae_seeds: expected 0 or more, got {mae_seeds}")
     mesh = devices.data_mesh()
-    run = compiled(encoder.config, encoder.config.layout.under(protocol), (), mesh)
+    run = compiled(encoder.config, encoder.config.layout.under(protocol), (), mesh, mae_seeds)
     count = pixels.shape[0]
     padded = devices.pad_to(jnp.asarray(pixels, jnp.float32), mesh.size)
     return {name: x[:count] for name, x in run(encoder.params, padded).items()}

@@ -1,7 +1,8 @@
 """The metrics, as one visible dict: each is a pure function of one block of one image; `vmap` and `scan` lie outside.
 
 ``at`` says where a metric has values: ``"hidden"`` at layers 0..l, ``"block"`` at 1..l, ``"image"`` once, at layer l.
-Elsewhere it is NaN. To add one: write its function, add its row, and name it in `measure_hidden` or `measure_block`.
+Elsewhere it is NaN. ``mae_loss`` is there only for encoders with a decoder, and comes from `memjax.models.mae`. To add
+one: write its function, add its row, and name it in `measure_hidden` or `measure_block`.
 """
 
 from typing import NamedTuple
@@ -32,6 +33,7 @@ METRICS: dict[str, Metric] = {
     "layer_delta": Metric("1 - cosine", "block", "Change of the cls token in the block"),
     "delta_total": Metric("1 - cosine", "image", "Changes of the cls token, summed over blocks"),
     "delta_first_last": Metric("1 - cosine", "image", "Change of the cls token from first layer to last"),
+    "mae_loss": Metric("squared pixel error", "image", "Loss of the masked autoencoder"),
 }
 
 
@@ -70,7 +72,7 @@ def assemble(
         layout: which tokens are what.
 
     Returns:
-        metric -> ``[l+1]`` float32, NaN where it has no value, in the order of `METRICS`.
+        metric -> ``[l+1]`` float32, NaN where it has no value, in the order of `METRICS` (all but ``mae_loss``).
     """
     first = measure_hidden(embedded, layout)
     none = jnp.full((1,), jnp.nan, jnp.float32)
@@ -79,8 +81,13 @@ def assemble(
     per_image = {"delta_total": blocks["layer_delta"].sum(), "delta_first_last": change.layer_delta(*ends)}
     depth = blocks["layer_delta"].shape[0]
     for name, value in per_image.items():
-        table[name] = jnp.full((depth + 1,), jnp.nan, jnp.float32).at[depth].set(value)
-    return {name: table[name] for name in METRICS}
+        table[name] = at_last_layer(value, depth)
+    return {name: table[name] for name in METRICS if name in table}
 
 
-__all__ = ["METRICS", "Metric", "assemble", "measure_block", "measure_hidden"]
+def at_last_layer(value: Scalar, depth: int) -> Float[Array, "l1"]:
+    """A value of the whole image as a row of the table: NaN everywhere but at the last layer."""
+    return jnp.full((depth + 1,), jnp.nan, jnp.float32).at[depth].set(value)
+
+
+__all__ = ["METRICS", "Metric", "assemble", "at_last_layer", "measure_block", "measure_hidden"]

@@ -8,6 +8,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from memjax.axes import Array, Float, Image, Int, Scalar
 from memjax.models import layers
@@ -93,6 +94,12 @@ def mae_loss(params: ViTParams, image: Image, noise: Float[Array, "p"], config: 
     error = jnp.square(predicted - target).mean(axis=-1)
     masked = jnp.ones(noise.shape[0], jnp.float32).at[order[:kept]].set(0.0)
     return (error * masked).sum() / masked.sum()
+
+
+def seeded_noise(patches: int, seeds: int) -> np.ndarray:
+    """Noise ``[seeds, patches]`` in [0, 1), one row a seed (0, 1, ...), the same on every machine."""
+    rows = [np.random.default_rng(seed).random(patches, np.float32) for seed in range(seeds)]
+    return np.stack(rows) if rows else np.zeros((0, patches), np.float32)
 
 
 def mean_mae_loss(params: ViTParams, image: Image, noises: Float[Array, "k p"], config: ViTConfig) -> Scalar:
