@@ -43,7 +43,9 @@ def inside(model: torch.nn.Module, pixels: np.ndarray, **options: Any) -> Inside
     with torch.no_grad():
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
         out = vision(images, output_hidden_states=True, output_attentions=True, **options)
-    pooled = getattr(out, "pooler_output", None)
+        pooled = getattr(out, "pooler_output", None)
+        if pooled is not None and hasattr(model, "visual_projection"):
+            pooled = model.visual_projection(pooled)
     stack = lambda xs: torch.stack(tuple(xs), dim=1).numpy()  # noqa: E731
     return Inside(stack(out.hidden_states), stack(out.attentions), None if pooled is None else pooled.numpy())
 
