@@ -32,17 +32,18 @@ def extraction_bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def show_summary(out: Path, table: pd.DataFrame, run: dict[str, Any]) -> None:
     """The strongest correlation of each metric and encoder."""
-    title = "Strongest layer of each metric" + (" (synthetic data)" if run["dataset"]["synthetic"] else "")
+    title = f"Strongest layer of each metric, n = {int(table['n'].max())}"
+    title += " (synthetic data)" if run["dataset"]["synthetic"] else ""
     shown = Table(title=title)
-    shown.add_column("model", overflow="ellipsis")
-    for column in ("metric", "layer", "rho", "95 % interval", "q", "n"):
+    shown.add_column("model", overflow="ellipsis", min_width=12)
+    for column in ("metric", "layer", "rho", "95 % interval", "q"):
         shown.add_column(column, justify="left" if column == "metric" else "right", no_wrap=True)
     known = table.dropna(subset=["rho"])
     best = known.loc[known.groupby(["model", "metric"])["rho"].apply(lambda r: r.abs().idxmax())]
     for row in best.sort_values("rho", key=lambda r: -r.abs()).itertuples():
         interval = f"{row.ci_low:+.2f} to {row.ci_high:+.2f}"
         q = "< 0.001" if row.q < 0.001 else f"{row.q:.3f}"
-        shown.add_row(str(row.model), str(row.metric), str(row.layer), f"{row.rho:+.3f}", interval, q, str(row.n))
+        shown.add_row(str(row.model), str(row.metric), str(row.layer), f"{row.rho:+.3f}", interval, q)
     CONSOLE.print(shown)
     if (constant := int(table["rho"].isna().sum())) > 0:
         CONSOLE.print(f"{constant} columns are constant and have no correlation")

@@ -97,9 +97,16 @@ def _iterate(
     pictures: Any = grain.MapDataset.source(rows.tolist() or [0]).map(functools.partial(prepare, dataset, pre))
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, AHEAD * batch_size))
     stream = pictures.slice(slice(0, len(rows))).to_iter_dataset(read_options=options)
-    stream = stream.batch(batch_size, batch_fn=functools.partial(_assemble, batch_size, pre.image_size))
     if workers:
-        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD))
+        from absl import flags
+
+        if not flags.FLAGS.is_parsed():  # grain's workers read flags of its own, which only an absl program parses
+            flags.FLAGS.mark_as_parsed()
+        stream = stream.mp_prefetch(
+            grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD * batch_size)
+        )
+    # After the workers, which deal pictures out among themselves: before them, batches would mix the order.
+    stream = stream.batch(batch_size, batch_fn=functools.partial(_assemble, batch_size, pre.image_size))
     return iter(stream)
 
 

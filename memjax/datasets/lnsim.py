@@ -117,7 +117,12 @@ def _extract(data: bytes, folder: Path) -> None:
         for member in archive:
             parts = member.name.split("/")
             wanted = {"Image_data": ".jpg", "Random_splits": ".mat"}
-            if not member.isreg() or len(parts) != 3 or not parts[2].endswith(wanted.get(parts[1], "\0")):
+            if (
+                not member.isreg()
+                or len(parts) != 3
+                or not parts[0]
+                or not parts[2].endswith(wanted.get(parts[1], "\0"))
+            ):
                 continue
             total += member.size
             if total > MAX_ARCHIVE:
