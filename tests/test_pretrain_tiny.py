@@ -99,7 +99,8 @@ def test_wrong_input_is_one_line(monkeypatch, capsys, tmp_path, arguments, words
 def test_the_command_is_deterministic_and_learns(monkeypatch, capsys, tmp_path):
     for name in ("one", "two"):
         run = ["--stimuli", 300, "--steps", 4, "--batch-size", 8, "--out", tmp_path / name]
-        assert pretrain(monkeypatch, *run) == 0
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes its step count with float32
+            assert pretrain(monkeypatch, *run) == 0
     assert "held-out loss" in capsys.readouterr().out
     one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
@@ -131,7 +132,6 @@ def test_what_ships_predicts_better_than_patch_means():
     assert ours < 0.6 * patch_means
 
 
-@pytest.mark.xfail(strict=True, reason="first version, 120 steps: no better than the mean colour of what is visible")
 def test_what_ships_predicts_better_than_the_visible_colour():
     ours, _, visible_colour = fresh_losses()
     assert ours < 0.95 * visible_colour

@@ -140,5 +140,6 @@ def write_folder(
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file(to_state(params, dtype), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # safetensors leaves it to the owner alone
     for name, content in (("config.json", to_config(config)), ("preprocessor_config.json", processor)):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
