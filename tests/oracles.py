@@ -16,8 +16,9 @@ def cosine(u: np.ndarray, v: np.ndarray) -> float:
 def patch_uniformity(hidden: np.ndarray, prefix: int) -> float:
     """Every patch against every other one, the mean of their cosines."""
     patches = np.asarray(hidden, np.float64)[prefix:]
-    pairs = [cosine(patches[i], patches[j]) for i in range(len(patches)) for j in range(len(patches)) if i != j]
-    return float(np.mean(pairs))
+    unit = [x / np.linalg.norm(x) for x in patches]
+    cosines = np.stack(unit) @ np.stack(unit).T
+    return float(cosines[~np.eye(len(unit), dtype=bool)].mean())
 
 
 def attention_entropy(attention: np.ndarray, cls: bool, prefix: int) -> float:
