@@ -1,0 +1,139 @@
+"""Many autoencoders at once: layers x seeds x hyper-parameters x folds of one encoder, in one jitted program.
+
+The members are independent, so they are shared out over the devices of a one-axis mesh without any exchange. On each device
+``at_once`` of them run side by side (`jax.vmap`), one such group after the other (`jax.lax.map`): on a CPU one at a time, so
+that a member's weights and moments stay in the core's cache for all of its steps; on an accelerator all together.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Float, Int
+
+from memjax.sae.config import FitConfig, SAEConfig
+from memjax.sae.dead import resample
+from memjax.sae.optimise import make_optimiser
+from memjax.sae.score import ImageScores, score_images
+from memjax.sae.standardise import Standardiser, standardise
+from memjax.sae.train import Hyper, Member, epoch_order, init_member, train_steps
+
+
+def device_mesh(devices: Iterable[jax.Device] | None = None) -> Mesh:
+    """A one-axis mesh ``("data",)`` over the given devices, by default all."""
+    return Mesh(np.array(list(devices or jax.devices())), ("data",))
+
+
+def default_at_once(members: int) -> int:
+    """One on CPU, all on accelerators (see the module)."""
+    return 1 if jax.default_backend() == "cpu" else members
+
+
+@partial(jax.jit, static_argnames=("sae", "fit", "total_steps"))
+def init_members(
+    seeds: Int[Array, " m"],
+    layers: Int[Array, " m"],
+    hyper: Hyper,
+    standardisers: Standardiser,
+    sae: SAEConfig,
+    fit: FitConfig,
+    total_steps: int,
+) -> Member:
+    """All members before their first step; a member's weights depend on its seed alone, not on its place."""
+    make = partial(init_member, sae=sae, fit=fit, total_steps=total_steps)
+    return jax.vmap(make)(seeds, layers, hyper, standardisers)
+
+
+@partial(jax.jit, static_argnames="batch_size")
+def epoch_orders(
+    seeds: Int[Array, " m"], epoch: int | Int[Array, ""], rows: Int[Array, "m n"], batch_size: int
+) -> Int[Array, "m s b"]:
+    """`memjax.sae.train.epoch_order` of every member; ``rows`` are each member's training rows (equally many)."""
+    return jax.vmap(lambda seed, mine: epoch_order(seed, jnp.asarray(epoch, jnp.int32), mine, batch_size))(seeds, rows)
+
+
+def _pad(tree: Member, size: int) -> Member:
+    """Repeat the last member until there are ``size``."""
+    return jax.tree.map(lambda a: jnp.concatenate([a, jnp.repeat(a[-1:], size - len(a), axis=0)]), tree)
+
+
+def over_members(one, members: Member, *each, mesh: Mesh, at_once: int):
+    """Apply ``one(member, *rows)`` to all members, shared out over the mesh; ``each`` has a leading member axis too."""
+    count = members.seed.shape[0]
+    padded = -(-count // mesh.size) * mesh.size
+    trees = (members, *each) if padded == count else _pad((members, *each), padded)
+
+    def local(*mine):
+        if at_once == 1:
+            return jax.lax.map(lambda args: one(*args), mine)
+        return jax.lax.map(lambda args: one(*args), mine, batch_size=at_once)
+
+    spec = PartitionSpec("data")
+    out = jax.shard_map(local, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)(*trees)
+    return jax.tree.map(lambda a: a[:count], out)
+
+
+@partial(jax.jit, static_argnames=("sae", "fit", "total_steps", "mesh", "at_once"), donate_argnames="members")
+def train_members(
+    members: Member,
+    data: Float[Array, "l n d"],
+    orders: Int[Array, "m s b"],
+    sae: SAEConfig,
+    fit: FitConfig,
+    total_steps: int,
+    mesh: Mesh,
+    at_once: int = 1,
+) -> tuple[Member, Float[Array, " m"]]:
+    """A run of steps of every member.
+
+    Args:
+        members: donated: use the returned ones afterwards.
+        data: raw representations ``[l, n, d]``, float32; or one streamed block of them.
+        orders: rows of ``data`` for each member, step and place in the batch (`epoch_orders`).
+        sae, fit, total_steps, mesh, at_once: static.
+
+    Returns:
+        The members after their last step, and each one's mean loss over these steps.
+    """
+
+    def one(member: Member, order: Int[Array, "s b"]) -> tuple[Member, Float[Array, ""]]:
+        return train_steps(member, data, order, sae, fit, total_steps)
+
+    return over_members(one, members, orders, mesh=mesh, at_once=at_once)
+
+
+@partial(jax.jit, static_argnames=("sae", "space", "mesh"))
+def score_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, space: str, mesh: Mesh) -> ImageScores:
+    """Every image under every member, ``[m, n]`` per score; ``space`` is ``standardised`` or ``raw`` (see the paper)."""
+
+    def one(member: Member) -> ImageScores:
+        x = data[member.layer]
+        x = standardise(member.standardiser, x) if space == "standardised" else x
+        return score_images(member.params, member.state, x, sae)
+
+    return over_members(one, members, mesh=mesh, at_once=1)
+
+
+@partial(jax.jit, static_argnames=("sae", "fit", "total_steps", "mesh"))
+def resample_members(
+    members: Member,
+    data: Float[Array, "l n d"],
+    rows: Int[Array, "m r"],
+    sae: SAEConfig,
+    fit: FitConfig,
+    total_steps: int,
+    mesh: Mesh,
+) -> Member:
+    """Dead latents of every member drawn anew from its training rows (`memjax.sae.dead.resample`)."""
+
+    def one(member: Member, mine: Int[Array, " r"]) -> Member:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(member.seed), 2), member.step)
+        optimiser = make_optimiser(member.hyper.learning_rate, fit, total_steps)
+        x = standardise(member.standardiser, data[member.layer, mine])
+        new = resample(key, member.params, member.opt_state, member.state, x, sae, optimiser)
+        return member.replace(params=new[0], opt_state=new[1], state=new[2])
+
+    return over_members(one, members, rows, mesh=mesh, at_once=1)

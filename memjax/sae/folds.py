@@ -1,0 +1,42 @@
+"""Which rows a member is trained on, so that an image can be scored by an autoencoder that never saw it."""
+
+import numpy as np
+
+from memjax.checks import expected
+
+
+def k_folds(n: int, folds: int, seed: int = 0) -> np.ndarray:
+    """The fold of each row, int32 ``[n]``: sizes differ by one at most, the assignment is shuffled.
+
+    Raises:
+        InputError: if there are more folds than rows, or fewer than two.
+
+    Example:
+        >>> np.bincount(k_folds(7, 3)).tolist()
+        [3, 2, 2]
+    """
+    if not 2 <= folds <= n:
+        raise expected("folds", f"between 2 and the {n} images", folds)
+    fold = (np.arange(n) % folds).astype(np.int32)
+    return np.random.default_rng(seed).permutation(fold)
+
+
+def training_rows(fold: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
+    """Rows outside each fold, int32 ``[folds, r]``; all equally many: a surplus row (the folds differ by one) is left out."""
+    rows = [np.flatnonzero(fold != held) for held in range(folds)]
+    size = min(len(r) for r in rows)
+    rng = np.random.default_rng(seed)
+    return np.stack([np.sort(rng.permutation(r)[:size]) for r in rows]).astype(np.int32)
+
+
+def held_out(scores: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Each row's score by the member that did not see it.
+
+    Args:
+        scores: ``[..., folds, n]``, member of fold ``j`` at place ``j``.
+        fold: the fold of each row.
+
+    Returns:
+        ``[..., n]``.
+    """
+    return scores[..., fold, np.arange(len(fold))]

@@ -1,0 +1,81 @@
+"""How well an autoencoder reconstructs: scores per image (``[n]``) and per autoencoder.
+
+All scores are in the space of the inputs given: standardise first to score in the standardised space, do not to score in the
+raw space (the authors' training script did the latter). Every function scores what it is given; that an image was not trained
+on is the caller's to see to (`memjax.sae.folds`).
+"""
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float
+
+from memjax.sae.config import SAEConfig
+from memjax.sae.forward import forward
+from memjax.sae.model import SAEParams, SAEState
+
+
+@struct.dataclass
+class ImageScores:
+    """Per image.
+
+    Attributes:
+        error: sum of squared errors over the width (the paper's loss; input units squared).
+        error_mean: the same, divided by the width.
+        error_normalised: the same sum, divided by the squared length of the input (1: no better than zero; no units).
+        l0: latents above 0 (a count).
+        l1: sum of the latents (input units).
+        magnitude: mean of |pre-activation| over latents (the paper's latent magnitude; input units).
+    """
+
+    error: Float[Array, "*n"]
+    error_mean: Float[Array, "*n"]
+    error_normalised: Float[Array, "*n"]
+    l0: Float[Array, "*n"]
+    l1: Float[Array, "*n"]
+    magnitude: Float[Array, "*n"]
+
+
+@struct.dataclass
+class SAEScores:
+    """Per autoencoder: share of variance explained (at most 1), share of latents that never fire, firing rate of each."""
+
+    explained_variance: Float[Array, ""]
+    dead_fraction: Float[Array, ""]
+    firing_frequency: Float[Array, " f"]
+
+
+def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig) -> ImageScores:
+    """Scores of each row of ``x``, out of training mode (``batchtopk`` uses its threshold).
+
+    Example:
+        >>> from memjax.sae.init import init_params, init_state
+        >>> config = SAEConfig(width=4, latents=6, variant="topk", k=2)
+        >>> params = init_params(jax.random.key(0), config)
+        >>> score_images(params, init_state(config), jnp.eye(4), config).l0.shape
+        (4,)
+    """
+    out = forward(params, x, state, config)
+    error = jnp.sum((out.recons - x) ** 2, axis=1)
+    return ImageScores(
+        error=error,
+        error_mean=error / x.shape[1],
+        error_normalised=error / jnp.maximum(jnp.sum(x**2, axis=1), jnp.finfo(x.dtype).tiny),
+        l0=jnp.sum(out.latents > 0, axis=1).astype(x.dtype),
+        l1=jnp.sum(out.latents, axis=1),
+        magnitude=jnp.mean(jnp.abs(out.pre), axis=1),
+    )
+
+
+def score_sae(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig) -> SAEScores:
+    """Scores of the autoencoder over all rows of ``x``; a latent is dead if no row makes it fire.
+
+    ``explained_variance = 1 - sum of squared errors / sum of squared deviations from the mean row``; NaN where the rows do not
+    vary.
+    """
+    out = forward(params, x, state, config)
+    error = jnp.sum((out.recons - x) ** 2)
+    total = jnp.sum((x - jnp.mean(x, axis=0)[None]) ** 2)
+    frequency = jnp.mean((out.latents > 0).astype(x.dtype), axis=0)
+    explained = jnp.where(total > 0, 1 - error / jnp.where(total > 0, total, 1.0), jnp.nan)
+    dead = jnp.mean((frequency == 0).astype(x.dtype))
+    return SAEScores(explained_variance=explained, dead_fraction=dead, firing_frequency=frequency)

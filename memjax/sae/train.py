@@ -1,0 +1,131 @@
+"""One autoencoder in training: its state (`Member`), one step, a run of steps. Pure functions; jit and vmap them outside."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Float, Int
+
+from memjax.sae.config import FitConfig, SAEConfig
+from memjax.sae.dead import observe, tangent, unit_rows
+from memjax.sae.init import init_params, init_state
+from memjax.sae.loss import LOSSES
+from memjax.sae.model import SAEParams, SAEState
+from memjax.sae.optimise import make_optimiser
+from memjax.sae.standardise import Standardiser, standardise
+
+
+@struct.dataclass
+class Hyper:
+    """What may differ between the members of one ensemble."""
+
+    learning_rate: Float[Array, "*m"]
+    sparsity: Float[Array, "*m"]
+
+
+@struct.dataclass
+class Member:
+    """Everything that one autoencoder's training carries; an ensemble is the same with a leading axis ``m``.
+
+    ``layer`` says which layer of the data it reads, ``step`` how many updates it has had.
+    """
+
+    params: SAEParams
+    opt_state: optax.OptState
+    state: SAEState
+    hyper: Hyper
+    standardiser: Standardiser
+    layer: Int[Array, "*m"]
+    seed: Int[Array, "*m"]
+    step: Int[Array, "*m"]
+
+
+def init_member(
+    seed: Int[Array, ""],
+    layer: Int[Array, ""],
+    hyper: Hyper,
+    standardiser: Standardiser,
+    sae: SAEConfig,
+    fit: FitConfig,
+    total_steps: int,
+) -> Member:
+    """A member before its first step; inputs are standardised, so the decoder's bias starts at 0."""
+    params = init_params(jax.random.key(seed), sae)
+    optimiser = make_optimiser(hyper.learning_rate, fit, total_steps)
+    return Member(
+        params=params,
+        opt_state=optimiser.init(params),
+        state=init_state(sae),
+        hyper=hyper,
+        standardiser=standardiser,
+        layer=layer,
+        seed=seed,
+        step=jnp.zeros((), jnp.int32),
+    )
+
+
+def train_step(
+    member: Member, x: Float[Array, "b d"], sae: SAEConfig, fit: FitConfig, total_steps: int
+) -> tuple[Member, Float[Array, ""]]:
+    """One AdamW update on one batch of standardised inputs.
+
+    Args:
+        member: from `init_member` or an earlier step.
+        x: standardised inputs.
+        sae, fit: static.
+        total_steps: static; where the learning rate's decay ends.
+
+    Returns:
+        The member after the update, and the loss before it.
+    """
+    params, optimiser = member.params, make_optimiser(member.hyper.learning_rate, fit, total_steps)
+    value_and_grad = jax.value_and_grad(LOSSES[sae.variant], has_aux=True)
+    (loss, out), grads = value_and_grad(params, x, member.state, sae, member.hyper.sparsity)
+    constrained = sae.unit_norm and sae.variant != "paper"
+    if constrained:
+        grads = tangent(grads, params)
+    updates, opt_state = optimiser.update(grads, member.opt_state, params)
+    params = optax.apply_updates(params, updates)
+    params = unit_rows(params) if constrained else params
+    state = observe(member.state, out, sae)
+    return member.replace(params=params, opt_state=opt_state, state=state, step=member.step + 1), loss
+
+
+def train_steps(
+    member: Member,
+    data: Float[Array, "l n d"],
+    order: Int[Array, "s b"],
+    sae: SAEConfig,
+    fit: FitConfig,
+    total_steps: int,
+) -> tuple[Member, Float[Array, ""]]:
+    """A scan of `train_step` over the rows of ``order``.
+
+    Args:
+        member: one member.
+        data: raw representations of all layers; the member reads ``data[member.layer]`` through its standardiser.
+        order: rows of ``data`` for each step.
+        sae, fit, total_steps: static.
+
+    Returns:
+        The member after the last step, and the mean loss over the steps.
+    """
+
+    def body(carry: Member, rows: Int[Array, " b"]) -> tuple[Member, Float[Array, ""]]:
+        x = standardise(carry.standardiser, data[carry.layer, rows])
+        return train_step(carry, x, sae, fit, total_steps)
+
+    member, losses = jax.lax.scan(body, member, order)
+    return member, jnp.mean(losses)
+
+
+def epoch_order(
+    seed: Int[Array, ""], epoch: Int[Array, ""], rows: Int[Array, " n"], batch_size: int
+) -> Int[Array, "s b"]:
+    """The training rows in a fresh order, cut into batches; a last batch that is not full is left out.
+
+    The order depends on the seed and the epoch alone, so a resumed run sees what an uninterrupted one does.
+    """
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), epoch)
+    steps = rows.shape[0] // batch_size
+    return jax.random.permutation(key, rows)[: steps * batch_size].reshape(steps, batch_size)
