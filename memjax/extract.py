@@ -15,7 +15,7 @@ from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder
 from memjax.images import normalise
 from memjax.loader import Batch, batches
-from memjax.measure import compiled, variables
+from memjax.measure import MAE_SEEDS, compiled, variables
 from memjax.store import Writer, group_name, open_writer
 
 CHUNK = 256
@@ -55,6 +55,7 @@ def identity(dataset: Dataset, encoder: Encoder, plan: Plan) -> dict[str, Any]:
         "dtype": encoder.dtype,
         "preprocessing": encoder.preprocessing.to_json(),
         "protocol": plan.protocol,
+        "mae_seeds": MAE_SEEDS if encoder.config.decoder else 0,
         "dataset": dataset.name,
         "fingerprint": dataset.info["fingerprint"],
     }

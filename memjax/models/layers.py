@@ -1,8 +1,8 @@
 """The parts of a vision transformer, for one image: parameters, initialisation, forward.
 
 Tokens are ``[t, d]``. Linear kernels are stored input first (``x @ kernel``), attention kernels keep the head axis:
-query, key and value ``[d, h, k]``, output ``[h, k, d]``. Norms and softmax compute in float32 whatever the tokens' type
-and return the tokens' type.
+query, key and value ``[d, h, k]``, output ``[h, k, d]``. The parameters' type is the compute type; norms and softmax
+compute in float32.
 
 Fields of parameter types are `Annotated` with their shape (``*l``: the stacked blocks) and not checked at run time: a
 pytree of parameters may also hold shapes, gradients, labels or None.
@@ -93,13 +93,13 @@ def init_mlp(key: Array, width: int, mlp_width: int, gated: bool, bias: bool = T
 
 
 def layer_norm(params: Norm, x: Float[Array, "... d"], eps: float) -> Float[Array, "... d"]:
-    """Ba et al. 2016, with the biased variance, in float32."""
+    """Ba et al. 2016, with the biased variance, in float32; returned in the parameters' type."""
     wide = x.astype(jnp.float32)
     centred = wide - wide.mean(axis=-1, keepdims=True)
     variance = jnp.square(centred).mean(axis=-1, keepdims=True)
     normed = centred * jax.lax.rsqrt(variance + eps)
     scale, bias = (p.astype(jnp.float32).reshape((1,) * (x.ndim - 1) + (-1,)) for p in (params.scale, params.bias))
-    return (normed * scale + bias).astype(x.dtype)
+    return (normed * scale + bias).astype(params.scale.dtype)
 
 
 def add_bias(x: Float[Array, "..."], bias: Float[Array, "..."] | None) -> Float[Array, "..."]:

@@ -173,7 +173,7 @@ def embed_patches(
 
 
 def embed(params: ViTParams, image: Image, config: ViTConfig) -> Hidden:
-    """What enters block 1: cls, distillation token, registers, patches; positions added; pre-norm applied (CLIP)."""
+    """What enters block 1, float32: cls, distillation, registers, patches; positions added; pre-norm applied (CLIP)."""
     patches, prefix_positions = embed_patches(params, image, config)
     prefix = [x for x in (params.cls, params.distillation) if x is not None]
     head = jnp.concatenate(prefix) if prefix else jnp.zeros((0, config.width), patches.dtype)
@@ -181,15 +181,19 @@ def embed(params: ViTParams, image: Image, config: ViTConfig) -> Hidden:
         head = head + prefix_positions
     registers = [] if params.registers is None else [params.registers]  # no position: added after the table
     tokens = jnp.concatenate([head, *registers, patches])
-    return tokens if params.pre_norm is None else layers.layer_norm(params.pre_norm, tokens, config.eps)
+    entering = tokens if params.pre_norm is None else layers.layer_norm(params.pre_norm, tokens, config.eps)
+    return entering.astype(jnp.float32)
 
 
 def run_block(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None) -> tuple[Hidden, Attention]:
-    """One pre-norm block (Dosovitskiy et al. 2021, eq. 2-3): the residual stream after it, and its attention."""
+    """One pre-norm block (Dosovitskiy et al. 2021, eq. 2-3): the residual stream after it, and its attention.
+
+    The stream stays float32 whatever the parameters' type: rounding it to bfloat16 at every block would add up.
+    """
     branch, attention = layers.attend(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
-    x = x + (branch if params.scale1 is None else branch * params.scale1[None, :])
+    x = x + (branch if params.scale1 is None else branch * params.scale1[None, :]).astype(x.dtype)
     branch = layers.mlp(params.mlp, layers.layer_norm(params.norm2, x, config.eps), config.activation)
-    return x + (branch if params.scale2 is None else branch * params.scale2[None, :]), attention
+    return x + (branch if params.scale2 is None else branch * params.scale2[None, :]).astype(x.dtype), attention
 
 
 def run_blocks(
@@ -201,7 +205,7 @@ def run_blocks(
         after, attention = run_block(block, x, config, rotation)
         return after, tap(BlockTrace(before=x, after=after, attention=attention))
 
-    return jax.lax.scan(step, tokens, blocks)
+    return jax.lax.scan(step, tokens.astype(jnp.float32), blocks)
 
 
 def keep_all(block: BlockTrace) -> BlockTrace:
