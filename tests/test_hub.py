@@ -34,6 +34,15 @@ def test_hub_id_and_revision(asked, name, revision):
     assert not any(p.endswith((".bin", ".pt", ".pth", ".py")) or p == "*" for p in asked[0][2])
 
 
+def test_presets_load_at_their_pinned_revision(asked):
+    pinned = next(row for row in memjax.encoders() if row.id == "facebook/dinov2-small")
+    assert pinned.revision is not None
+    assert len(pinned.revision) == 40
+    memjax.load("facebook/dinov2-small")
+    memjax.load("facebook/dinov2-small@main")
+    assert [call[1] for call in asked] == [pinned.revision, "main"]
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

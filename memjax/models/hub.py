@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from memjax.checks import InputError, check_file, expected
+from memjax.models.presets import REVISIONS
 
 TINY = "memjax/tiny"
 _PATTERNS = ["config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json"]
@@ -36,7 +37,8 @@ def locate(name: str) -> Source:
     """Find a checkpoint: the embedded encoder, a local folder, or a hub id with an optional ``@revision``.
 
     Args:
-        name: ``memjax/tiny``, a path, ``facebook/dinov2-small``, or ``facebook/dinov2-small@<commit or tag>``.
+        name: ``memjax/tiny``, a path, ``facebook/dinov2-small`` (at the revision that `presets.REVISIONS` pins, or the
+            newest), or ``facebook/dinov2-small@<commit, tag or branch>``.
 
     Raises:
         InputError: if it is neither, with what was tried.
@@ -49,7 +51,7 @@ def locate(name: str) -> Source:
     hub_id, _, revision = name.partition("@")
     if folder.is_absolute() or name.startswith(".") or hub_id.count("/") != 1 or folder.exists():
         raise expected(f"model {name!r}", "a hub id (owner/name) or a folder with config.json", "no such folder")
-    return _download(hub_id, revision or None)
+    return _download(hub_id, revision or REVISIONS.get(hub_id))
 
 
 def _download(hub_id: str, revision: str | None) -> Source:
@@ -107,7 +109,12 @@ def weight_files(folder: Path) -> list[Path]:
         return [check_file(folder / n, "shard", "download the checkpoint again") for n in names]
     pickled = sorted(p.name for p in folder.glob("*.bin"))
     came = f"only {pickled[0]} (pickled, which can run code)" if pickled else "no weights"
-    raise expected(f"model folder {folder}", "model.safetensors", came, "convert or download the safetensors file")
+    raise expected(
+        f"model folder {folder}",
+        "model.safetensors",
+        came,
+        "download or convert that file; a hub id may name a revision that has it, owner/name@refs/pr/N",
+    )
 
 
 def read_state(files: list[Path]) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ class Preset(NamedTuple):
         width, depth, heads, patch, image: d, l, h, pixels, pixels.
         tokens: t, for a picture of that size.
         paper: where it comes from.
+        revision: the hub's commit that is loaded; None: the newest, whose commit is recorded with the results.
     """
 
     id: str
@@ -26,13 +27,14 @@ class Preset(NamedTuple):
     image: int
     tokens: int
     paper: str
+    revision: str | None = None
 
 
 _CLIP, _SIGLIP, _SIGLIP2 = "Radford et al. 2021", "Zhai et al. 2023", "Tschannen et al. 2025"
 _DINOV2, _REGISTERS, _DINOV3 = "Oquab et al. 2023", "Darcet et al. 2023", "Siméoni et al. 2025"
 _VIT, _DEIT, _MAE = "Dosovitskiy et al. 2021", "Touvron et al. 2021", "He et al. 2021"
 
-PRESETS: tuple[Preset, ...] = (
+_ROWS: tuple[Preset, ...] = (
     Preset("openai/clip-vit-base-patch32", "clip", 768, 12, 12, 32, 224, 50, _CLIP),
     Preset("openai/clip-vit-base-patch16", "clip", 768, 12, 12, 16, 224, 197, _CLIP),
     Preset("openai/clip-vit-large-patch14", "clip", 1024, 24, 16, 14, 224, 257, _CLIP),
@@ -64,6 +66,17 @@ PRESETS: tuple[Preset, ...] = (
     Preset("facebook/vit-mae-large", "vit_mae", 1024, 24, 16, 16, 224, 197, _MAE),
     Preset("facebook/vit-mae-huge", "vit_mae", 1280, 32, 16, 14, 224, 257, _MAE),
 )
+
+REVISIONS = {
+    "openai/clip-vit-base-patch32": "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
+    "openai/clip-vit-large-patch14": "32bd64288804d66eefd0ccbe215aa642df71cc41",
+    "facebook/dinov2-small": "ed25f3a31f01632728cabb09d1542f84ab7b0056",
+    "facebook/dinov2-base": "f9e44c814b77203eaa57a6bdbbd535f21ede1415",
+    "google/vit-base-patch16-224": "3f49326eb077187dfe1c2a2bb15fbd74e6ab91e3",
+}
+"""Commits that are known to hold these checkpoints."""
+
+PRESETS: tuple[Preset, ...] = tuple(row._replace(revision=REVISIONS.get(row.id)) for row in _ROWS)
 
 _IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 _HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
