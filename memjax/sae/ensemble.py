@@ -5,8 +5,9 @@ The members are independent, so they are shared out over the devices of a one-ax
 that a member's weights and moments stay in the core's cache for all of its steps; on an accelerator all together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from jaxtyping import Array, Float, Int
 from memjax.sae.config import FitConfig, SAEConfig
 from memjax.sae.dead import resample
 from memjax.sae.optimise import make_optimiser
-from memjax.sae.score import ImageScores, score_images
+from memjax.sae.score import ImageScores, SAEScores, score_images, score_sae
 from memjax.sae.standardise import Standardiser, standardise
 from memjax.sae.train import Hyper, Member, epoch_order, init_member, train_steps
 
@@ -55,18 +56,18 @@ def epoch_orders(
     return jax.vmap(lambda seed, mine: epoch_order(seed, jnp.asarray(epoch, jnp.int32), mine, batch_size))(seeds, rows)
 
 
-def _pad(tree: Member, size: int) -> Member:
+def _pad(tree: Any, size: int) -> Any:
     """Repeat the last member until there are ``size``."""
     return jax.tree.map(lambda a: jnp.concatenate([a, jnp.repeat(a[-1:], size - len(a), axis=0)]), tree)
 
 
-def over_members(one, members: Member, *each, mesh: Mesh, at_once: int):
+def over_members(one: Callable[..., Any], members: Member, *each: Array, mesh: Mesh, at_once: int) -> Any:
     """Apply ``one(member, *rows)`` to all members, shared out over the mesh; ``each`` has a leading member axis too."""
     count = members.seed.shape[0]
     padded = -(-count // mesh.size) * mesh.size
     trees = (members, *each) if padded == count else _pad((members, *each), padded)
 
-    def local(*mine):
+    def local(*mine: Any) -> Any:
         if at_once == 1:
             return jax.lax.map(lambda args: one(*args), mine)
         return jax.lax.map(lambda args: one(*args), mine, batch_size=at_once)
@@ -137,3 +138,14 @@ def resample_members(
         return member.replace(params=new[0], opt_state=new[1], state=new[2])
 
     return over_members(one, members, rows, mesh=mesh, at_once=1)
+
+
+@partial(jax.jit, static_argnames=("sae", "mesh"))
+def summarise_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, mesh: Mesh) -> SAEScores:
+    """`memjax.sae.score.score_sae` of every member over all images, in its standardised space."""
+
+    def one(member: Member) -> SAEScores:
+        x = standardise(member.standardiser, data[member.layer])
+        return score_sae(member.params, member.state, x, sae)
+
+    return over_members(one, members, mesh=mesh, at_once=1)

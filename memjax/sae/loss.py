@@ -27,14 +27,18 @@ def decoder_norms(params: SAEParams) -> Float[Array, "1 f"]:
     return jnp.linalg.norm(params.w_dec, axis=1)[None]
 
 
-def paper(params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array):
+def paper(
+    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
+) -> tuple[Array, Output]:
     """Sum of squared errors + ``sparsity`` x sum of |pre-activations|, before the ReLU (Takmaz et al. 2025)."""
     out = forward(params, x, state, config, training=True)
     error = jnp.sum((out.recons - x) ** 2, axis=1)
     return jnp.mean(error + sparsity * jnp.sum(jnp.abs(out.pre), axis=1)), out
 
 
-def relu(params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array):
+def relu(
+    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
+) -> tuple[Array, Output]:
     """Error + ``sparsity`` x L1 of the latents, each weighed by its decoder row's length (so that rescaling gains nothing)."""
     out = forward(params, x, state, config, training=True)
     penalty = jnp.mean(jnp.sum(out.latents * decoder_norms(params), axis=1))
@@ -55,7 +59,9 @@ def auxiliary(params: SAEParams, x: Float[Array, "b d"], out: Output, state: SAE
     return jnp.where(jnp.any(dead), value, jnp.zeros_like(value))
 
 
-def topk(params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array):
+def topk(
+    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
+) -> tuple[Array, Output]:
     """Error + auxiliary loss; the budget ``k`` is the sparsity (``topk`` and ``batchtopk``)."""
     out = forward(params, x, state, config, training=True)
     loss = mean_error(out.recons, x)
@@ -64,7 +70,9 @@ def topk(params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAE
     return loss, out
 
 
-def matryoshka(params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array):
+def matryoshka(
+    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
+) -> tuple[Array, Output]:
     """The mean over nested dictionaries (the first ``prefix`` latents alone) of the error, + auxiliary loss."""
     out = forward(params, x, state, config, training=True)
     recons = jnp.zeros_like(x) + params.b_dec[None]
@@ -79,14 +87,18 @@ def matryoshka(params: SAEParams, x: Float[Array, "b d"], state: SAEState, confi
     return loss, out
 
 
-def jumprelu(params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array):
+def jumprelu(
+    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
+) -> tuple[Array, Output]:
     """Error + ``sparsity`` x L0, whose gradient reaches the thresholds by the straight-through kernel."""
     out = forward(params, x, state, config, training=True)
     active = step(jax.nn.relu(out.pre), thresholds(params, out.pre), config.bandwidth)
     return mean_error(out.recons, x) + sparsity * jnp.mean(jnp.sum(active, axis=1)), out
 
 
-def gated(params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array):
+def gated(
+    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
+) -> tuple[Array, Output]:
     """Error + ``sparsity`` x L1 of the gate + error of the gate's own reconstruction through a frozen decoder."""
     out = forward(params, x, state, config, training=True)
     gate = jax.nn.relu(out.pre)

@@ -1,10 +1,12 @@
 """AdamW with warm-up and decay, from optax; the learning rate may be traced, so that each member has its own."""
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
 from memjax.sae.config import FitConfig
+from memjax.sae.model import SAEParams
 
 
 def relative_rate(fit: FitConfig, total_steps: int) -> optax.Schedule | None:
@@ -36,3 +38,12 @@ def make_optimiser(learning_rate: float | Array, fit: FitConfig, total_steps: in
         learning_rate if relative is None else lambda count: learning_rate * jnp.asarray(relative(count), jnp.float32)
     )
     return optax.adamw(rate, b1=0.9, b2=0.999, eps=1e-8, weight_decay=fit.weight_decay)
+
+
+def update(
+    optimiser: optax.GradientTransformation, grads: SAEParams, opt_state: optax.OptState, params: SAEParams
+) -> tuple[SAEParams, optax.OptState]:
+    """New parameters and optimiser state. optax raises floats to integer counts, which strict promotion does not allow."""
+    with jax.numpy_dtype_promotion("standard"):
+        updates, opt_state = optimiser.update(grads, opt_state, params)
+    return optax.apply_updates(params, updates), opt_state

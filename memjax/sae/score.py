@@ -5,6 +5,8 @@ raw space (the authors' training script did the latter). Every function scores w
 on is the caller's to see to (`memjax.sae.folds`).
 """
 
+from typing import Any
+
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float
@@ -27,21 +29,21 @@ class ImageScores:
         magnitude: mean of |pre-activation| over latents (the paper's latent magnitude; input units).
     """
 
-    error: Float[Array, "*n"]
-    error_mean: Float[Array, "*n"]
-    error_normalised: Float[Array, "*n"]
-    l0: Float[Array, "*n"]
-    l1: Float[Array, "*n"]
-    magnitude: Float[Array, "*n"]
+    error: Any  # [n]
+    error_mean: Any  # [n]
+    error_normalised: Any  # [n]
+    l0: Any  # [n]
+    l1: Any  # [n]
+    magnitude: Any  # [n]
 
 
 @struct.dataclass
 class SAEScores:
     """Per autoencoder: share of variance explained (at most 1), share of latents that never fire, firing rate of each."""
 
-    explained_variance: Float[Array, ""]
-    dead_fraction: Float[Array, ""]
-    firing_frequency: Float[Array, " f"]
+    explained_variance: Any  # one number
+    dead_fraction: Any  # one number
+    firing_frequency: Any  # [f]
 
 
 def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig) -> ImageScores:

@@ -1,5 +1,7 @@
 """One autoencoder in training: its state (`Member`), one step, a run of steps. Pure functions; jit and vmap them outside."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -11,7 +13,7 @@ from memjax.sae.dead import observe, tangent, unit_rows
 from memjax.sae.init import init_params, init_state
 from memjax.sae.loss import LOSSES
 from memjax.sae.model import SAEParams, SAEState
-from memjax.sae.optimise import make_optimiser
+from memjax.sae.optimise import make_optimiser, update
 from memjax.sae.standardise import Standardiser, standardise
 
 
@@ -19,8 +21,8 @@ from memjax.sae.standardise import Standardiser, standardise
 class Hyper:
     """What may differ between the members of one ensemble."""
 
-    learning_rate: Float[Array, "*m"]
-    sparsity: Float[Array, "*m"]
+    learning_rate: Any  # one number
+    sparsity: Any  # one number
 
 
 @struct.dataclass
@@ -35,9 +37,9 @@ class Member:
     state: SAEState
     hyper: Hyper
     standardiser: Standardiser
-    layer: Int[Array, "*m"]
-    seed: Int[Array, "*m"]
-    step: Int[Array, "*m"]
+    layer: Any  # one number
+    seed: Any  # one number
+    step: Any  # one number
 
 
 def init_member(
@@ -84,8 +86,7 @@ def train_step(
     constrained = sae.unit_norm and sae.variant != "paper"
     if constrained:
         grads = tangent(grads, params)
-    updates, opt_state = optimiser.update(grads, member.opt_state, params)
-    params = optax.apply_updates(params, updates)
+    params, opt_state = update(optimiser, grads, member.opt_state, params)
     params = unit_rows(params) if constrained else params
     state = observe(member.state, out, sae)
     return member.replace(params=params, opt_state=opt_state, state=state, step=member.step + 1), loss

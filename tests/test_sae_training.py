@@ -1,0 +1,207 @@
+"""Ensembles, checkpoints and resumption: members do not depend on their neighbours, a killed run ends with the same bits."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memjax.checks import InputError
+from memjax.sae.checkpoint import fingerprint, open_manager, restore, save
+from memjax.sae.config import FitConfig
+from memjax.sae.ensemble import device_mesh, epoch_orders, score_members, summarise_members, train_members
+from memjax.sae.fit import fit_members, start_members, steps_in_all
+from memjax.sae.presets import modern, paper
+from memjax.sae.standardise import standardise
+from memjax.sae.train import Hyper, epoch_order, train_step
+
+L, N, D = 2, 24, 5
+
+
+def setting(variant="topk", epochs=3, seed=0, members=3):
+    """Data, preset and fresh members: the same arguments give the same ones, in any process."""
+    data = np.random.default_rng(seed).normal(size=(L, N, D)).astype(np.float32)
+    preset = paper(D) if variant == "paper" else modern(variant, D, N, latents=16, epochs=epochs, batch_size=4)
+    if variant == "paper":
+        preset = type(preset)(preset.sae, FitConfig(epochs=epochs), 1e-3, 1e-5)
+    rows = np.broadcast_to(np.arange(N, dtype=np.int32), (members, N)).copy()
+    hyper = Hyper(jnp.full(members, preset.learning_rate), jnp.full(members, preset.sparsity))
+    layers, seeds = np.arange(members) % L, np.arange(members)
+    return data, preset, rows, start_members(data, layers, seeds, rows, hyper, preset.sae, preset.fit)
+
+
+def weights(members):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(members)]
+
+
+def same(a, b) -> bool:
+    return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(weights(a), weights(b), strict=True))
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_an_ensemble_is_its_members_one_by_one(at_once):
+    data, preset, rows, members = setting("relu")
+    total = steps_in_all(N, preset.fit)
+    orders = epoch_orders(members.seed, 0, jnp.asarray(rows), 4)
+    alone = []
+    for m in range(3):
+        member = jax.tree.map(lambda a, m=m: a[m], members)
+        for batch in np.asarray(orders[m]):
+            x = standardise(member.standardiser, jnp.asarray(data[int(member.layer), batch]))
+            member, _ = train_step(member, x, preset.sae, preset.fit, total)
+        alone.append(member)
+    found, losses = train_members(
+        members, jnp.asarray(data), orders, preset.sae, preset.fit, total, device_mesh(), at_once
+    )
+    assert losses.shape == (3,)
+    for m, member in enumerate(alone):
+        for ours, theirs in zip(weights(found), weights(member), strict=True):
+            np.testing.assert_allclose(ours[m], theirs, rtol=2e-4, atol=2e-5)
+
+
+def test_one_device_or_two_the_same_bits():
+    assert jax.device_count() >= 2
+    ends = []
+    for devices in (jax.devices()[:1], jax.devices()[:2]):
+        data, preset, rows, members = setting("batchtopk")
+        ends.append(fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(devices)))
+    assert same(*ends)
+
+
+def test_orders_are_permutations_of_the_seed_and_the_epoch():
+    rows = jnp.arange(10, 31, dtype=jnp.int32)
+    order = lambda seed, epoch: np.asarray(epoch_order(jnp.int32(seed), jnp.int32(epoch), rows, 4)).ravel()  # noqa: E731
+    assert order(1, 0).shape == (20,)
+    assert set(order(1, 0)) < set(range(10, 31))
+    assert len(set(order(1, 0))) == 20
+    np.testing.assert_array_equal(order(1, 0), order(1, 0))
+    assert not np.array_equal(order(1, 0), order(1, 1))
+    assert not np.array_equal(order(1, 0), order(2, 0))
+
+
+@pytest.mark.parametrize("variant", ["paper", "relu", "topk", "batchtopk", "jumprelu", "gated", "matryoshka"])
+def test_training_explains_more(variant):
+    data, preset, rows, members = setting(variant, epochs=8)
+    mesh = device_mesh()
+    before = summarise_members(members, jnp.asarray(data), preset.sae, mesh).explained_variance
+    members = fit_members(members, data, rows, preset.sae, preset.fit, mesh)
+    assert (summarise_members(members, jnp.asarray(data), preset.sae, mesh).explained_variance > before).all()
+    assert (np.asarray(members.step) == steps_in_all(N, preset.fit)).all()
+    raw, standard = (
+        score_members(members, jnp.asarray(data), preset.sae, s, mesh).error for s in ("raw", "standardised")
+    )
+    assert raw.shape == (3, N)
+    assert not np.allclose(raw, standard)
+
+
+def test_held_out_rows_do_not_reach_a_member():
+    data, preset, rows, _ = setting("relu")
+    hyper = Hyper(jnp.full(3, 1e-3), jnp.full(3, 1e-3))
+    rows = rows[:, :20]
+    changed = data.copy()
+    changed[:, 20:] += 100
+    ends = [
+        fit_members(
+            start_members(x, np.zeros(3, int), np.arange(3), rows, hyper, preset.sae, preset.fit),
+            x, rows, preset.sae, preset.fit, device_mesh(),
+        )
+        for x in (data, changed)
+    ]  # fmt: skip
+    assert same(*ends)
+
+
+def test_checkpoints_resume_to_the_same_bits_and_are_kept_by_policy(tmp_path):
+    data, preset, rows, members = setting()
+    whole = fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(), segment=4)
+    _, _, _, members = setting()
+    with open_manager(tmp_path, keep=2) as manager:
+
+        def stop(epoch, *_):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(), manager, {"a": 1}, stop, segment=4)
+        manager.wait_until_finished()
+    _, _, _, members = setting()
+    with open_manager(tmp_path, keep=2) as manager:
+        assert manager.latest_step() == 3
+        resumed = fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(), manager, {"a": 1}, segment=4)
+        assert len(manager.all_steps()) == 2
+    assert same(whole, resumed)
+
+
+def test_checkpoints_of_another_run_or_damaged_are_refused(tmp_path):
+    _, _, _, members = setting()
+    with open_manager(tmp_path) as manager:
+        assert restore(manager, members, {}) is None
+        save(manager, 1, members, {"sae": {"latents": 16, "k": 4}})
+        manager.wait_until_finished()
+    with open_manager(tmp_path) as manager, pytest.raises(InputError, match=r"sae\.latents: 16 \(this run: 32\)"):
+        restore(manager, members, {"sae": {"latents": 32, "k": 4}})
+    files = [p for p in (tmp_path / "1" / "members").rglob("*") if p.is_file() and "/d/" in p.as_posix()]
+    assert files
+    for file in files:
+        content = bytearray(file.read_bytes())
+        for place in range(0, len(content), 7):
+            content[place] ^= 0xFF
+        file.write_bytes(content)
+    with open_manager(tmp_path) as manager, pytest.raises(InputError, match="damaged") as refused:
+        restore(manager, members, {"sae": {"latents": 16, "k": 4}})
+    assert "\n" not in str(refused.value)
+
+
+def test_fingerprint_sees_type_shape_and_value():
+    zeros = np.zeros((2, 3), np.float32)
+    others = (zeros.T, zeros.astype(np.int32), np.full((2, 3), 1e-9, np.float32))
+    assert len({fingerprint(a) for a in (zeros, *others)}) == 4
+
+
+def child(folder: Path, result: Path) -> None:
+    """What the subprocess of the next test runs: a fit with a checkpoint every 4 steps, slowed down so that it can be hit."""
+    data, preset, rows, members = setting("batchtopk", epochs=12)
+    with open_manager(folder) as manager:
+        members = fit_members(
+            members,
+            data,
+            rows,
+            preset.sae,
+            preset.fit,
+            device_mesh(),
+            manager,
+            {},
+            lambda *_: time.sleep(0.1),
+            segment=4,
+        )
+    np.savez(result, *weights(members))
+    result.with_suffix(".json").write_text(json.dumps({"done": True}))
+
+
+def test_sigkill_and_resume_end_with_the_same_bits(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; import tests.conftest; from tests.test_sae_training import child;"
+        "child(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "run"), str(tmp_path / "killed.npz")]
+    root = Path(__file__).resolve().parents[1]
+    process = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+    limit = time.time() + 60
+    while not any(int(p.name) >= 3 for p in (tmp_path / "run").glob("[0-9]*") if p.name.isdigit()):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.time() < limit
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed.npz").exists()
+    subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, check=True, timeout=120)
+    data, preset, rows, members = setting("batchtopk", epochs=12)
+    whole = fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(), segment=4)
+    with np.load(tmp_path / "killed.npz") as killed:
+        assert all(np.array_equal(killed[f"arr_{i}"], leaf) for i, leaf in enumerate(weights(whole)))
