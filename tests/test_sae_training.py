@@ -86,7 +86,11 @@ def test_orders_are_permutations_of_the_seed_and_the_epoch():
     assert not np.array_equal(order(1, 0), order(2, 0))
 
 
-@pytest.mark.parametrize("variant", ["paper", "relu", "topk", "batchtopk", "jumprelu", "gated", "matryoshka"])
+@pytest.mark.parametrize(
+    "variant",
+    ["paper", "batchtopk"]
+    + [pytest.param(v, marks=pytest.mark.slow) for v in ("relu", "topk", "jumprelu", "gated", "matryoshka")],
+)
 def test_training_explains_more(variant):
     data, preset, rows, members = setting(variant, epochs=8)
     mesh = device_mesh()

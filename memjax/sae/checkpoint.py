@@ -5,6 +5,8 @@ A checkpoint holds the members (parameters, optimiser state, standardisers, step
 """
 
 import hashlib
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +108,13 @@ def restore(manager: ocp.CheckpointManager, like: Member, about: dict[str, Any])
 
 def _read(manager: ocp.CheckpointManager, position: int, where: str, advice: str, **items: Any) -> Any:
     """Restore one item; whatever a damaged file makes the reader raise becomes one line."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None  # reads still under way when the first one fails complain on their own
     try:
         return manager.restore(position, args=ocp.args.Composite(**items))
     except Exception as error:
+        time.sleep(0.2)
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise InputError(f"{where} is damaged or not complete ({type(error).__name__}: {reason}); {advice}") from error
+    finally:
+        sys.unraisablehook = hook

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from memjax.sae.config import FitConfig, SAEConfig
@@ -25,7 +25,7 @@ from memjax.sae.train import Hyper, Member, epoch_order, init_member, train_step
 
 def device_mesh(devices: Iterable[jax.Device] | None = None) -> Mesh:
     """A one-axis mesh ``("data",)`` over the given devices, by default all."""
-    return Mesh(np.array(list(devices or jax.devices())), ("data",))
+    return Mesh(np.array(list(devices or jax.devices())), ("data",), axis_types=(AxisType.Auto,))
 
 
 def default_at_once(members: int) -> int:
@@ -56,25 +56,32 @@ def epoch_orders(
     return jax.vmap(lambda seed, mine: epoch_order(seed, jnp.asarray(epoch, jnp.int32), mine, batch_size))(seeds, rows)
 
 
+def placement(members: int, mesh: Mesh) -> NamedSharding:
+    """Where arrays with a leading member axis live: shared out, if they divide evenly, else on every device."""
+    return NamedSharding(mesh, PartitionSpec("data") if members % mesh.size == 0 else PartitionSpec())
+
+
 def _pad(tree: Any, size: int) -> Any:
     """Repeat the last member until there are ``size``."""
     return jax.tree.map(lambda a: jnp.concatenate([a, jnp.repeat(a[-1:], size - len(a), axis=0)]), tree)
 
 
-def over_members(one: Callable[..., Any], members: Member, *each: Array, mesh: Mesh, at_once: int) -> Any:
-    """Apply ``one(member, *rows)`` to all members, shared out over the mesh; ``each`` has a leading member axis too."""
+def over_members(
+    one: Callable[..., Any], data: Array, members: Member, *each: Array, mesh: Mesh, at_once: int = 1
+) -> Any:
+    """Apply ``one(data, member, *rows)`` to all members, shared out over the mesh; ``each`` has a leading member axis too."""
     count = members.seed.shape[0]
     padded = -(-count // mesh.size) * mesh.size
     trees = (members, *each) if padded == count else _pad((members, *each), padded)
 
-    def local(*mine: Any) -> Any:
-        if at_once == 1:
-            return jax.lax.map(lambda args: one(*args), mine)
-        return jax.lax.map(lambda args: one(*args), mine, batch_size=at_once)
+    def local(shared: Array, mine: Any) -> Any:
+        size = None if at_once == 1 else at_once
+        return jax.lax.map(lambda args: one(shared, *args), mine, batch_size=size)
 
-    spec = PartitionSpec("data")
-    out = jax.shard_map(local, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)(*trees)
-    return jax.tree.map(lambda a: a[:count], out)
+    specs = PartitionSpec(), PartitionSpec("data")
+    out = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[1], check_vma=False)(data, trees)
+    # Placed as the inputs are, so that the next call is not compiled anew.
+    return jax.lax.with_sharding_constraint(jax.tree.map(lambda a: a[:count], out), placement(count, mesh))
 
 
 @partial(jax.jit, static_argnames=("sae", "fit", "total_steps", "mesh", "at_once"), donate_argnames="members")
@@ -100,22 +107,22 @@ def train_members(
         The members after their last step, and each one's mean loss over these steps.
     """
 
-    def one(member: Member, order: Int[Array, "s b"]) -> tuple[Member, Float[Array, ""]]:
+    def one(data: Array, member: Member, order: Int[Array, "s b"]) -> tuple[Member, Float[Array, ""]]:
         return train_steps(member, data, order, sae, fit, total_steps)
 
-    return over_members(one, members, orders, mesh=mesh, at_once=at_once)
+    return over_members(one, data, members, orders, mesh=mesh, at_once=at_once)
 
 
 @partial(jax.jit, static_argnames=("sae", "space", "mesh"))
 def score_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, space: str, mesh: Mesh) -> ImageScores:
     """Every image under every member, ``[m, n]`` per score; ``space`` is ``standardised`` or ``raw`` (see the paper)."""
 
-    def one(member: Member) -> ImageScores:
+    def one(data: Array, member: Member) -> ImageScores:
         x = data[member.layer]
         x = standardise(member.standardiser, x) if space == "standardised" else x
         return score_images(member.params, member.state, x, sae)
 
-    return over_members(one, members, mesh=mesh, at_once=1)
+    return over_members(one, data, members, mesh=mesh)
 
 
 @partial(jax.jit, static_argnames=("sae", "fit", "total_steps", "mesh"))
@@ -130,22 +137,22 @@ def resample_members(
 ) -> Member:
     """Dead latents of every member drawn anew from its training rows (`memjax.sae.dead.resample`)."""
 
-    def one(member: Member, mine: Int[Array, " r"]) -> Member:
+    def one(data: Array, member: Member, mine: Int[Array, " r"]) -> Member:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(member.seed), 2), member.step)
         optimiser = make_optimiser(member.hyper.learning_rate, fit, total_steps)
         x = standardise(member.standardiser, data[member.layer, mine])
         new = resample(key, member.params, member.opt_state, member.state, x, sae, optimiser)
         return member.replace(params=new[0], opt_state=new[1], state=new[2])
 
-    return over_members(one, members, rows, mesh=mesh, at_once=1)
+    return over_members(one, data, members, rows, mesh=mesh)
 
 
 @partial(jax.jit, static_argnames=("sae", "mesh"))
 def summarise_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, mesh: Mesh) -> SAEScores:
     """`memjax.sae.score.score_sae` of every member over all images, in its standardised space."""
 
-    def one(member: Member) -> SAEScores:
+    def one(data: Array, member: Member) -> SAEScores:
         x = standardise(member.standardiser, data[member.layer])
         return score_sae(member.params, member.state, x, sae)
 
-    return over_members(one, members, mesh=mesh, at_once=1)
+    return over_members(one, data, members, mesh=mesh)

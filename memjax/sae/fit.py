@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from memjax.sae.checkpoint import restore, save
 from memjax.sae.config import FitConfig, SAEConfig
-from memjax.sae.ensemble import default_at_once, epoch_orders, init_members, resample_members, train_members
+from memjax.sae.ensemble import default_at_once, epoch_orders, init_members, placement, resample_members, train_members
 from memjax.sae.standardise import Standardiser, fit_standardiser
 from memjax.sae.train import Hyper, Member
 
@@ -96,7 +96,8 @@ def fit_members(
     position = 0
     if manager is not None and (found := restore(manager, members, about or {})) is not None:
         position, members = found
-    placed, mine = jnp.asarray(data), jnp.asarray(rows)
+    members = jax.device_put(members, placement(rows.shape[0], mesh))
+    placed, mine = jax.device_put((data, rows), NamedSharding(mesh, PartitionSpec()))
     at_once = default_at_once(rows.shape[0])
     for place in range(position, fit.epochs * segments):
         epoch, part = divmod(place, segments)
