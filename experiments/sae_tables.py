@@ -1,0 +1,68 @@
+"""The tables of `train_saes.py`: rho by epoch and seed, rho by layer, and the figure of the first."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from memjax.stats.correlation import correlate
+
+RHO = ["rho", "ci_low", "ci_high", "p", "n"]
+
+
+def with_rho(keys: pd.DataFrame, columns: np.ndarray, y: np.ndarray, n_boot: int) -> pd.DataFrame:
+    """``keys`` (one row a column of ``columns [n, k]``) with rho, its 95 % interval, p and n."""
+    found = correlate(columns.astype(np.float64), y, "spearman", n_boot)
+    values = (found.rho, found.ci_low, found.ci_high, found.p, found.n_images)
+    return keys.assign(**dict(zip(RHO, values, strict=True)))
+
+
+def epoch_table(
+    epochs: dict[int, dict[str, np.ndarray]], keys: pd.DataFrame, y: np.ndarray, n_boot: int
+) -> pd.DataFrame:
+    """Rho of the reconstruction error after each epoch, by layer, seed and space.
+
+    Args:
+        epochs: epoch -> ``<space>`` ``[k, n]`` errors, and ``explained_variance``, ``dead_fraction`` ``[k]``.
+        keys: one row for each of the ``k``: layer, seed.
+        y: memorability ``[n]``.
+        n_boot: resamples for the intervals.
+    """
+    parts, columns = [], []
+    for epoch, found in sorted(epochs.items()):
+        for space in ("standardised", "raw"):
+            extra = {name: found[name] for name in ("explained_variance", "dead_fraction")}
+            parts.append(keys.assign(epoch=epoch, space=space, loss=found[space].mean(axis=1), **extra))
+            columns.append(found[space].T)
+    return with_rho(pd.concat(parts, ignore_index=True), np.concatenate(columns, axis=1), y, n_boot)
+
+
+def seeds_by_epoch(table: pd.DataFrame, model: str, layer: int) -> pd.DataFrame:
+    """Mean, ddof-1 std and best of rho over seeds, one row an epoch and space, as `memjax.report.epochs` takes it."""
+    rows = table[table["layer"] == layer]
+    found = rows.groupby(["space", "epoch"], sort=False)["rho"].agg(["mean", "std", "max", "count"]).reset_index()
+    found = found.rename(columns={"max": "best", "count": "seeds"})
+    found["model"] = [f"{model}, layer {layer}, {space}" for space in found["space"]]
+    return found.fillna({"std": 0.0})
+
+
+def draw_epochs(table: pd.DataFrame, model: str, folder: Path) -> None:
+    """The figure of rho by epoch of the last layer, PNG and PDF."""
+    from memjax.report.epochs import rho_by_epoch
+    from memjax.report.figures import save
+
+    rows = seeds_by_epoch(table, model, int(table["layer"].max()))
+    save(rho_by_epoch(rows), folder, "sae_rho_by_epoch")
+
+
+def layer_table(scores: dict[str, np.ndarray], layers: np.ndarray, y: np.ndarray, n_boot: int) -> pd.DataFrame:
+    """Rho of each score at each layer; scores ``[l, n]`` are already means over seeds."""
+    names = [name for name in scores for _ in layers]
+    keys = pd.DataFrame({"metric": names, "layer": np.tile(layers, len(scores))})
+    return with_rho(keys, np.concatenate([values.T for values in scores.values()], axis=1), y, n_boot)
+
+
+def write(table: pd.DataFrame, folder: Path, name: str) -> None:
+    """CSV and Parquet."""
+    table.to_csv(folder / f"{name}.csv", index=False)
+    table.to_parquet(folder / f"{name}.parquet", index=False)
