@@ -59,7 +59,7 @@ def load_released(path: str | Path) -> tuple[SAEParams, SAEConfig]:
     """
     file = check_file(path, "released autoencoder")
     try:
-        import torch
+        import torch  # pyrefly: ignore[missing-import] (an optional extra)
     except ImportError as error:
         raise InputError(f"released autoencoder {file}: reading a .pt file needs torch; pip install torch") from error
     try:

@@ -77,9 +77,12 @@ def test_loss_and_gradients_of_one_step(pair):
     _, standard, _, model, preset = pair
     theirs = model.loss(standard[:1])
     theirs.backward()
-    loss = lambda p: LOSSES["paper"](
-        p, jnp.asarray(standard[:1].numpy()), init_state(preset.sae), preset.sae, jnp.float32(1e-5)
-    )[0]  # noqa: E731
+
+    def loss(p):
+        return LOSSES["paper"](
+            p, jnp.asarray(standard[:1].numpy()), init_state(preset.sae), preset.sae, jnp.float32(1e-5)
+        )[0]
+
     value, grads = jax.value_and_grad(loss)(as_params(model))
     np.testing.assert_allclose(value, theirs.item(), rtol=1e-6)
     close(grads, as_params(model, grads=True), 1e-6)
