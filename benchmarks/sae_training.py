@@ -77,7 +77,7 @@ def ensemble_run(args: Arguments) -> Callable[[], float]:
 
 def torch_run(args: Arguments, threads: int) -> Callable[[], float]:
     """The same for the authors' loop."""
-    import torch
+    import torch  # pyrefly: ignore[missing-import] (not in the environment that types are checked in)
 
     class Autoencoder(torch.nn.Module):
         def __init__(self) -> None:
