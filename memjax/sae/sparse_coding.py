@@ -94,7 +94,7 @@ def ista(x: Float[Array, "b d"], dictionary: Float[Array, "f d"], config: Sparse
         before = jnp.linalg.norm(codes)
         change = jnp.linalg.norm(moved - codes) / jnp.where(before > 0, before, 1.0)
         # From all zeros the ratio is not defined: go on, unless nothing moved at all.
-        done = jnp.where(before > 0, change < config.tolerance, change == 0)
+        done = jnp.where(before > 0, change < config.tolerance, change == 0) | ~jnp.isfinite(change)
         return moved, done, count + 1
 
     def going(carry: tuple) -> Array:
@@ -102,17 +102,20 @@ def ista(x: Float[Array, "b d"], dictionary: Float[Array, "f d"], config: Sparse
 
     start = (jnp.zeros((x.shape[0], dictionary.shape[0]), x.dtype), jnp.array(False), jnp.zeros((), jnp.int32))
     codes, done, count = jax.lax.while_loop(going, body, start)
-    return Codes(codes=codes, iterations=count, converged=done)
+    return Codes(codes=codes, iterations=count, converged=done & jnp.all(jnp.isfinite(codes)))
 
 
 @partial(jax.jit, static_argnames="config")
 def dictionary_step(
     dictionary: Float[Array, "f d"], x: Float[Array, "b d"], config: SparseCodingConfig
 ) -> tuple[Float[Array, "f d"], Float[Array, ""]]:
-    """One gradient step on the summed squared error with the codes held, then unit rows; also the mean error per input."""
+    """One gradient step on the batch's mean squared error with the codes held, then unit rows; also that mean.
+
+    The mean, not the sum: with the sum and this rate codewords fall together and the shrinkage no longer converges.
+    """
     codes = ista(x, dictionary, config).codes
     residual = codes @ dictionary - x
-    moved = unit(dictionary - config.dictionary_rate * 2 * codes.T @ residual)
+    moved = unit(dictionary - config.dictionary_rate / x.shape[0] * 2 * codes.T @ residual)
     return moved, jnp.sum(residual**2) / x.shape[0]
 
 
