@@ -50,6 +50,7 @@ def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], con
     """Scores of each row of ``x``, out of training mode (``batchtopk`` uses its threshold).
 
     Example:
+        >>> import jax
         >>> from memjax.sae.init import init_params, init_state
         >>> config = SAEConfig(width=4, latents=6, variant="topk", k=2)
         >>> params = init_params(jax.random.key(0), config)
