@@ -61,7 +61,7 @@ def ensemble_run(args: Arguments) -> Callable[[], float]:
     hyper = Hyper(jnp.full(count, preset.learning_rate), jnp.full(count, preset.sparsity))
     layers, seeds = np.repeat(np.arange(args.layers), args.seeds), np.tile(np.arange(args.seeds), args.layers)
     members = start_members(data, layers, seeds, rows, hyper, preset.sae, preset.fit)
-    mesh, placed, at_once = ensemble.device_mesh(), jnp.asarray(data), ensemble.default_at_once(count)
+    mesh, placed, at_once = devices.data_mesh(), jnp.asarray(data), ensemble.default_at_once(count)
     held = jax.device_put(members, ensemble.placement(count, mesh))
     orders = ensemble.epoch_orders(held.seed, 0, jnp.asarray(rows), 1)
 

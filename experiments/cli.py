@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import itertools
+import re
 import sys
 from typing import TypeVar
 
@@ -29,5 +31,17 @@ def read_arguments(kind: type[Arguments], description: str) -> Arguments:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
             return tyro.cli(kind, description=description)
     except SystemExit as stop:
-        text = " ".join(errors.getvalue().translate({ord(c): " " for c in "╭─╮│╰╯"}).split())
-        raise InputError(text.replace("For full helptext", "for help")) from stop
+        raise InputError(one_line(errors.getvalue())) from stop
+
+
+def one_line(message: str) -> str:
+    """tyro's boxed message as one line: without its frame and rules, and without the help text of the argument.
+
+    Example:
+        >>> one_line("╭─ Error ─╮\\n│ no such option │\\n------\\n│ Argument helptext: │\\n╰───╯")
+        'Error: no such option'
+    """
+    lines = [re.sub(r"[╭╮╰╯│]|─+|-{6,}", " ", line).strip() for line in message.splitlines()]
+    head, *rest = [line for line in lines if line] or ["unusable command line"]
+    kept = itertools.takewhile(lambda line: not line.startswith("Argument helptext"), rest)
+    return " ".join([f"{head}:", *kept])

@@ -32,6 +32,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from experiments.cli import read_arguments
+from experiments.outputs import write_table
 from memjax.checks import expected, run_main
 from memjax.paper import tables
 from memjax.paper.disagreements import disagreements
@@ -40,6 +41,7 @@ from memjax.report import epochs, figures
 from memjax.stats.readout import Readout, readout
 from memjax.stats.regression import Glm
 from memjax.stats.reliability import Reliability, halves_from_counts, split_half
+from memjax.stats.table import columns_of, correlation_table
 
 CONSOLE = Console(highlight=False)
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,27 +144,17 @@ def read_inputs(args: Arguments) -> Inputs:
 
 def read_features(path: Path, memcat: pd.DataFrame | None, isola: pd.DataFrame | None) -> Inputs:
     """A feature store as inputs; images are joined by id, over encoders and with MemCat's table."""
+    from memjax.correlations import measures_of
     from memjax.store import open_features
 
-    groups = open_features(path)
-    if not groups:
-        raise expected(f"--features {path}", "at least one encoder", "none", "let sweep_layers.py finish first")
-    first = next(iter(groups.values()))
-    images = pd.Index(first["image"].values.astype(object), name="image")
-    scores = pd.DataFrame({"memorability": first["memorability"].values}, index=images)
+    found, memorability = measures_of(open_features(path))
+    scores, images = memorability.to_frame(), memorability.index
     if memcat is not None:
         if not images.isin(memcat.index).all():
             missing = images[~images.isin(memcat.index)][0]
             raise expected(f"--memcat with --features {path}", "every image in MemCat's table", f"{missing} is not")
         scores = memcat.loc[images]
-    measures = {}
-    for group, data in groups.items():
-        name = group.replace("--", "/")
-        place = pd.Index(data["image"].values.astype(object)).get_indexer(images)
-        if (place < 0).any():
-            raise expected(f"--features {path}, {group}", "the images of the other encoders", "others")
-        metrics = {str(k): v.values[place] for k, v in data.data_vars.items() if v.dims == ("image", "layer")}
-        measures[PUBLISHED_NAMES.get(name, name)] = {k: v.astype(np.float64) for k, v in metrics.items()}
+    measures = {PUBLISHED_NAMES.get(model, model): metrics for model, metrics in found.items()}
     return Inputs(measures, scores, None, isola, ())
 
 
@@ -171,7 +163,7 @@ def compute(inputs: Inputs, args: Arguments) -> Results:
     extra = tables.per_image_measures(inputs.released) if inputs.released else {}
     found: dict[str, pd.DataFrame] = {}
     with CONSOLE.status("correlations and their intervals"):
-        found["correlations"] = tables.correlation_table(
+        found["correlations"] = correlation_table(
             {**inputs.measures, **extra}, y, "spearman", args.bootstraps, args.seed
         )
     if "category" in inputs.scores and inputs.measures:
@@ -192,7 +184,7 @@ def compute(inputs: Inputs, args: Arguments) -> Results:
     readouts = compute_readouts(inputs, args) if args.folds and inputs.measures else {}
     if readouts:
         found["readout"] = readout_table(readouts, found["correlations"], ceiling)
-        names = tables.columns_of(inputs.measures)[1]
+        names = columns_of(inputs.measures)[1]
         whole = list(readouts.values())[-1]
         found["readout_weights"] = tables.weight_table(whole, names)
     notes = {model: note for model, (_, note) in models.items()}
@@ -218,7 +210,7 @@ def compute_readouts(inputs: Inputs, args: Arguments) -> dict[str, Readout]:
     out = {}
     for name, measures in chosen.items():
         with CONSOLE.status(f"cross-validated readout, {name}"):
-            x, _ = tables.columns_of(measures)
+            x, _ = columns_of(measures)
             out[name] = readout(x, y, n_folds=args.folds, n_boot=args.bootstraps, seed=args.seed)
     return out
 
@@ -238,8 +230,7 @@ def readout_table(readouts: dict[str, Readout], table: pd.DataFrame, ceiling: Re
 def write(results: Results, inputs: Inputs, args: Arguments) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for name, table in results.tables.items():
-        table.to_csv(args.out / f"{name}.csv", index=False)
-        table.to_parquet(args.out / f"{name}.parquet", index=False)
+        write_table(table, args.out, name)
     folder, correlations = args.out / "figures", results.tables["correlations"]
     by_layer = correlations[correlations["model"].isin(list(inputs.measures))]
     for metric in by_layer.dropna(subset="rho")["metric"].unique():

@@ -1,16 +1,15 @@
 """Where the representations for `train_saes.py` come from, and how per-image scores go back into the feature store."""
 
 import json
-import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import zarr
 
 from memjax.checks import InputError, expected
 from memjax.sae.checkpoint import fingerprint
-from memjax.store import STORE, open_features
+from memjax.store import STORE, add_metrics, locked, open_features
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,6 @@ def demo_features(out: Path) -> Path:
     import memjax
     from memjax.datasets import open_dataset
     from memjax.extract import Plan, extract
-    from memjax.store import locked
 
     with locked(out / "demo"):
         extract(open_dataset("demo"), memjax.load("memjax/tiny"), out / "demo", Plan(tokens=("cls",)))
@@ -98,28 +96,22 @@ def load_representations(
     )
 
 
-def join_scores(data: Representations, scores: dict[str, np.ndarray], about: str) -> None:
+def join_scores(data: Representations, scores: dict[str, np.ndarray], about: str, held: Path) -> None:
     """Write per-image scores ``[l, n]`` as metrics beside the sweep's own; images and layers without a value are NaN.
 
-    A variable of the same name from an earlier run is replaced; its attribute ``made_by`` says which run it is of.
+    A variable of the same name from an earlier run is replaced; its attribute ``made_by`` says which run it is of. The
+    sweep's folder is locked meanwhile, unless it is ``held``, the folder that this run has locked.
     """
-    group = zarr.open_group(data.store, path=data.group, mode="r+")
-    images, depth = group["image"].shape[0], group["layer"].shape[0]
-    rows = np.flatnonzero(data.used)
+    shape = store_shape(data)
+    whole = {}
     for name, values in scores.items():
-        whole = np.full((images, depth), np.nan, np.float32)
-        whole[np.ix_(rows, data.layers)] = values.T
-        array = group.create_array(
-            name,
-            shape=whole.shape,
-            chunks=whole.shape,
-            dtype="float32",
-            fill_value=np.nan,
-            dimension_names=("image", "layer"),
-            overwrite=True,
-        )
-        array[:] = whole
-        array.attrs["made_by"] = about
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Consolidated metadata is currently not part", UserWarning)
-        zarr.consolidate_metadata(data.store)
+        whole[name] = np.full(shape, np.nan, np.float32)
+        whole[name][np.ix_(np.flatnonzero(data.used), data.layers)] = values.T
+    with nullcontext() if held.resolve() == data.store.parent.resolve() else locked(data.store.parent):
+        add_metrics(data.store, data.group, whole, about)
+
+
+def store_shape(data: Representations) -> tuple[int, int]:
+    """Images and layers of the store, used here or not."""
+    sizes = open_features(data.store)[data.group].sizes
+    return sizes["image"], sizes["layer"]

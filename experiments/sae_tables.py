@@ -60,9 +60,3 @@ def layer_table(scores: dict[str, np.ndarray], layers: np.ndarray, y: np.ndarray
     names = [name for name in scores for _ in layers]
     keys = pd.DataFrame({"metric": names, "layer": np.tile(layers, len(scores))})
     return with_rho(keys, np.concatenate([values.T for values in scores.values()], axis=1), y, n_boot)
-
-
-def write(table: pd.DataFrame, folder: Path, name: str) -> None:
-    """CSV and Parquet."""
-    table.to_csv(folder / f"{name}.csv", index=False)
-    table.to_parquet(folder / f"{name}.parquet", index=False)

@@ -99,8 +99,8 @@ def measure(args: Arguments, dataset: Any, encoders: list[Any]) -> tuple[list[An
     failures, started = list(dataset.rejected), time.perf_counter()
     for encoder in encoders:
         with extraction_bar(label(encoder), len(dataset)) as advance:
-            failures += [f for f in extract(dataset, encoder, args.out, plan, advance) if f not in failures]
-    return failures, time.perf_counter() - started
+            failures += extract(dataset, encoder, args.out, plan, advance)
+    return list(dict.fromkeys(failures)), time.perf_counter() - started
 
 
 def main() -> int:

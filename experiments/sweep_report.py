@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from PIL.Image import Image
 
+from experiments.outputs import write_table
+from memjax.correlations import metric_names
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, trace
 from memjax.extract import label
@@ -21,7 +24,7 @@ from memjax.models.hub import read_json
 from memjax.report import figures as draw
 from memjax.report.page import write_report
 from memjax.stats.reliability import split_half
-from memjax.store import write_atomically
+from memjax.store import open_features, write_atomically
 
 PACKAGES = ("memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "xarray", "zarr", "tensorflow-datasets")
 THUMBNAIL = 224
@@ -29,12 +32,21 @@ THUMBNAIL = 224
 
 
 def finished(out: Path, run_id: str) -> dict[str, Any] | None:
-    """The run.json of the same run, if it came to its end and its files are there; else None."""
+    """The run.json of the same run, if it came to its end, its files are there, and its table is of all metrics.
+
+    Other experiments add metrics to the store (`memjax.store.add_metric`); the table and report are then made anew.
+    """
     file = out / "run.json"
     if not file.is_file() or not all((out / f).is_file() for f in ("report.html", "correlations.csv", "failures.csv")):
         return None
     run = read_json(file)
-    return run if run.get("run_id") == run_id else None
+    same = run.get("run_id") == run_id and run.get("metrics") == stored_metrics(open_features(out))
+    return run if same else None
+
+
+def stored_metrics(features: dict[str, Any]) -> dict[str, list[str]]:
+    """Encoder -> the metrics that the store holds of it."""
+    return {group.attrs["model"]: metric_names(group) for group in features.values()}
 
 
 def provenance(
@@ -78,8 +90,8 @@ class Ceiling(NamedTuple):
 
 
 def ceiling_of(dataset: Dataset) -> Ceiling | None:
-    """How well one half of the observers predicts the other; None where half-splits aren't published."""
-    if dataset.halves is None:
+    """How well one half of the observers predicts the other; None without half-splits, or without observers."""
+    if dataset.halves is None or dataset.info["synthetic"]:
         return None
     found = split_half(dataset.halves)
     return Ceiling(found.half, found.half_low, found.half_high)
@@ -102,8 +114,8 @@ def write(
     encoders: Sequence[Encoder],
 ) -> None:
     """Everything of a run but its store; run.json last, so that it marks the end."""
-    table.to_csv(out / "correlations.csv", index=False)
-    table.to_parquet(out / "correlations.parquet", index=False)
+    run["metrics"] = stored_metrics(open_features(out))
+    write_table(table, out, "correlations")
     failed = write_failures(out, failures)
     ceiling = ceiling_of(dataset)
     if ceiling is not None:
@@ -130,12 +142,17 @@ def write(
     write_atomically(out / "run.json", json.dumps(run, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
+def picture_of(dataset: Dataset, name: str) -> Image:
+    """An image of the data set by its id, decoded. Raises `ImageError`."""
+    return decode(dataset.records[list(dataset.table.index).index(name)].data)
+
+
 def thumbnails(dataset: Dataset, ids: list[str]) -> dict[str, bytes]:
     """Small JPEG pictures of some images; those that can't be read are left out (they are in failures.csv)."""
     found = {}
     for name in ids:
         try:
-            picture = decode(dataset.records[list(dataset.table.index).index(name)].data)
+            picture = picture_of(dataset, name)
         except ImageError:
             continue
         picture.thumbnail((THUMBNAIL, THUMBNAIL))
@@ -151,8 +168,7 @@ def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Any]:
     found = {}
     for name in dict.fromkeys([order[-1], order[0]]):
         try:
-            record = dataset.records[list(dataset.table.index).index(name)]
-            pixels = resize_crop(decode(record.data), encoder.preprocessing)
+            pixels = resize_crop(picture_of(dataset, name), encoder.preprocessing)
         except ImageError:
             continue
         maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))

@@ -13,7 +13,8 @@ Without arguments: the paper's protocol on the embedded demo (synthetic). The sa
 
 It writes to --out: sae_epochs (rho by epoch, layer, seed and space, with intervals; CSV and Parquet), sae_layers (each score by
 layer, mean over seeds), a figure of rho by epoch, checkpoints/, run.json; and the scores per picture into the feature store as
-metrics (sae_error, sae_l0, ...; with --variant: sae_batchtopk_error, ...), so that correlation tables and reports show them.
+metrics (sae_error, sae_l0, ...; with --variant: sae_batchtopk_error, ...): run the sweep again, and its table, figures and report
+show them.
 Exit codes: 0 done; 2 usage or input error, one line.
 """
 
@@ -30,6 +31,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from experiments.cli import read_arguments
+from experiments.outputs import write_table
 from memjax import devices
 from memjax.checks import expected, run_main
 
@@ -129,7 +131,7 @@ def train(args: Arguments, data: Any, setup: Setup) -> tuple[dict[int, dict[str,
     from memjax.sae.fit import fit_members, start_members
     from memjax.sae.train import Hyper
 
-    sae, fit, mesh = setup.preset.sae, setup.preset.fit, ensemble.device_mesh()
+    sae, fit, mesh = setup.preset.sae, setup.preset.fit, devices.data_mesh()
     count = len(setup.layers)
     hyper = Hyper(jnp.full(count, setup.preset.learning_rate), jnp.full(count, setup.preset.sparsity))
     members = start_members(data.x, setup.layers, setup.seeds, setup.rows, hyper, sae, fit)
@@ -186,15 +188,15 @@ def report(args: Arguments, data: Any, setup: Setup, epochs: dict, scores: dict[
     variant = setup.preset.sae.variant
     keys = pd.DataFrame({"model": data.model, "variant": variant, "layer": np.repeat(data.layers, setup.shape[1])})
     table = sae_tables.epoch_table(epochs, keys.assign(seed=seeds), data.y, args.bootstraps)
-    sae_tables.write(table, args.out, "sae_epochs")
+    write_table(table, args.out, "sae_epochs")
     prefix = "sae" if args.protocol == "paper" else f"sae_{variant}"
     named = {f"{prefix}_{name}": values for name, values in scores.items()}
     layers = sae_tables.layer_table(named, data.layers, data.y, args.bootstraps)
     layers.insert(0, "model", data.model)
-    sae_tables.write(layers, args.out, "sae_layers")
+    write_table(layers, args.out, "sae_layers")
     sae_tables.draw_epochs(table, data.model, args.out / "figures")
     about = {"command": " ".join(["python", *sys.argv]), "synthetic": data.synthetic, **identity(args, data, setup)}
-    sae_data.join_scores(data, named, json.dumps(about, sort_keys=True))
+    sae_data.join_scores(data, named, json.dumps(about, sort_keys=True), args.out)
     write_atomically(args.out / "run.json", json.dumps(about, indent=1) + "\n")
     return layers
 

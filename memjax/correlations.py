@@ -1,13 +1,15 @@
-"""The table that a sweep is about: every encoder's metrics at every layer against human memorability."""
+"""The feature store as measures: what a sweep correlates with memorability."""
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from memjax.checks import expected
 from memjax.metrics import METRICS
-from memjax.stats.correlation import benjamini_hochberg, correlate
+from memjax.stats.table import COLUMNS, Measures
+from memjax.stats.table import correlation_table as table_of
 
-COLUMNS = ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n"]
+__all__ = ["COLUMNS", "correlation_table", "measures_of", "metric_names"]
 
 
 def metric_names(features: xr.Dataset) -> list[str]:
@@ -16,44 +18,35 @@ def metric_names(features: xr.Dataset) -> list[str]:
     return [name for name in METRICS if name in found] + sorted(set(found) - set(METRICS))
 
 
+def measures_of(features: dict[str, xr.Dataset]) -> tuple[Measures, pd.Series]:
+    """Every encoder's metrics, joined by image id, and the scores.
+
+    Args:
+        features: groups of the feature store (dims ``image, layer``, coordinate ``memorability``).
+
+    Returns:
+        model -> metric -> float64 ``[n, l+1]``, and the scores ``[n]`` by image id, in the order of the first group.
+
+    Raises:
+        InputError: if the encoders have not seen the same images, or there is none.
+    """
+    if not features:
+        raise expected("feature store", "at least one encoder", "none", "let sweep_layers.py finish first")
+    first = next(iter(features.values()))
+    images = pd.Index(first["image"].values.astype(object), name="image")
+    measures = {}
+    for group, data in features.items():
+        place = pd.Index(data["image"].values.astype(object)).get_indexer(images)
+        if (place < 0).any() or len(images) != data.sizes["image"]:
+            raise expected(f"feature store, {group}", "the images of the other encoders", "others")
+        model = str(data.attrs.get("model", group.replace("--", "/")))  # a store made by hand: its group's name
+        measures[model] = {name: data[name].values[place].astype(np.float64) for name in metric_names(data)}
+    return measures, pd.Series(first["memorability"].values, images, name="memorability")
+
+
 def correlation_table(
     features: dict[str, xr.Dataset], method: str = "spearman", n_boot: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """Correlate every metric and layer of every encoder with the scores that stand beside them.
-
-    A metric without values at a layer has no row there; a column that is constant has NaN for ``rho``.
-
-    Args:
-        features: encoder -> its group of the feature store (dims ``image, layer``, coordinate ``memorability``).
-        method: ``"spearman"``, ``"pearson"`` or ``"kendall"``.
-        n_boot: bootstrap resamples for the 95 % intervals.
-        seed: of the resamples.
-
-    Returns:
-        Columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``; ``q`` is Benjamini-Hochberg over the table.
-    """
-    parts = []
-    for model, group in features.items():
-        names = metric_names(group)
-        values = np.stack([group[name].values for name in names], axis=1).astype(np.float64)
-        layers = group["layer"].values
-        found = np.isfinite(values).any(axis=0)
-        metric, layer = np.nonzero(found)
-        result = correlate(values[:, found], group["memorability"].values, method, n_boot, seed)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "model": str(group.attrs.get("model", model)),
-                    "metric": np.array(names, dtype=object)[metric],
-                    "layer": layers[layer],
-                    "rho": result.rho,
-                    "ci_low": result.ci_low,
-                    "ci_high": result.ci_high,
-                    "p": result.p,
-                    "n": result.n_images,
-                }
-            )
-        )
-    table = pd.concat(parts, ignore_index=True)
-    table["q"] = benjamini_hochberg(table["p"].to_numpy())
-    return table[COLUMNS]
+    """`memjax.stats.table.correlation_table` of groups of the feature store with the scores that stand beside them."""
+    measures, scores = measures_of(features)
+    return table_of(measures, scores.to_numpy(), method, n_boot, seed)

@@ -6,13 +6,14 @@ On a CPU, one host device per core is used: it was measured faster than XLA's ow
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from memjax.cache import cache_dir
 
 AXIS = "data"
 
@@ -37,9 +38,8 @@ def use_cores(cores: int | None = None) -> int:
 
 
 def use_cache() -> None:
-    """Keep compiled programs between runs, in ``MEMJAX_CACHE`` (``~/.cache/memjax``), so that the second start is quick."""
-    home = Path(os.environ.get("MEMJAX_CACHE", Path.home() / ".cache" / "memjax"))
-    jax.config.update("jax_compilation_cache_dir", str(home / "jax"))
+    """Keep compiled programs between runs (`memjax.cache`), so that the second start is quick."""
+    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 

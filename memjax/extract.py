@@ -135,7 +135,7 @@ def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Prog
             batch, values = next(stream)
             there = batch.positions >= 0
             bad = ~batch.valid[there]
-            kept = {name: x[there].copy() for name, x in values.items()}
+            kept = {name: x[there] for name, x in values.items()}  # a copy, since the mask is boolean
             for x in kept.values():
                 x[bad] = np.nan
             gathered.append(kept)

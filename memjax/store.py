@@ -155,12 +155,42 @@ def open_writer(
             fill_value=np.nan,
             dimension_names=("image", "layer", "width")[: 1 + len(shape)],
         )
+    consolidate(path)
+    write_atomically(out / PROGRESS / group / "created", "")
+    return writer
+
+
+def consolidate(path: Path) -> None:
+    """Gather the metadata of all groups at the store's root, where xarray looks for it."""
     with warnings.catch_warnings():
         # Zarr 3's specification has no consolidated metadata yet; xarray reads and expects it all the same.
         warnings.filterwarnings("ignore", "Consolidated metadata is currently not part", UserWarning)
-        zarr.consolidate_metadata(path)  # of all groups: xarray looks for it at the root
-    write_atomically(out / PROGRESS / group / "created", "")
-    return writer
+        zarr.consolidate_metadata(path)
+
+
+def add_metrics(path: Path, group: str, metrics: dict[str, np.ndarray], made_by: str) -> None:
+    """Put further metrics beside a sweep's own, so that its table, figures and report show them when it is run again.
+
+    Args:
+        path: the store, ``features.zarr``; hold `locked` on its folder.
+        group: see `group_name`.
+        metrics: name -> float32 ``[image, layer]``, NaN where there is no value; one of the same name is replaced.
+        made_by: which run made them, kept as an attribute of each.
+    """
+    opened = zarr.open_group(path, path=group, mode="r+")
+    for name, values in metrics.items():
+        array = opened.create_array(
+            name,
+            shape=values.shape,
+            chunks=values.shape,
+            dtype="float32",
+            fill_value=np.nan,
+            dimension_names=("image", "layer"),
+            overwrite=True,
+        )
+        array[:] = values
+        array.attrs["made_by"] = made_by
+    consolidate(path)
 
 
 def _check_identity(path: Path, group: str, identity: dict[str, Any]) -> None:

@@ -12,18 +12,15 @@ import pytest
 from PIL import Image
 
 from experiments import sweep_layers
-from memjax.checks import run_main
 from memjax.models.hub import TINY, locate
+from memjax.store import add_metrics, open_features
+from tests.command import exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def sweep(monkeypatch, *arguments: object) -> int:
-    """Exit code of the main command, run in this process."""
-    monkeypatch.setattr(sys, "argv", ["sweep_layers.py", *map(str, arguments)])
-    with pytest.raises(SystemExit) as left:
-        run_main(sweep_layers.main)
-    return int(left.value.code or 0)
+    return exit_code(monkeypatch, sweep_layers, *arguments)
 
 
 @pytest.fixture
@@ -85,6 +82,28 @@ def test_bad_pictures_are_set_aside_and_the_rest_is_whole(monkeypatch, pictures,
     assert sweep(monkeypatch, *own(pictures), "--out", out) == 1, "a finished run keeps its exit code"
 
 
+def test_metrics_that_others_add_join_table_and_report(monkeypatch, pictures, tmp_path):
+    out = tmp_path / "out"
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    shape = tuple(open_features(out)["memjax--tiny"].sizes[d] for d in ("image", "layer"))
+    added = np.full(shape, np.nan, np.float32)
+    added[:, 2] = np.arange(len(added))
+    add_metrics(out / "features.zarr", "memjax--tiny", {"sae_error": added}, "a test")
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    rows = pd.read_csv(out / "correlations.csv").query("metric == 'sae_error'")
+    assert rows[["layer", "rho"]].values.tolist() == [[2, 1.0]]
+    assert "sae_error" in (out / "report.html").read_text()
+
+
+def test_synthetic_scores_have_no_human_ceiling(monkeypatch, tmp_path):
+    out = tmp_path / "out"
+    assert sweep(monkeypatch, "--limit", 24, "--bootstraps", 50, "--out", out) == 0
+    page = (out / "report.html").read_text()
+    assert "Synthetic data" in page
+    assert "People agree" not in page
+    assert "ceiling" not in json.loads((out / "run.json").read_text())
+
+
 @pytest.mark.parametrize("score", ["nan", "viel", "inf", ""])
 def test_unusable_scores_are_set_aside(monkeypatch, pictures, tmp_path, score):
     write_scores(tmp_path, {"p0.png": score, **{f"p{i}.png": 0.1 * i for i in range(1, 6)}})
@@ -129,6 +148,9 @@ def test_wrong_input_is_one_line_and_code_2(monkeypatch, pictures, tmp_path, cap
     assert "imagenet22k" in refused(monkeypatch, capsys, "--dataset", "imagenet22k", *out)
     assert "lnsim" in refused(monkeypatch, capsys, "--dataset", "lnsim", "--data-dir", tmp_path / "leer", *out)
     assert "--lmit" in refused(monkeypatch, capsys, "--lmit", 3, *out)
+    line = refused(monkeypatch, capsys, "--limit", "abc", *out)
+    assert "abc" in line
+    assert not any(c in line for c in ("---", "─", "│")), "tyro's frame is taken off"
     assert "limit" in refused(monkeypatch, capsys, *own(pictures), "--limit", 0, *out)
     assert "different names" in refused(monkeypatch, capsys, *own(pictures), "--models", TINY, TINY, *out)
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import jax
@@ -12,12 +11,12 @@ import pytest
 
 import memjax
 from experiments import pretrain_tiny
-from memjax.checks import run_main
 from memjax.datasets.demo import SEED, stimuli
 from memjax.models import export, families, hub, port, read_checkpoint
 from memjax.models.config import DecoderConfig, ViTConfig
 from memjax.models.mae import init_decoder
 from memjax.models.vit import ViTParams, init_vit
+from tests.command import exit_code
 
 SMALL = ViTConfig(
     family="vit_mae",
@@ -42,11 +41,7 @@ def random_params(config: ViTConfig, seed: int = 3) -> ViTParams:
 
 
 def pretrain(monkeypatch, *arguments: object) -> int:
-    """Exit code of the command, run in this process."""
-    monkeypatch.setattr(sys, "argv", ["pretrain_tiny.py", *map(str, arguments)])
-    with pytest.raises(SystemExit) as left:
-        run_main(pretrain_tiny.main)
-    return int(left.value.code or 0)
+    return exit_code(monkeypatch, pretrain_tiny, *arguments)
 
 
 def test_a_written_state_fills_the_same_parameters():

@@ -15,6 +15,7 @@ from memjax.checks import InputError
 from memjax.paper import published, tables
 from memjax.paper.released import LAYERWISE, read_isola, read_memcat, read_released
 from memjax.report import epochs
+from memjax.stats.table import correlation_table
 
 N = 60
 CONTRACT = ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n"]
@@ -65,7 +66,7 @@ def test_files_stand_at_their_layers_and_join_by_id(made_up) -> None:
     assert np.isnan(clip["attention_entropy"][:, 0]).all()
     assert np.isnan(clip["delta_total"][:, :12]).all()
     np.testing.assert_array_equal(found.mae_loss["base"], scores["memorability"])
-    table = tables.correlation_table(tables.per_image_measures(found), scores["memorability"].to_numpy(), n_boot=0)
+    table = correlation_table(tables.per_image_measures(found), scores["memorability"].to_numpy(), n_boot=0)
     assert table["rho"].tolist() == pytest.approx([1.0])
 
 
@@ -190,7 +191,7 @@ def test_all_published_clip_correlations(memvis_dir: Path, memcat_csv: Path) -> 
     released = read_released(memvis_dir, scores.index)
     y = scores["memorability"].to_numpy()
     measures = {**released.measures, **tables.per_image_measures(released)}
-    table = tables.correlation_table(measures, y, n_boot=0)
+    table = correlation_table(measures, y, n_boot=0)
     compared = tables.compare(table, tables.sae_table(released.sae_rho))
     clip = compared[(compared["part"] == "correlations") & (compared["model"] == "CLIP")]
     assert len(clip[~clip["quantity"].str.startswith("delta_")]) == 73

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from memjax.checks import InputError
+from memjax.devices import data_mesh
 from memjax.sae.checkpoint import fingerprint, open_manager, restore, save
 from memjax.sae.config import FitConfig
-from memjax.sae.ensemble import device_mesh, epoch_orders, score_members, summarise_members, train_members
+from memjax.sae.ensemble import epoch_orders, score_members, summarise_members, train_members
 from memjax.sae.fit import fit_members, start_members, steps_in_all
 from memjax.sae.presets import modern, paper
 from memjax.sae.standardise import standardise
@@ -58,7 +59,7 @@ def test_an_ensemble_is_its_members_one_by_one(at_once):
             member, _ = train_step(member, x, preset.sae, preset.fit, total)
         alone.append(member)
     found, losses = train_members(
-        members, jnp.asarray(data), orders, preset.sae, preset.fit, total, device_mesh(), at_once
+        members, jnp.asarray(data), orders, preset.sae, preset.fit, total, data_mesh(), at_once
     )
     assert losses.shape == (3,)
     for m, member in enumerate(alone):
@@ -71,7 +72,7 @@ def test_one_device_or_two_the_same_bits():
     ends = []
     for devices in (jax.devices()[:1], jax.devices()[:2]):
         data, preset, rows, members = setting("batchtopk")
-        ends.append(fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(devices)))
+        ends.append(fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(devices)))
     assert same(*ends)
 
 
@@ -93,7 +94,7 @@ def test_orders_are_permutations_of_the_seed_and_the_epoch():
 )
 def test_training_explains_more(variant):
     data, preset, rows, members = setting(variant, epochs=8)
-    mesh = device_mesh()
+    mesh = data_mesh()
     before = summarise_members(members, jnp.asarray(data), preset.sae, mesh).explained_variance
     members = fit_members(members, data, rows, preset.sae, preset.fit, mesh)
     assert (summarise_members(members, jnp.asarray(data), preset.sae, mesh).explained_variance > before).all()
@@ -114,7 +115,7 @@ def test_held_out_rows_do_not_reach_a_member():
     ends = [
         fit_members(
             start_members(x, np.zeros(3, int), np.arange(3), rows, hyper, preset.sae, preset.fit),
-            x, rows, preset.sae, preset.fit, device_mesh(),
+            x, rows, preset.sae, preset.fit, data_mesh(),
         )
         for x in (data, changed)
     ]  # fmt: skip
@@ -123,7 +124,7 @@ def test_held_out_rows_do_not_reach_a_member():
 
 def test_checkpoints_resume_to_the_same_bits_and_are_kept_by_policy(tmp_path):
     data, preset, rows, members = setting()
-    whole = fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(), segment=4)
+    whole = fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(), segment=4)
     _, _, _, members = setting()
     with open_manager(tmp_path, keep=2) as manager:
 
@@ -132,12 +133,12 @@ def test_checkpoints_resume_to_the_same_bits_and_are_kept_by_policy(tmp_path):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(), manager, {"a": 1}, stop, segment=4)
+            fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(), manager, {"a": 1}, stop, segment=4)
         manager.wait_until_finished()
     _, _, _, members = setting()
     with open_manager(tmp_path, keep=2) as manager:
         assert manager.latest_step() == 3
-        resumed = fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(), manager, {"a": 1}, segment=4)
+        resumed = fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(), manager, {"a": 1}, segment=4)
         assert len(manager.all_steps()) == 2
     assert same(whole, resumed)
 
@@ -178,7 +179,7 @@ def child(folder: Path, result: Path) -> None:
             rows,
             preset.sae,
             preset.fit,
-            device_mesh(),
+            data_mesh(),
             manager,
             {},
             lambda *_: time.sleep(0.1),
@@ -206,6 +207,6 @@ def test_sigkill_and_resume_end_with_the_same_bits(tmp_path):
     assert not (tmp_path / "killed.npz").exists()
     subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, check=True, timeout=120)
     data, preset, rows, members = setting("batchtopk", epochs=12)
-    whole = fit_members(members, data, rows, preset.sae, preset.fit, device_mesh(), segment=4)
+    whole = fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(), segment=4)
     with np.load(tmp_path / "killed.npz") as killed:
         assert all(np.array_equal(killed[f"arr_{i}"], leaf) for i, leaf in enumerate(weights(whole)))

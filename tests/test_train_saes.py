@@ -10,18 +10,15 @@ import pandas as pd
 import pytest
 
 from experiments import train_saes
-from memjax.checks import run_main
 from memjax.store import open_features, open_writer
+from tests.command import exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
 N, D = 30, 6
 
 
 def train(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["train_saes.py", *map(str, arguments)])
-    with pytest.raises(SystemExit) as left:
-        run_main(train_saes.main)
-    return int(left.value.code or 0)
+    return exit_code(monkeypatch, train_saes, *arguments)
 
 
 @pytest.fixture

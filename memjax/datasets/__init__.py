@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from memjax.cache import cache_dir
 from memjax.checks import InputError
 from memjax.datasets import demo, lnsim
 from memjax.datasets.base import Dataset, Failure, Record, Records, Spec, take
-from memjax.datasets.builder import cache_dir, open_built
+from memjax.datasets.builder import open_built
 from memjax.datasets.folder import open_folder
 
 __all__ = [

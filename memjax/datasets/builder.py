@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import hashlib
 import io
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -20,17 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from memjax.cache import cache_dir
 from memjax.checks import InputError, check_folder
 from memjax.datasets.base import COLUMNS, Dataset, Failure, Record, Source, Spec, fingerprint, make_table
 from memjax.images import ImageError
 
 FORMAT = "1"
 """Counts changes of what this file writes."""
-
-
-def cache_dir() -> Path:
-    """Where prepared copies lie: ``MEMJAX_CACHE``, by default ``~/.cache/memjax``."""
-    return Path(os.environ.get("MEMJAX_CACHE") or "~/.cache/memjax").expanduser()
 
 
 def builder_class(spec: Spec, source: Source) -> type:

@@ -15,25 +15,24 @@ from memjax.traces import BlockTrace, Layout
 
 
 class Metric(NamedTuple):
-    """One row: unit, where it has values, and a sentence for figures and tables."""
+    """One row: unit, and where it has values. Titles for figures and pages: `memjax.report.labels`."""
 
     unit: str
     at: str
-    title: str
 
 
 METRICS: dict[str, Metric] = {
-    "cls_mean": Metric("activation", "hidden", "Mean activation of the cls token"),
-    "cls_sum": Metric("activation", "hidden", "Summed activation of the cls token"),
-    "cls_max": Metric("activation", "hidden", "Largest activation of the cls token"),
-    "cls_max_abs": Metric("activation", "hidden", "Largest absolute activation of the cls token"),
-    "cls_norm": Metric("activation", "hidden", "Length of the cls token"),
-    "attention_entropy": Metric("bits", "block", "Entropy of the attention from cls to patches"),
-    "patch_uniformity": Metric("cosine", "hidden", "Mean cosine between patches"),
-    "layer_delta": Metric("1 - cosine", "block", "Change of the cls token in the block"),
-    "delta_total": Metric("1 - cosine", "image", "Changes of the cls token, summed over blocks"),
-    "delta_first_last": Metric("1 - cosine", "image", "Change of the cls token from first layer to last"),
-    "mae_loss": Metric("squared pixel error", "image", "Loss of the masked autoencoder"),
+    "cls_mean": Metric("activation", "hidden"),
+    "cls_sum": Metric("activation", "hidden"),
+    "cls_max": Metric("activation", "hidden"),
+    "cls_max_abs": Metric("activation", "hidden"),
+    "cls_norm": Metric("activation", "hidden"),
+    "attention_entropy": Metric("bits", "block"),
+    "patch_uniformity": Metric("cosine", "hidden"),
+    "layer_delta": Metric("1 - cosine", "block"),
+    "delta_total": Metric("1 - cosine", "image"),
+    "delta_first_last": Metric("1 - cosine", "image"),
+    "mae_loss": Metric("squared pixel error", "image"),
 }
 
 

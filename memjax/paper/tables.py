@@ -8,36 +8,11 @@ import pandas as pd
 from memjax.checks import InputError
 from memjax.paper import published
 from memjax.paper.released import Released
-from memjax.stats.correlation import benjamini_hochberg, correlate
+from memjax.stats.correlation import correlate
 from memjax.stats.partial import partial_correlation, within_category
 from memjax.stats.readout import Readout
 from memjax.stats.regression import Glm, fit_glm
-
-Measures = Mapping[str, Mapping[str, np.ndarray]]
-"""encoder -> metric -> ``[n, l + 1]``."""
-
-
-def columns_of(measures: Measures) -> tuple[np.ndarray, list[tuple[str, str, int]]]:
-    """All measures side by side, float64 ``[n, k]``, and each column's (model, metric, layer); empty columns left
-    out."""
-    names, columns = [], []
-    for model, metrics in measures.items():
-        for metric, values in metrics.items():
-            for layer in np.flatnonzero(np.isfinite(values).any(axis=0)):
-                names.append((model, metric, int(layer)))
-                columns.append(values[:, layer])
-    return np.column_stack(columns), names
-
-
-def correlation_table(
-    measures: Measures, scores: np.ndarray, method: str = "spearman", n_boot: int = 2000, seed: int = 0
-) -> pd.DataFrame:
-    """Columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``; q is Benjamini-Hochberg over the whole table."""
-    x, names = columns_of(measures)
-    found = correlate(x, scores, method, n_boot, seed)
-    table = pd.DataFrame(names, columns=["model", "metric", "layer"])
-    values = {"rho": found.rho, "ci_low": found.ci_low, "ci_high": found.ci_high, "p": found.p}
-    return table.assign(**values, q=benjamini_hochberg(found.p), n=found.n_images)
+from memjax.stats.table import Measures
 
 
 def per_image_measures(released: Released) -> dict[str, dict[str, np.ndarray]]:

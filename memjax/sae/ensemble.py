@@ -5,14 +5,13 @@ The members are independent, so they are shared out over the devices of a one-ax
 that a member's weights and moments stay in the core's cache for all of its steps; on an accelerator all together.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from memjax.sae.config import FitConfig, SAEConfig
@@ -21,11 +20,6 @@ from memjax.sae.optimise import make_optimiser
 from memjax.sae.score import ImageScores, SAEScores, score_images, score_sae
 from memjax.sae.standardise import Standardiser, standardise
 from memjax.sae.train import Hyper, Member, epoch_order, init_member, train_steps
-
-
-def device_mesh(devices: Iterable[jax.Device] | None = None) -> Mesh:
-    """A one-axis mesh ``("data",)`` over the given devices, by default all."""
-    return Mesh(np.array(list(devices or jax.devices())), ("data",), axis_types=(AxisType.Auto,))
 
 
 def default_at_once(members: int) -> int:

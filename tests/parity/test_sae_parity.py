@@ -13,8 +13,9 @@ torch = pytest.importorskip("torch")
 import scipy.stats
 
 from memjax.checks import InputError
+from memjax.devices import data_mesh
 from memjax.sae.config import FitConfig
-from memjax.sae.ensemble import device_mesh, score_members, train_members
+from memjax.sae.ensemble import score_members, train_members
 from memjax.sae.fit import fit_members, start_members
 from memjax.sae.forward import forward
 from memjax.sae.init import init_state
@@ -93,7 +94,7 @@ def test_updates_in_the_same_order(pair, order, atol):
     x, standard, members, model, preset = pair
     model.fit(standard, order)
     orders = jnp.asarray(order, jnp.int32)[None, :, None]
-    found, _ = train_members(members, jnp.asarray(x), orders, preset.sae, preset.fit, 300, device_mesh())
+    found, _ = train_members(members, jnp.asarray(x), orders, preset.sae, preset.fit, 300, data_mesh())
     close(jax.tree.map(lambda a: a[0], found.params), as_params(model), atol)
 
 
@@ -174,7 +175,7 @@ def test_rho_by_epoch_is_within_the_spread_of_torch():
             with torch.no_grad():
                 errors = ((model(standard)[0] - standard) ** 2).sum(1).numpy()
             theirs[s, epoch] = spearman(errors, y), errors.mean()
-    ours, mesh, data = np.zeros((5, 5, 2)), device_mesh(), x[None]
+    ours, mesh, data = np.zeros((5, 5, 2)), data_mesh(), x[None]
     preset, rows = paper(x.shape[1]), np.broadcast_to(np.arange(len(x), dtype=np.int32), (5, len(x))).copy()
     hyper = Hyper(jnp.full(5, 1e-4), jnp.full(5, 1e-5))
     members = start_members(data, np.zeros(5, int), np.array(PAPER_SEEDS), rows, hyper, preset.sae, FitConfig())
