@@ -42,7 +42,7 @@ def disagreements(table: pd.DataFrame, notes: dict[str, str], split_half: float 
     if split_half is not None:
         out.append(
             f"Ceiling: MemCat's split-half consistency is published as {published.MEMCAT_SPLIT_HALF}; dealing the "
-            f"published counts to two halves at random gives {split_half:.3f}. The published one splits the observers, "
-            "this one each image's responses by themselves."
+            f"published counts to two halves at random gives {split_half:.3f}. This one splits each image's "
+            "responses by themselves; how the published one was made is not in these files."
         )
     return out
