@@ -7,6 +7,8 @@ A checkpoint holds the members (parameters, optimiser state, standardisers, step
 import hashlib
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +110,30 @@ def restore(manager: ocp.CheckpointManager, like: Member, about: dict[str, Any])
 
 def _read(manager: ocp.CheckpointManager, position: int, where: str, advice: str, **items: Any) -> Any:
     """Restore one item; whatever a damaged file makes the reader raise becomes one line."""
+    with _late_reads_unheard():
+        try:
+            return manager.restore(position, args=ocp.args.Composite(**items))
+        except Exception as error:
+            time.sleep(0.2)  # until the reads that were under way have come to their end
+            reason = " ".join(str(error).split())[:160] or type(error).__name__
+            raise InputError(
+                f"{where} is damaged or not complete ({type(error).__name__}: {reason}); {advice}"
+            ) from error
+
+
+@contextmanager
+def _late_reads_unheard() -> Iterator[None]:
+    """When one array can't be read, orbax closes its event loop on the reads of the others (tensorstore's threads), which
+    then print "Event loop is closed" to the terminal, one each. That complaint alone is kept back; any other is passed on.
+    """
     hook = sys.unraisablehook
-    sys.unraisablehook = lambda _: None  # reads still under way when the first one fails complain on their own
+
+    def pass_on(unraisable: Any) -> None:
+        if "Event loop is closed" not in str(unraisable.exc_value):
+            hook(unraisable)
+
+    sys.unraisablehook = pass_on
     try:
-        return manager.restore(position, args=ocp.args.Composite(**items))
-    except Exception as error:
-        time.sleep(0.2)
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(f"{where} is damaged or not complete ({type(error).__name__}: {reason}); {advice}") from error
+        yield
     finally:
         sys.unraisablehook = hook
