@@ -53,6 +53,7 @@ def ensemble_run(args: Arguments) -> Callable[[], float]:
     from memjax.sae import ensemble
     from memjax.sae.fit import start_members
     from memjax.sae.presets import paper
+    from memjax.sae.stream import whole
     from memjax.sae.train import Hyper
 
     preset, count = paper(args.width), args.layers * args.seeds
@@ -60,7 +61,7 @@ def ensemble_run(args: Arguments) -> Callable[[], float]:
     rows = np.broadcast_to(np.arange(args.images, dtype=np.int32), (count, args.images)).copy()
     hyper = Hyper(jnp.full(count, preset.learning_rate), jnp.full(count, preset.sparsity))
     layers, seeds = np.repeat(np.arange(args.layers), args.seeds), np.tile(np.arange(args.seeds), args.layers)
-    members = start_members(data, layers, seeds, rows, hyper, preset.sae, preset.fit)
+    members = start_members(whole(data, rows), layers, seeds, hyper, preset.sae, preset.fit)
     mesh, placed, at_once = devices.data_mesh(), jnp.asarray(data), ensemble.default_at_once(count)
     held = jax.device_put(members, ensemble.placement(count, mesh))
     orders = ensemble.epoch_orders(held.seed, 0, jnp.asarray(rows), 1)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from memjax.stats.correlation import correlate
+from memjax.stats.partial import partial_correlation
 
 RHO = ["rho", "ci_low", "ci_high", "p", "n"]
 
@@ -55,8 +56,25 @@ def draw_epochs(table: pd.DataFrame, model: str, folder: Path) -> None:
     save(rho_by_epoch(rows), folder, "sae_rho_by_epoch")
 
 
-def layer_table(scores: dict[str, np.ndarray], layers: np.ndarray, y: np.ndarray, n_boot: int) -> pd.DataFrame:
-    """Rho of each score at each layer; scores ``[l, n]`` are already means over seeds."""
+def layer_table(
+    scores: dict[str, np.ndarray], lengths: np.ndarray, layers: np.ndarray, y: np.ndarray, n_boot: int
+) -> pd.DataFrame:
+    """Rho of each score at each layer, alone and with the length of the token vector held constant.
+
+    Args:
+        scores: name -> ``[l, n]``, means over seeds.
+        lengths: squared length of the standardised inputs, ``[l, n]``.
+        layers: ``[l]`` layer coordinates.
+        y: memorability ``[n]``.
+        n_boot: resamples for the intervals of ``rho``; those of ``rho_given_length`` are Fisher's.
+    """
     names = [name for name in scores for _ in layers]
     keys = pd.DataFrame({"metric": names, "layer": np.tile(layers, len(scores))})
-    return with_rho(keys, np.concatenate([values.T for values in scores.values()], axis=1), y, n_boot)
+    table = with_rho(keys, np.concatenate([values.T for values in scores.values()], axis=1), y, n_boot)
+    given = [
+        partial_correlation(np.stack([values[row] for values in scores.values()], axis=1), y, length[:, None])
+        for row, length in enumerate(lengths.astype(np.float64))
+    ]
+    for column, field in (("rho_given_length", "rho"), ("given_ci_low", "ci_low"), ("given_ci_high", "ci_high")):
+        table[column] = np.stack([getattr(found, field) for found in given], axis=1).ravel()
+    return table

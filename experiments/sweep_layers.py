@@ -55,6 +55,8 @@ class Arguments:
     """Correlation coefficient."""
     tokens: tuple[Literal["cls", "mean"], ...] = ()
     """Token vectors to keep in the store too, for experiments/train_saes.py."""
+    patch_layers: tuple[int, ...] = ()
+    """Layers at which every patch's vector is kept too, for the same (large: images x patches x width x 4 bytes a layer)."""
     bootstraps: int = 2000
     """Bootstrap resamples behind each 95 % interval."""
     seed: int = 0
@@ -95,7 +97,7 @@ def measure(args: Arguments, dataset: Any, encoders: list[Any]) -> tuple[list[An
     from experiments.terminal import extraction_bar
     from memjax.extract import Plan, extract, label
 
-    plan = Plan(args.protocol, args.batch_size, args.tokens, args.workers)
+    plan = Plan(args.protocol, args.batch_size, args.tokens, args.patch_layers, args.workers)
     failures, started = list(dataset.rejected), time.perf_counter()
     for encoder in encoders:
         with extraction_bar(label(encoder), len(dataset)) as advance:

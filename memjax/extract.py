@@ -4,6 +4,7 @@ The only place that joins pictures, encoders, metrics and the store.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from memjax.store import Writer, group_name, open_writer
 CHUNK = 256
 """Images in a chunk of the store, about; a whole number of batches."""
 
+CHUNK_BYTES = 2**28
+"""Values that are gathered before they are written, in bytes, at most (but for one batch)."""
+
 Progress = Callable[[int], None]
 
 
@@ -32,12 +36,14 @@ class Plan:
         protocol: ``"native"`` or ``"paper"``, see `memjax.traces.Layout.under`.
         batch_size: pictures a batch over all devices; None chooses.
         tokens: token vectors to keep beside the metrics: ``"cls"``, ``"mean"``.
+        patch_layers: layers at which every patch's vector is kept too.
         workers: processes that decode; 0 uses threads.
     """
 
     protocol: str = "native"
     batch_size: int | None = None
     tokens: tuple[str, ...] = ()
+    patch_layers: tuple[int, ...] = ()
     workers: int = 0
 
 
@@ -58,6 +64,7 @@ def identity(dataset: Dataset, encoder: Encoder, plan: Plan) -> dict[str, Any]:
         "mae_seeds": MAE_SEEDS if encoder.config.decoder else 0,
         "dataset": dataset.name,
         "fingerprint": dataset.info["fingerprint"],
+        **({"patch_layers": list(plan.patch_layers)} if plan.patch_layers else {}),
     }
 
 
@@ -83,8 +90,8 @@ def extract(
     report = progress or (lambda added: None)
     mesh = devices.data_mesh()
     size = batch_size(plan, mesh.size)
-    chunk = max(1, CHUNK // size) * size
-    shapes = variables(encoder.config, plan.tokens)
+    shapes = variables(encoder.config, plan.tokens, patch_layers=plan.patch_layers)
+    chunk = images_a_chunk(shapes, size)
     writer = open_writer(
         out, group_name(label(encoder)), dataset.table, shapes, identity(dataset, encoder, plan), chunk
     )
@@ -96,6 +103,12 @@ def extract(
         stream = batches(dataset, encoder.preprocessing, size, rows, plan.workers)
         write_chunks(writer, todo, measured(stream, encoder, plan, mesh), report)
     return writer.failures()
+
+
+def images_a_chunk(shapes: dict[str, tuple[int, ...]], size: int) -> int:
+    """A whole number of batches of ``size``: about `CHUNK` images, fewer where their values would not fit in `CHUNK_BYTES`."""
+    image = 4 * sum(math.prod(shape) for shape in shapes.values())
+    return max(1, min(CHUNK, CHUNK_BYTES // image) // size) * size
 
 
 def batch_size(plan: Plan, count: int) -> int:
@@ -110,7 +123,7 @@ Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
 def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Any) -> Measured:
     """Each batch with its values, one batch behind the devices, so that decoding and writing overlap with them."""
     layout = encoder.config.layout.under(plan.protocol)
-    run = compiled(encoder.config, layout, plan.tokens, mesh)
+    run = compiled(encoder.config, layout, plan.tokens, mesh, patch_layers=plan.patch_layers)
     params = devices.replicate(encoder.params, mesh)
     ahead: tuple[Batch, dict[str, Any]] | None = None
     for batch in stream:

@@ -6,9 +6,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from memjax import devices, metrics
 from memjax.axes import Array, Float, Image, Pixels
+from memjax.checks import expected
 from memjax.encoder import Encoder
 from memjax.models.config import ViTConfig
 from memjax.models.mae import mean_mae_loss, seeded_noise
@@ -28,17 +30,25 @@ def image_features(
     layout: Layout,
     tokens: tuple[str, ...] = (),
     mae_seeds: int = MAE_SEEDS,
+    patch_layers: tuple[int, ...] = (),
 ) -> dict[str, Array]:
     """One image: metric -> ``[l+1]``, and for each of ``tokens`` (``"cls"``, ``"mean"``) its vectors ``[l+1, d]``.
 
     Pure; vmap and jit outside. ``"cls"`` is the read-out token (the mean of all tokens where the encoder has no cls),
     ``"mean"`` the mean of the patches. With a decoder, ``mae_loss`` is the mean over ``mae_seeds`` masks (0: left out).
+    With ``patch_layers``, ``"patches"`` has every patch at those layers, ``[len(patch_layers), p, d]``.
     """
+    kept = (*tokens, "patches") if patch_layers else tokens
 
     def vectors(hidden: jax.Array) -> dict[str, jax.Array]:
         wide = hidden.astype(jnp.float32)
-        made = {"cls": metrics.activation.readout(hidden, layout), "mean": wide[layout.prefix :].mean(axis=0)}
-        return {name: made[name] for name in tokens}
+        patches = wide[layout.prefix :]
+        made = {
+            "cls": metrics.activation.readout(hidden, layout),
+            "mean": patches.mean(axis=0),
+            "patches": patches,
+        }
+        return {name: made[name] for name in kept}
 
     def tap(block: BlockTrace) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         return metrics.measure_block(block, layout), vectors(block.after)
@@ -46,7 +56,9 @@ def image_features(
     out = forward(params, image.astype(params.patch.kernel.dtype), config, tap)
     measured, stacked = out.tapped
     first = vectors(out.embedded)
-    represented = {name: jnp.concatenate([first[name][None], stacked[name]]) for name in tokens}
+    represented = {name: jnp.concatenate([first[name][None], stacked[name]]) for name in kept}
+    if patch_layers:
+        represented["patches"] = represented["patches"][np.array(patch_layers)]
     table = metrics.assemble(out.embedded, out.last, measured, layout)
     if "mae_loss" in variables(config, (), mae_seeds):
         noise = seeded_noise(config.grid[0] * config.grid[1], mae_seeds)
@@ -56,22 +68,38 @@ def image_features(
 
 
 def variables(
-    config: ViTConfig, tokens: tuple[str, ...] = (), mae_seeds: int = MAE_SEEDS
+    config: ViTConfig, tokens: tuple[str, ...] = (), mae_seeds: int = MAE_SEEDS, patch_layers: tuple[int, ...] = ()
 ) -> dict[str, tuple[int, ...]]:
-    """What `image_features` gives for an architecture: name -> shape of one image's values."""
+    """What `image_features` gives for an architecture: name -> shape of one image's values.
+
+    Raises:
+        InputError: a patch layer that the architecture does not have.
+    """
+    if wrong := [layer for layer in patch_layers if not 0 <= layer <= config.depth]:
+        raise expected("patch layers", f"among 0 to {config.depth}", wrong)
     decodes = config.decoder is not None and mae_seeds > 0
     metric = {name: (config.depth + 1,) for name in metrics.METRICS if decodes or name != "mae_loss"}
-    return metric | dict.fromkeys(tokens, (config.depth + 1, config.width))
+    shapes = metric | dict.fromkeys(tokens, (config.depth + 1, config.width))
+    patches = (len(patch_layers), config.grid[0] * config.grid[1], config.width)
+    return shapes | ({"patches": patches} if patch_layers else {})
 
 
 @functools.lru_cache(maxsize=16)
 def compiled(
-    config: ViTConfig, layout: Layout, tokens: tuple[str, ...], mesh: jax.sharding.Mesh, mae_seeds: int = MAE_SEEDS
+    config: ViTConfig,
+    layout: Layout,
+    tokens: tuple[str, ...],
+    mesh: jax.sharding.Mesh,
+    mae_seeds: int = MAE_SEEDS,
+    patch_layers: tuple[int, ...] = (),
 ) -> Callable[..., Any]:
     """The jitted, data-parallel ``(params, pixels) -> table`` of an architecture; traced once for each batch shape."""
 
     def batched(params: ViTParams, pixels: Pixels) -> dict[str, Array]:
-        return jax.vmap(lambda image: image_features(params, image, config, layout, tokens, mae_seeds))(pixels)
+        def one(image: Image) -> dict[str, Array]:
+            return image_features(params, image, config, layout, tokens, mae_seeds, patch_layers)
+
+        return jax.vmap(one)(pixels)
 
     return devices.data_parallel(batched, mesh)
 

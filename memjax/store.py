@@ -1,7 +1,8 @@
 """The feature store: one zarr group an encoder, labelled axes, written chunk by chunk, resumed where it stopped.
 
-Layout of ``features.zarr/<encoder>``: dimensions ``image, layer`` (and ``width`` for token vectors), one float32
-variable a metric, coordinates ``image`` (ids, text), ``memorability`` and ``layer``; attributes say what made it.
+Layout of ``features.zarr/<encoder>``: dimensions ``image, layer`` (and ``width`` for token vectors; every patch, where kept,
+has ``image, patch_layer, patch, width``), one float32 variable a metric, coordinates ``image`` (ids, text), ``memorability``
+and ``layer``; attributes say what made it.
 Chunks hold whole images. A chunk counts as done when its marker (``progress/<encoder>/<chunk>.json``, which also holds its
 failures) stands beside the store; a marker is written last, so a run that dies loses at most the chunk it was writing.
 """
@@ -9,6 +10,7 @@ failures) stands beside the store; a marker is written last, so a run that dies 
 import dataclasses
 import fcntl
 import json
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -25,6 +27,11 @@ from memjax.checks import InputError
 from memjax.datasets import Failure
 
 STORE, PROGRESS = "features.zarr", "progress"
+
+DIMS = {1: ("image", "layer"), 2: ("image", "layer", "width"), 3: ("image", "patch_layer", "patch", "width")}
+"""Dimensions of a variable, by how many one image has."""
+CHUNK_BYTES = 2**23
+"""Bytes, at most, of a variable's chunk where one image has less: what a reader of a few images has to fetch."""
 
 
 def group_name(model: str) -> str:
@@ -123,7 +130,7 @@ def open_writer(
         out: the run's folder.
         group: see `group_name`.
         table: of the data set: index ``image``, column ``memorability``.
-        shapes: variable -> its shape without the image axis, ``(l+1,)`` or ``(l+1, d)``.
+        shapes: variable -> its shape without the image axis, ``(l+1,)``, ``(l+1, d)`` or ``(patch layers, p, d)``.
         identity: everything that makes the numbers what they are, JSON types; kept as attributes.
         chunk: images a chunk.
 
@@ -141,6 +148,8 @@ def open_writer(
         "memorability": ("image", table["memorability"].to_numpy(np.float64)),
         "layer": ("layer", np.arange(next(iter(shapes.values()))[0], dtype=np.int64)),
     }
+    if identity.get("patch_layers"):
+        coords["patch_layer"] = ("patch_layer", np.array(identity["patch_layers"], np.int64))
     frame = xr.Dataset(
         coords=coords, attrs={"model": identity["model"], "memjax": json.dumps(identity, sort_keys=True)}
     )
@@ -150,14 +159,20 @@ def open_writer(
         opened.create_array(
             name,
             shape=(len(table), *shape),
-            chunks=(chunk, *shape),
+            chunks=(_images_a_chunk(chunk, shape), *shape),
             dtype="float32",
             fill_value=np.nan,
-            dimension_names=("image", "layer", "width")[: 1 + len(shape)],
+            dimension_names=DIMS[len(shape)],
         )
     consolidate(path)
     write_atomically(out / PROGRESS / group / "created", "")
     return writer
+
+
+def _images_a_chunk(chunk: int, shape: tuple[int, ...]) -> int:
+    """The largest divisor of ``chunk`` (so that each file is written once) that keeps a file below `CHUNK_BYTES`."""
+    most = max(1, CHUNK_BYTES // (4 * math.prod(shape)))
+    return max(size for size in range(1, chunk + 1) if chunk % size == 0 and size <= most)
 
 
 def consolidate(path: Path) -> None:

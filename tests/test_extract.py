@@ -12,7 +12,7 @@ from memjax import devices
 from memjax.checks import InputError
 from memjax.correlations import COLUMNS, correlation_table
 from memjax.datasets import open_folder
-from memjax.extract import CHUNK, Plan, batch_size, extract
+from memjax.extract import CHUNK, Plan, batch_size, extract, images_a_chunk
 from memjax.images import normalise
 from memjax.loader import batches
 from memjax.store import open_features
@@ -59,6 +59,27 @@ def test_rows_are_what_features_gives_for_that_picture(folder, encoder, tmp_path
     assert [f.image for f in failures] == ["4.png"]
     assert np.isnan(group["cls_mean"].sel(image="4.png")).all()
     assert group["cls_mean"].isel(image=[0, 1, 2, 3, 5, 6, 7, 8]).notnull().all()
+
+
+def test_every_patch_is_kept_at_the_layers_asked_for(folder, encoder, tmp_path):
+    dataset = open_folder(folder, folder / "scores.csv")
+    extract(dataset, encoder, tmp_path, Plan(batch_size=4, patch_layers=(3, 1)))
+    group = open_features(tmp_path)["memjax--tiny"]
+    assert group["patches"].dims == ("image", "patch_layer", "patch", "width")
+    traced = memjax.trace(encoder, memjax.read_images([folder / "8.png"], encoder.preprocessing))
+    for layer in (1, 3):
+        stored = group["patches"].sel(image="8.png", patch_layer=layer).values
+        np.testing.assert_allclose(stored, traced.hidden[0, layer, 1:], rtol=1e-4, atol=1e-5)
+    assert np.isnan(group["patches"].sel(image="4.png")).all()
+    with pytest.raises(InputError, match="patch layers"):
+        extract(dataset, encoder, tmp_path / "other", Plan(patch_layers=(99,)))
+
+
+def test_a_chunk_is_whole_batches_and_bounded_in_bytes():
+    assert images_a_chunk({"a": (13,)}, 16) == CHUNK
+    patches = {"patches": (12, 256, 384)}
+    assert images_a_chunk(patches, 16) == 48
+    assert images_a_chunk(patches, 64) == 64
 
 
 def test_cut_off_and_resumed_gives_the_same_bytes(folder, encoder, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Sparse coding and nearest neighbours against slow definitions; the streamed blocks; the port of released weights."""
+"""Sparse coding and nearest neighbours against slow definitions; the port of released weights."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,6 @@ from memjax.sae.sparse_coding import (
     reconstruction_error,
     unit,
 )
-from memjax.sae.stream import blocks
 
 
 def slow_ista(x, dictionary, cfg):
@@ -89,23 +88,6 @@ def test_neighbours_of_duplicates_are_at_zero_and_nan_is_refused():
     assert (found.index != np.arange(5)).all()
     with pytest.raises(InputError, match="finite"):
         nearest_neighbours(np.full((3, 2), np.nan, np.float32))
-
-
-def test_blocks_cover_each_epoch_once_in_an_order_of_its_own(rng):
-    data = np.arange(2 * 23, dtype=np.float32).reshape(2, 23, 1)
-    held = []
-
-    def read(start, stop):
-        held.append((start, stop))
-        return data[:, start:stop]
-
-    first = np.concatenate(list(blocks(read, 23, 5, seed=3, epoch=0)), axis=1)
-    second = np.concatenate(list(blocks(read, 23, 5, seed=3, epoch=1)), axis=1)
-    assert sorted(first[0, :, 0]) == sorted(second[0, :, 0]) == list(range(23))
-    assert not np.array_equal(first, second)
-    assert max(stop - start for start, stop in held) == 5
-    resumed = np.concatenate(list(blocks(read, 23, 5, seed=3, epoch=0, skip=2)), axis=1)
-    np.testing.assert_array_equal(resumed, first[:, -resumed.shape[1] :])
 
 
 def test_released_names_are_checked_both_ways(rng):

@@ -17,10 +17,13 @@ from memjax.checks import InputError
 from memjax.devices import data_mesh
 from memjax.sae.checkpoint import fingerprint, open_manager, restore, save
 from memjax.sae.config import FitConfig
-from memjax.sae.ensemble import epoch_orders, score_members, summarise_members, train_members
+from memjax.sae.ensemble import epoch_orders, train_members
+from memjax.sae.evaluate import evaluate
 from memjax.sae.fit import fit_members, start_members, steps_in_all
 from memjax.sae.presets import modern, paper
+from memjax.sae.score import score_sae
 from memjax.sae.standardise import standardise
+from memjax.sae.stream import whole
 from memjax.sae.train import Hyper, epoch_order, train_step
 
 L, N, D = 2, 24, 5
@@ -35,7 +38,8 @@ def setting(variant="topk", epochs=3, seed=0, members=3):
     rows = np.broadcast_to(np.arange(N, dtype=np.int32), (members, N)).copy()
     hyper = Hyper(jnp.full(members, preset.learning_rate), jnp.full(members, preset.sparsity))
     layers, seeds = np.arange(members) % L, np.arange(members)
-    return data, preset, rows, start_members(data, layers, seeds, rows, hyper, preset.sae, preset.fit)
+    stream = whole(data, rows)
+    return data, preset, stream, start_members(stream, layers, seeds, hyper, preset.sae, preset.fit)
 
 
 def weights(members):
@@ -48,9 +52,9 @@ def same(a, b) -> bool:
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_an_ensemble_is_its_members_one_by_one(at_once):
-    data, preset, rows, members = setting("relu")
-    total = steps_in_all(N, preset.fit)
-    orders = epoch_orders(members.seed, 0, jnp.asarray(rows), 4)
+    data, preset, stream, members = setting("relu")
+    total = steps_in_all(stream, preset.fit)
+    orders = epoch_orders(members.seed, 0, jnp.asarray(stream.rows(0)), 4)
     alone = []
     for m in range(3):
         member = jax.tree.map(lambda a, m=m: a[m], members)
@@ -71,8 +75,8 @@ def test_one_device_or_two_the_same_bits():
     assert jax.device_count() >= 2
     ends = []
     for devices in (jax.devices()[:1], jax.devices()[:2]):
-        data, preset, rows, members = setting("batchtopk")
-        ends.append(fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(devices)))
+        _, preset, stream, members = setting("batchtopk")
+        ends.append(fit_members(members, stream, preset.sae, preset.fit, data_mesh(devices)))
     assert same(*ends)
 
 
@@ -93,29 +97,34 @@ def test_orders_are_permutations_of_the_seed_and_the_epoch():
     + [pytest.param(v, marks=pytest.mark.slow) for v in ("relu", "topk", "jumprelu", "gated", "matryoshka")],
 )
 def test_training_explains_more(variant):
-    data, preset, rows, members = setting(variant, epochs=8)
+    data, preset, stream, members = setting(variant, epochs=8)
     mesh = data_mesh()
-    before = summarise_members(members, jnp.asarray(data), preset.sae, mesh).explained_variance
-    members = fit_members(members, data, rows, preset.sae, preset.fit, mesh)
-    assert (summarise_members(members, jnp.asarray(data), preset.sae, mesh).explained_variance > before).all()
-    assert (np.asarray(members.step) == steps_in_all(N, preset.fit)).all()
-    raw, standard = (
-        score_members(members, jnp.asarray(data), preset.sae, s, mesh).error for s in ("raw", "standardised")
-    )
+    before = evaluate(members, stream.images, preset.sae, mesh).members.explained_variance
+    members = fit_members(members, stream, preset.sae, preset.fit, mesh)
+    found = evaluate(members, stream.images, preset.sae, mesh)
+    assert (found.members.explained_variance > before).all()
+    for j, layer in enumerate(np.asarray(members.layer)):
+        member = jax.tree.map(lambda a, j=j: a[j], members)
+        x = standardise(member.standardiser, jnp.asarray(data[layer]))
+        alone = score_sae(member.params, member.state, x, preset.sae)
+        np.testing.assert_allclose(found.members.explained_variance[j], alone.explained_variance, atol=1e-5)
+        np.testing.assert_array_equal(found.members.dead_fraction[j], alone.dead_fraction)
+    assert (np.asarray(members.step) == steps_in_all(stream, preset.fit)).all()
+    raw, standard = found.images["raw"].error, found.images["standardised"].error
     assert raw.shape == (3, N)
     assert not np.allclose(raw, standard)
 
 
 def test_held_out_rows_do_not_reach_a_member():
-    data, preset, rows, _ = setting("relu")
+    data, preset, stream, _ = setting("relu")
     hyper = Hyper(jnp.full(3, 1e-3), jnp.full(3, 1e-3))
-    rows = rows[:, :20]
+    rows = stream.rows(0)[:, :20]
     changed = data.copy()
     changed[:, 20:] += 100
     ends = [
         fit_members(
-            start_members(x, np.zeros(3, int), np.arange(3), rows, hyper, preset.sae, preset.fit),
-            x, rows, preset.sae, preset.fit, data_mesh(),
+            start_members(whole(x, rows), np.zeros(3, int), np.arange(3), hyper, preset.sae, preset.fit),
+            whole(x, rows), preset.sae, preset.fit, data_mesh(),
         )
         for x in (data, changed)
     ]  # fmt: skip
@@ -123,8 +132,8 @@ def test_held_out_rows_do_not_reach_a_member():
 
 
 def test_checkpoints_resume_to_the_same_bits_and_are_kept_by_policy(tmp_path):
-    data, preset, rows, members = setting()
-    whole = fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(), segment=4)
+    _, preset, stream, members = setting()
+    unbroken = fit_members(members, stream, preset.sae, preset.fit, data_mesh(), segment=4)
     _, _, _, members = setting()
     with open_manager(tmp_path, keep=2) as manager:
 
@@ -133,14 +142,14 @@ def test_checkpoints_resume_to_the_same_bits_and_are_kept_by_policy(tmp_path):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(), manager, {"a": 1}, stop, segment=4)
+            fit_members(members, stream, preset.sae, preset.fit, data_mesh(), manager, {"a": 1}, stop, segment=4)
         manager.wait_until_finished()
     _, _, _, members = setting()
     with open_manager(tmp_path, keep=2) as manager:
         assert manager.latest_step() == 3
-        resumed = fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(), manager, {"a": 1}, segment=4)
+        resumed = fit_members(members, stream, preset.sae, preset.fit, data_mesh(), manager, {"a": 1}, segment=4)
         assert len(manager.all_steps()) == 2
-    assert same(whole, resumed)
+    assert same(unbroken, resumed)
 
 
 def test_checkpoints_of_another_run_or_damaged_are_refused(tmp_path):
@@ -171,12 +180,11 @@ def test_fingerprint_sees_type_shape_and_value():
 
 def child(folder: Path, result: Path) -> None:
     """What the subprocess of the next test runs: a fit with a checkpoint every 4 steps, slowed down so that it can be hit."""
-    data, preset, rows, members = setting("batchtopk", epochs=12)
+    _, preset, stream, members = setting("batchtopk", epochs=12)
     with open_manager(folder) as manager:
         members = fit_members(
             members,
-            data,
-            rows,
+            stream,
             preset.sae,
             preset.fit,
             data_mesh(),
@@ -206,7 +214,7 @@ def test_sigkill_and_resume_end_with_the_same_bits(tmp_path):
     process.wait()
     assert not (tmp_path / "killed.npz").exists()
     subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, check=True, timeout=120)
-    data, preset, rows, members = setting("batchtopk", epochs=12)
-    whole = fit_members(members, data, rows, preset.sae, preset.fit, data_mesh(), segment=4)
+    _, preset, stream, members = setting("batchtopk", epochs=12)
+    unbroken = fit_members(members, stream, preset.sae, preset.fit, data_mesh(), segment=4)
     with np.load(tmp_path / "killed.npz") as killed:
-        assert all(np.array_equal(killed[f"arr_{i}"], leaf) for i, leaf in enumerate(weights(whole)))
+        assert all(np.array_equal(killed[f"arr_{i}"], leaf) for i, leaf in enumerate(weights(unbroken)))

@@ -1,6 +1,7 @@
 """Many autoencoders at once: layers x seeds x hyper-parameters x folds of one encoder, in one jitted program.
 
-The members are independent, so they are shared out over the devices of a one-axis mesh without any exchange. On each device
+The members are independent, so they are shared out over the devices of a one-axis mesh without any exchange; where they are
+fewer than the devices and batches are large, each batch is shared out instead (`split_batches`). On each device
 ``at_once`` of them run side by side (`jax.vmap`), one such group after the other (`jax.lax.map`): on a CPU one at a time, so
 that a member's weights and moments stay in the core's cache for all of its steps; on an accelerator all together.
 """
@@ -17,9 +18,12 @@ from jaxtyping import Array, Float, Int
 from memjax.sae.config import FitConfig, SAEConfig
 from memjax.sae.dead import resample
 from memjax.sae.optimise import make_optimiser
-from memjax.sae.score import ImageScores, SAEScores, score_images, score_sae
+from memjax.sae.score import ImageScores, firing_frequency, score_images
 from memjax.sae.standardise import Standardiser, standardise
 from memjax.sae.train import Hyper, Member, epoch_order, init_member, train_steps
+
+SPLIT_FROM = 256
+"""Rows a device from which sharing out a batch is worth the sums of gradients between devices."""
 
 
 def default_at_once(members: int) -> int:
@@ -50,6 +54,11 @@ def epoch_orders(
     return jax.vmap(lambda seed, mine: epoch_order(seed, jnp.asarray(epoch, jnp.int32), mine, batch_size))(seeds, rows)
 
 
+def split_batches(members: int, batch_size: int, mesh: Mesh) -> bool:
+    """Whether to share out each batch over the devices instead of the members: few members, and batches worth it."""
+    return members < mesh.size and batch_size % mesh.size == 0 and batch_size >= SPLIT_FROM * mesh.size
+
+
 def placement(members: int, mesh: Mesh) -> NamedSharding:
     """Where arrays with a leading member axis live: shared out, if they divide evenly, else on every device."""
     return NamedSharding(mesh, PartitionSpec("data") if members % mesh.size == 0 else PartitionSpec())
@@ -78,7 +87,7 @@ def over_members(
     return jax.lax.with_sharding_constraint(jax.tree.map(lambda a: a[:count], out), placement(count, mesh))
 
 
-@partial(jax.jit, static_argnames=("sae", "fit", "total_steps", "mesh", "at_once"), donate_argnames="members")
+@partial(jax.jit, static_argnames=("sae", "fit", "total_steps", "mesh", "at_once", "split"), donate_argnames="members")
 def train_members(
     members: Member,
     data: Float[Array, "l n d"],
@@ -88,6 +97,7 @@ def train_members(
     total_steps: int,
     mesh: Mesh,
     at_once: int = 1,
+    split: bool = False,
 ) -> tuple[Member, Float[Array, " m"]]:
     """A run of steps of every member.
 
@@ -96,14 +106,19 @@ def train_members(
         data: raw representations ``[l, n, d]``, float32; or one streamed block of them.
         orders: rows of ``data`` for each member, step and place in the batch (`epoch_orders`).
         sae, fit, total_steps, mesh, at_once: static.
+        split: static; share out the rows of each batch over the devices, not the members (`split_batches`).
 
     Returns:
         The members after their last step, and each one's mean loss over these steps.
     """
+    shared = NamedSharding(mesh, PartitionSpec("data"))
 
     def one(data: Array, member: Member, order: Int[Array, "s b"]) -> tuple[Member, Float[Array, ""]]:
-        return train_steps(member, data, order, sae, fit, total_steps)
+        place = partial(jax.lax.with_sharding_constraint, shardings=shared) if split else None
+        return train_steps(member, data, order, sae, fit, total_steps, place)
 
+    if split:
+        return jax.lax.map(lambda args: one(data, *args), (members, orders))
     return over_members(one, data, members, orders, mesh=mesh, at_once=at_once)
 
 
@@ -142,11 +157,11 @@ def resample_members(
 
 
 @partial(jax.jit, static_argnames=("sae", "mesh"))
-def summarise_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, mesh: Mesh) -> SAEScores:
-    """`memjax.sae.score.score_sae` of every member over all images, in its standardised space."""
+def firing_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, mesh: Mesh) -> Float[Array, "m f"]:
+    """`memjax.sae.score.firing_frequency` of every member over the rows, in its standardised space."""
 
-    def one(data: Array, member: Member) -> SAEScores:
+    def one(data: Array, member: Member) -> Float[Array, " f"]:
         x = standardise(member.standardiser, data[member.layer])
-        return score_sae(member.params, member.state, x, sae)
+        return firing_frequency(member.params, member.state, x, sae)
 
     return over_members(one, data, members, mesh=mesh)

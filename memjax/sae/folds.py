@@ -21,6 +21,25 @@ def k_folds(n: int, folds: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).permutation(fold)
 
 
+def k_folds_in_blocks(n: int, folds: int, size: int, seed: int = 0) -> np.ndarray:
+    """`k_folds` in each block of ``size`` images by itself, so that every fold has its share of every block.
+
+    A last block of fewer images than folds gives its images to the first folds.
+
+    Example:
+        >>> fold = k_folds_in_blocks(12, 3, 6)
+        >>> np.bincount(fold[:6]).tolist(), np.bincount(fold[6:]).tolist()
+        ([2, 2, 2], [2, 2, 2])
+    """
+    lengths = [min(size, n - start) for start in range(0, n, size)]
+    if lengths[0] < folds:
+        raise expected("folds", f"at most the {lengths[0]} images of a block", folds)
+    few = [np.arange(length, dtype=np.int32) for length in lengths if length < folds]
+    return np.concatenate(
+        [k_folds(length, folds, seed + i) for i, length in enumerate(lengths) if length >= folds] + few
+    )
+
+
 def training_rows(fold: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
     """Rows outside each fold, int32 ``[folds, r]``; all equally many: a surplus row (the folds differ by one) is left out."""
     rows = [np.flatnonzero(fold != held) for held in range(folds)]

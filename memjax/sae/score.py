@@ -27,6 +27,8 @@ class ImageScores:
         l0: latents above 0 (a count).
         l1: sum of the latents (input units).
         magnitude: mean of |pre-activation| over latents (the paper's latent magnitude; input units).
+        squared_length: of the input (input units squared); what is left of the error once it is held constant is the
+            autoencoder's own contribution.
     """
 
     error: Any  # [n]
@@ -35,6 +37,7 @@ class ImageScores:
     l0: Any  # [n]
     l1: Any  # [n]
     magnitude: Any  # [n]
+    squared_length: Any  # [n]
 
 
 @struct.dataclass
@@ -58,15 +61,23 @@ def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], con
         (4,)
     """
     out = forward(params, x, state, config)
-    error = jnp.sum((out.recons - x) ** 2, axis=1)
+    error, length = jnp.sum((out.recons - x) ** 2, axis=1), jnp.sum(x**2, axis=1)
     return ImageScores(
         error=error,
         error_mean=error / x.shape[1],
-        error_normalised=error / jnp.maximum(jnp.sum(x**2, axis=1), jnp.finfo(x.dtype).tiny),
+        error_normalised=error / jnp.maximum(length, jnp.finfo(x.dtype).tiny),
         l0=jnp.sum(out.latents > 0, axis=1).astype(x.dtype),
         l1=jnp.sum(out.latents, axis=1),
         magnitude=jnp.mean(jnp.abs(out.pre), axis=1),
+        squared_length=length,
     )
+
+
+def firing_frequency(
+    params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig
+) -> Float[Array, " f"]:
+    """Share of the rows of ``x`` that make each latent fire."""
+    return jnp.mean((forward(params, x, state, config).latents > 0).astype(x.dtype), axis=0)
 
 
 def score_sae(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig) -> SAEScores:
@@ -75,10 +86,13 @@ def score_sae(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config
     ``explained_variance = 1 - sum of squared errors / sum of squared deviations from the mean row``; NaN where the rows do not
     vary.
     """
-    out = forward(params, x, state, config)
-    error = jnp.sum((out.recons - x) ** 2)
+    error = jnp.sum(score_images(params, state, x, config).error)
     total = jnp.sum((x - jnp.mean(x, axis=0)[None]) ** 2)
-    frequency = jnp.mean((out.latents > 0).astype(x.dtype), axis=0)
+    return summary(error, total, firing_frequency(params, state, x, config))
+
+
+def summary(error: Float[Array, "..."], total: Float[Array, "..."], firing: Float[Array, "... f"]) -> SAEScores:
+    """Scores of an autoencoder from sums over its rows: squared errors, squared deviations from the mean row, firing."""
     explained = jnp.where(total > 0, 1 - error / jnp.where(total > 0, total, 1.0), jnp.nan)
-    dead = jnp.mean((frequency == 0).astype(x.dtype))
-    return SAEScores(explained_variance=explained, dead_fraction=dead, firing_frequency=frequency)
+    dead = jnp.mean((firing == 0).astype(jnp.float32), axis=-1)
+    return SAEScores(explained_variance=explained, dead_fraction=dead, firing_frequency=firing)

@@ -1,5 +1,6 @@
 """Mean and standard deviation of representations, as the paper takes them: over images, with ``ddof=1``."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -19,37 +20,62 @@ class Standardiser:
     std: Any  # [d]
 
 
-def fit_standardiser(x: Shaped[np.ndarray | jax.Array, "n d"]) -> Standardiser:
-    """Mean and ddof-1 standard deviation of the rows, summed in float64; a constant column gets std 1, so it becomes 0.
+@dataclass(frozen=True)
+class Moments:
+    """Of rows that need not be in memory together: their number, mean, and sum of squared deviations; float64 ``[d]``."""
+
+    n: int
+    mean: np.ndarray
+    squares: np.ndarray
+
+    def __add__(self, other: "Moments") -> "Moments":
+        """Of both sets of rows (Chan, Golub & LeVeque 1979)."""
+        n = self.n + other.n
+        apart = other.mean - self.mean
+        squares = self.squares + other.squares + apart**2 * (self.n * other.n / n)
+        return Moments(n, self.mean + apart * (other.n / n), squares)
+
+
+def moments(x: Shaped[np.ndarray | jax.Array, "n d"]) -> Moments:
+    """Of the rows of ``x``, at least one.
+
+    Raises:
+        InputError: with values that are not finite.
+    """
+    rows = np.asarray(x)
+    bad = int((~np.isfinite(rows).all(axis=1)).sum())
+    if bad:
+        raise expected("representations", "finite numbers", f"{bad} rows with NaN or infinity", "drop those images")
+    mean = rows.mean(axis=0, dtype=np.float64)
+    return Moments(len(rows), mean, len(rows) * rows.var(axis=0, dtype=np.float64))
+
+
+def standardiser_of(found: Moments) -> Standardiser:
+    """Mean and ddof-1 standard deviation, float32; a constant column gets std 1, so it becomes 0.
 
     The paper's scripts would divide by zero there; CLIP's and DINOv2's cls token at layer 0 is such an input.
 
-    Args:
-        x: representations, at least two rows, all finite.
-
-    Returns:
-        Statistics in float32.
-
     Raises:
-        InputError: with fewer than two rows, or values that are not finite.
+        InputError: with fewer than two rows.
+    """
+    if found.n < 2:
+        raise expected("standardiser", "at least two rows", found.n)
+    std = np.sqrt(found.squares / (found.n - 1))
+    # A constant column has a std of rounding errors, not of exactly 0.
+    flat = std <= 1e-7 * np.abs(found.mean)
+    return Standardiser(
+        mean=jnp.asarray(found.mean, jnp.float32), std=jnp.asarray(np.where(flat | (std == 0), 1.0, std), jnp.float32)
+    )
+
+
+def fit_standardiser(x: Shaped[np.ndarray | jax.Array, "n d"]) -> Standardiser:
+    """`standardiser_of` the `moments` of rows that are in memory.
 
     Example:
         >>> fit_standardiser(np.array([[0.0, 5.0], [2.0, 5.0]], np.float32)).std.tolist()
         [1.4142135381698608, 1.0]
     """
-    rows = np.asarray(x)
-    if len(rows) < 2:
-        raise expected("standardiser", "at least two rows", len(rows))
-    bad = int((~np.isfinite(rows).all(axis=1)).sum())
-    if bad:
-        raise expected("representations", "finite numbers", f"{bad} rows with NaN or infinity", "drop those images")
-    mean = rows.mean(axis=0, dtype=np.float64)
-    std = rows.std(axis=0, ddof=1, dtype=np.float64)
-    # A constant column has a std of rounding errors, not of exactly 0.
-    flat = std <= 1e-7 * np.abs(mean)
-    return Standardiser(
-        mean=jnp.asarray(mean, jnp.float32), std=jnp.asarray(np.where(flat | (std == 0), 1.0, std), jnp.float32)
-    )
+    return standardiser_of(moments(x))
 
 
 def standardise(standardiser: Standardiser, x: Float[Array, "b d"]) -> Float[Array, "b d"]:

@@ -1,5 +1,6 @@
 """One autoencoder in training: its state (`Member`), one step, a run of steps. Pure functions; jit and vmap them outside."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -99,6 +100,7 @@ def train_steps(
     sae: SAEConfig,
     fit: FitConfig,
     total_steps: int,
+    place: Callable[[Array], Array] | None = None,
 ) -> tuple[Member, Float[Array, ""]]:
     """A scan of `train_step` over the rows of ``order``.
 
@@ -107,13 +109,15 @@ def train_steps(
         data: raw representations of all layers; the member reads ``data[member.layer]`` through its standardiser.
         order: rows of ``data`` for each step.
         sae, fit, total_steps: static.
+        place: says on which devices the rows of a batch are computed.
 
     Returns:
         The member after the last step, and the mean loss over the steps.
     """
 
     def body(carry: Member, rows: Int[Array, " b"]) -> tuple[Member, Float[Array, ""]]:
-        x = standardise(carry.standardiser, data[carry.layer, rows])
+        raw = data[carry.layer, rows]
+        x = standardise(carry.standardiser, raw if place is None else place(raw))
         return train_step(carry, x, sae, fit, total_steps)
 
     member, losses = jax.lax.scan(body, member, order)

@@ -23,6 +23,7 @@ from memjax.sae.loss import LOSSES
 from memjax.sae.model import SAEParams
 from memjax.sae.presets import PAPER_SEEDS, paper
 from memjax.sae.released import load_released
+from memjax.sae.stream import whole
 from memjax.sae.train import Hyper
 from tests.conftest import reference_data
 
@@ -63,7 +64,7 @@ def pair(rng):
     model, x = Theirs(37), rng.normal(size=(1, 60, 37)).astype(np.float32)
     preset, rows = paper(37), np.arange(60, dtype=np.int32)[None]
     hyper = Hyper(jnp.full(1, 1e-4), jnp.full(1, 1e-5))
-    members = start_members(x, np.zeros(1, int), np.zeros(1, int), rows, hyper, preset.sae, preset.fit)
+    members = start_members(whole(x, rows), np.zeros(1, int), np.zeros(1, int), hyper, preset.sae, preset.fit)
     members = members.replace(params=jax.tree.map(lambda a: a[None], as_params(model)))
     standard = (x[0] - x[0].mean(0)) / x[0].std(0, ddof=1)
     return x, torch.from_numpy(standard.astype(np.float32)), members, model, preset
@@ -104,7 +105,7 @@ def test_initialisation_has_torchs_bounds():
     rows = np.zeros((1, 2), np.int32)
     preset, hyper = paper(768), Hyper(jnp.full(1, 1e-4), jnp.full(1, 1e-5))
     x = np.random.default_rng(0).normal(size=(1, 2, 768)).astype(np.float32)
-    ours = start_members(x, np.zeros(1, int), np.zeros(1, int), rows, hyper, preset.sae, preset.fit).params
+    ours = start_members(whole(x, rows), np.zeros(1, int), np.zeros(1, int), hyper, preset.sae, preset.fit).params
     for a, b, bound in zip(
         jax.tree.leaves(ours), jax.tree.leaves(theirs), (768**-0.5, 768**-0.5, 0.1, 0.1), strict=True
     ):
@@ -178,13 +179,13 @@ def test_rho_by_epoch_is_within_the_spread_of_torch():
     ours, mesh, data = np.zeros((5, 5, 2)), data_mesh(), x[None]
     preset, rows = paper(x.shape[1]), np.broadcast_to(np.arange(len(x), dtype=np.int32), (5, len(x))).copy()
     hyper = Hyper(jnp.full(5, 1e-4), jnp.full(5, 1e-5))
-    members = start_members(data, np.zeros(5, int), np.array(PAPER_SEEDS), rows, hyper, preset.sae, FitConfig())
+    members = start_members(whole(data, rows), np.zeros(5, int), np.array(PAPER_SEEDS), hyper, preset.sae, FitConfig())
 
     def score(epoch, members, _):
         errors = np.asarray(score_members(members, jnp.asarray(data), preset.sae, "standardised", mesh).error)
         ours[:, epoch - 1] = [(spearman(e, y), e.mean()) for e in errors]
 
-    fit_members(members, data, rows, preset.sae, FitConfig(), mesh, on_epoch=score)
+    fit_members(members, whole(data, rows), preset.sae, FitConfig(), mesh, on_epoch=score)
     for name, values in (("ours", ours), ("torch", theirs)):
         print(name, "rho", values[..., 0].mean(0).round(4), "+-", values[..., 0].std(0, ddof=1).round(4))
         print(name, "loss", values[..., 1].mean(0).round(3), "+-", values[..., 1].std(0, ddof=1).round(3))
