@@ -90,7 +90,8 @@ def extract(
     report = progress or (lambda added: None)
     mesh = devices.data_mesh()
     size = batch_size(plan, mesh.size)
-    shapes = variables(encoder.config, plan.tokens, patch_layers=plan.patch_layers)
+    size_of = encoder.preprocessing.image_size
+    shapes = variables(encoder.config, plan.tokens, patch_layers=plan.patch_layers, image=size_of)
     chunk = images_a_chunk(shapes, size)
     writer = open_writer(
         out, group_name(label(encoder)), dataset.table, shapes, identity(dataset, encoder, plan), chunk

@@ -68,9 +68,15 @@ def image_features(
 
 
 def variables(
-    config: ViTConfig, tokens: tuple[str, ...] = (), mae_seeds: int = MAE_SEEDS, patch_layers: tuple[int, ...] = ()
+    config: ViTConfig,
+    tokens: tuple[str, ...] = (),
+    mae_seeds: int = MAE_SEEDS,
+    patch_layers: tuple[int, ...] = (),
+    image: tuple[int, int] | None = None,
 ) -> dict[str, tuple[int, ...]]:
     """What `image_features` gives for an architecture: name -> shape of one image's values.
+
+    ``image`` is the size of the pictures where it is not the configuration's (interpolated positions).
 
     Raises:
         InputError: a patch layer that the architecture does not have.
@@ -80,7 +86,8 @@ def variables(
     decodes = config.decoder is not None and mae_seeds > 0
     metric = {name: (config.depth + 1,) for name in metrics.METRICS if decodes or name != "mae_loss"}
     shapes = metric | dict.fromkeys(tokens, (config.depth + 1, config.width))
-    patches = (len(patch_layers), config.grid[0] * config.grid[1], config.width)
+    rows, columns = (size // config.patch for size in image or config.image)
+    patches = (len(patch_layers), rows * columns, config.width)
     return shapes | ({"patches": patches} if patch_layers else {})
 
 

@@ -31,8 +31,10 @@ def store(tmp_path):
     x[:, 2] *= (1 + 3 * y[:, None]).astype(np.float32)
     x[3] = np.nan
     table = pd.DataFrame({"memorability": y}, index=pd.Index([f"i{j}" for j in range(N)], name="image"))
-    writer = open_writer(tmp_path / "sweep", "enc", table, {"cls": (3, D)}, {"model": "enc", "dataset": "made up"}, N)
-    writer.write(0, {"cls": x}, [])
+    patches = x[:, [1, 2], None] + rng.normal(0, 0.1, (N, 2, 4, D)).astype(np.float32)
+    made = {"model": "enc", "dataset": "made up", "patch_layers": [1, 2]}
+    writer = open_writer(tmp_path / "sweep", "enc", table, {"cls": (3, D), "patches": (2, 4, D)}, made, N)
+    writer.write(0, {"cls": x, "patches": patches}, [])
     return tmp_path / "sweep" / "features.zarr"
 
 
@@ -67,6 +69,22 @@ def test_out_of_sample_on_all_layers_that_vary(monkeypatch, store, tmp_path):
     assert "sae_topk_l0" in open_features(store)["enc"]
 
 
+def test_every_patch_is_read_from_the_store_in_blocks(monkeypatch, store, tmp_path):
+    out = tmp_path / "out"
+    small = ["--latents", 8, "--epochs", 2, "--folds", 3, "--batch-size", 4, "--block", 8, "--bootstraps", 20]
+    command = ["--features", store, "--protocol", "modern", "--variant", "relu", "--token", "patches", *small]
+    assert train(monkeypatch, *command, "--out", out) == 0
+    table = pd.read_csv(out / "sae_layers.csv").set_index(["metric", "layer"])
+    assert set(table.index.get_level_values("layer")) == {1, 2}
+    memorable = table.loc[("sae_relu_patches_error", 2)]
+    assert memorable["rho"] > 0.3, "the length of the memorable pictures' tokens grows with their score"
+    assert memorable["rho_given_length"] < memorable["rho"]
+    scores = open_features(store)["enc"]["sae_relu_patches_error"].values
+    assert np.flatnonzero(np.isnan(scores[:, 2])).tolist() == [3]
+    assert np.isnan(scores[:, 0]).all()
+    assert train(monkeypatch, *command, "--block", 16, "--out", out) == 2
+
+
 def refused(monkeypatch, capsys, *arguments: object) -> str:
     assert train(monkeypatch, *arguments) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
@@ -77,6 +95,9 @@ def test_wrong_input_is_one_line(monkeypatch, store, tmp_path, capsys):
     out = ["--out", tmp_path / "out"]
     assert "sweep_layers" in refused(monkeypatch, capsys, "--features", tmp_path / "none", *out)
     assert "--tokens mean" in refused(monkeypatch, capsys, "--features", store, "--token", "mean", *out)
+    assert "among 1, 2, got [0]" in refused(
+        monkeypatch, capsys, "--features", store, "--token", "patches", "--layers", 0, *out
+    )
     assert "--layers" in refused(monkeypatch, capsys, "--features", store, "--layers", 7, *out)
     assert "--model" in refused(monkeypatch, capsys, "--features", store, "--model", "other", *out)
     assert "--epochs" in refused(monkeypatch, capsys, "--features", store, "--epochs", 0, *out)
