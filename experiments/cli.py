@@ -5,13 +5,32 @@ import io
 import itertools
 import re
 import sys
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from memjax.checks import InputError
+from memjax.storage import Place, place
 
 Arguments = TypeVar("Arguments")
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, Place)
+
+
+FolderOrUrl = Annotated[
+    Any,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="DIR|URL",
+        instance_from_str=lambda words: place(words[0]),
+        is_instance=_is_place,
+        str_from_instance=lambda value: [str(value)],
+    ),
+]
+"""An option whose value is a folder or an object store's URL, `memjax.storage.Place`."""
 
 
 def read_arguments(kind: type[Arguments], description: str) -> Arguments:

@@ -11,7 +11,8 @@ import xarray as xr
 from memjax.checks import InputError, expected
 from memjax.sae.checkpoint import fingerprint
 from memjax.sae.stream import Images, in_memory
-from memjax.store import STORE, add_metrics, locked, open_features
+from memjax.storage import locked
+from memjax.store import STORE, add_metrics, open_features
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ tiny encoder) offline in about a minute.
   python experiments/sweep_layers.py --dataset lnsim --data-dir DIR --models facebook/dinov2-small --out runs/lnsim
   python experiments/sweep_layers.py --images photos/ --scores scores.csv --models openai/clip-vit-base-patch32
 
+On a TPU pod or under SLURM the same command on every host, with --distributed (docs/scaling.md). --out may be gs://.. or s3://..
+
 The same command again resumes; a finished run is recognised at once. Exit codes: 0 done; 1 done, but some images could
-not be used (see failures.csv); 2 wrong input, with one line that says what to do.
+not be used (see failures.csv); 2 wrong input, with one line that says what to do; 3 another process of the run has died.
 """
 
 import dataclasses
@@ -17,14 +19,13 @@ import hashlib
 import json
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import tyro
+from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from experiments.cli import read_arguments
+from experiments.cli import FolderOrUrl, read_arguments
 from memjax import devices
 from memjax.checks import InputError, check_folder, expected, run_main
 
@@ -65,7 +66,18 @@ class Arguments:
     """Processes that decode pictures; 0 uses threads."""
     download: bool = False
     """Fetch the data set's files first, where that is possible (lnsim)."""
-    out: Annotated[Path, tyro.conf.arg(help="Where the results go.")] = Path("runs/sweep")
+    distributed: bool = False
+    """One run of many processes: SLURM, Open MPI and TPU pods say which; else give the next three. They share --out."""
+    coordinator: str | None = None
+    """With --distributed: host:port of process 0."""
+    processes: int | None = None
+    """With --distributed: how many."""
+    process: int | None = None
+    """With --distributed: which one this is, from 0."""
+    heartbeat: int = 30
+    """With --distributed: seconds without a sign of life after which a process counts as dead, and the run ends."""
+    out: FolderOrUrl = Path("runs/sweep")
+    """Where the results go."""
 
 
 def open_data(args: Arguments) -> Any:
@@ -83,61 +95,99 @@ def open_data(args: Arguments) -> Any:
     return open_dataset(args.dataset or "demo", args.data_dir, args.limit, args.download)
 
 
+HOW = ("out", "workers", "download", "distributed", "coordinator", "processes", "process", "heartbeat")
+"""Arguments that say how a run is done, and leave its results as they are."""
+
+
 def fingerprint(args: Arguments, dataset: Any, names: list[dict[str, Any]]) -> str:
     """What identifies a run: arguments that change the results, the data, the encoders' weights, the version."""
     from memjax import __version__
 
-    settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ("out", "workers", "download")}
+    settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in HOW}
     parts = [settings, dataset.info["fingerprint"], names, __version__]
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
-def measure(args: Arguments, dataset: Any, encoders: list[Any]) -> tuple[list[Any], float]:
-    """Extract with a progress bar; the failures of all encoders, and seconds spent."""
+def measure(args: Arguments, dataset: Any, encoders: list[Any], shown: bool) -> tuple[list[Any], float]:
+    """Extract, with a progress bar where ``shown``; the failures of all encoders, and seconds spent."""
     from experiments.terminal import extraction_bar
     from memjax.extract import Plan, extract, label
 
     plan = Plan(args.protocol, args.batch_size, args.tokens, args.patch_layers, args.workers)
     failures, started = list(dataset.rejected), time.perf_counter()
     for encoder in encoders:
-        with extraction_bar(label(encoder), len(dataset)) as advance:
+        with extraction_bar(label(encoder), len(dataset)) if shown else nullcontext() as advance:
             failures += extract(dataset, encoder, args.out, plan, advance)
     return list(dict.fromkeys(failures)), time.perf_counter() - started
 
 
-def main() -> int:
-    """Run the sweep; the exit code."""
-    args = read_arguments(Arguments, __doc__ or "")
-    devices.use_cores()
-    devices.use_cache()
-    import memjax
+def conclude(
+    args: Arguments, dataset: Any, encoders: list[Any], failures: list[Any], seconds: float, run_id: str
+) -> None:
+    """The statistics and everything that is written of them, by one process, once the store is whole."""
     from experiments import sweep_report, terminal
     from memjax.correlations import correlation_table
     from memjax.extract import label
-    from memjax.store import locked, open_features
+    from memjax.storage import staged
+    from memjax.store import open_features
 
-    if args.bootstraps < 1:
-        raise expected("--bootstraps", "a positive number", args.bootstraps)
-    dataset = open_data(args)
-    encoders = [memjax.load(name, args.dtype) for name in args.models]
     labels = [label(e) for e in encoders]
-    if len(set(labels)) < len(labels):
-        raise expected("--models", "encoders of different names", ", ".join(labels))
-    run_id = fingerprint(args, dataset, [{"name": label(e), "checksum": e.checksum} for e in encoders])
-    with locked(args.out):
-        if (finished := sweep_report.finished(args.out, run_id)) is not None:
-            return terminal.show_finished(args.out, finished)
-        failures, seconds = measure(args, dataset, encoders)
-        sweep_report.write_failures(args.out, failures)
+    with staged(args.out, last="run.json") as folder:
+        sweep_report.write_failures(folder, failures)
         if len({f.image for f in failures} & set(dataset.table.index)) == len(dataset):
             raise InputError(f"none of {len(dataset)} pictures could be used; {args.out / 'failures.csv'} says why")
         stored = open_features(args.out)
         features = {group.attrs["model"]: group for group in stored.values() if group.attrs["model"] in labels}
         table = correlation_table(features, args.method, args.bootstraps, args.seed)
         run = sweep_report.provenance(args, dataset, encoders, run_id, failures, seconds)
-        sweep_report.write(args.out, run, table, features, failures, dataset, encoders)
+        sweep_report.write(folder, run, table, features, failures, dataset, encoders)
     terminal.show_summary(args.out, table, run)
+
+
+def sweep(args: Arguments) -> int:
+    """One process's part of the run; the exit code."""
+    import memjax
+    from experiments import sweep_report, terminal
+    from memjax import processes
+    from memjax.extract import label
+    from memjax.storage import locked
+
+    first = processes.this()[0] == 0
+    dataset = open_data(args)
+    encoders = [memjax.load(name, args.dtype) for name in args.models]
+    labels = [label(e) for e in encoders]
+    if len(set(labels)) < len(labels):
+        raise expected("--models", "encoders of different names", ", ".join(labels))
+    run_id = fingerprint(args, dataset, [{"name": label(e), "checksum": e.checksum} for e in encoders])
+    with locked(args.out) if first else nullcontext():
+        finished = sweep_report.finished(args.out, run_id)
+        processes.wait_for_all("start")
+        if finished is not None:
+            return terminal.show_finished(args.out, finished) if first else int(finished["failures"] > 0)
+        failures, seconds = measure(args, dataset, encoders, shown=first)
+        if first:
+            conclude(args, dataset, encoders, failures, seconds, run_id)
     return 1 if failures else 0
+
+
+def main() -> int:
+    """Run the sweep; the exit code."""
+    args = read_arguments(Arguments, __doc__ or "")
+    from memjax import processes
+
+    if args.bootstraps < 1:
+        raise expected("--bootstraps", "a positive number", args.bootstraps)
+    if args.distributed:  # before anything touches the devices
+        processes.start(args.coordinator, args.processes, args.process, args.heartbeat)
+    elif (args.coordinator, args.processes, args.process) != (None, None, None):
+        raise InputError("--coordinator, --processes, --process: only with --distributed")
+    devices.use_cores()
+    devices.use_cache()
+    try:
+        return sweep(args)
+    except processes.ProcessLostError as error:
+        print(f"error: {error}; the same command again, on all hosts, resumes", file=sys.stderr, flush=True)
+        return processes.leave_at_once(3)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ from memjax.models.hub import read_json
 from memjax.report import figures as draw
 from memjax.report.page import write_report
 from memjax.stats.reliability import split_half
-from memjax.store import open_features, write_atomically
+from memjax.storage import write_atomically
+from memjax.store import open_features
 
 PACKAGES = ("memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "xarray", "zarr", "tensorflow-datasets")
 THUMBNAIL = 224

@@ -189,7 +189,7 @@ def identity(args: Arguments, data: Any, setup: Setup) -> dict[str, Any]:
 def report(args: Arguments, data: Any, setup: Setup, epochs: dict, scores: dict[str, np.ndarray]) -> pd.DataFrame:
     """Write tables, figure, store and run.json; the table by layer."""
     from experiments import sae_data, sae_tables
-    from memjax.store import write_atomically
+    from memjax.storage import write_atomically
 
     seeds = setup.seeds.reshape(setup.shape)[:, :, 0].ravel()
     variant = setup.preset.sae.variant
@@ -227,7 +227,7 @@ def main() -> int:
     devices.use_cores()
     devices.use_cache()
     from experiments import sae_data
-    from memjax.store import locked
+    from memjax.storage import locked
 
     for name in ("epochs", "latents", "batch_size", "block", "bootstraps"):
         if (value := getattr(args, name)) is not None and value < 1:

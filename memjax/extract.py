@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from memjax import devices
+from memjax import devices, processes
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder
 from memjax.images import normalise
 from memjax.loader import Batch, batches
 from memjax.measure import MAE_SEEDS, compiled, variables
+from memjax.storage import Place
 from memjax.store import Writer, group_name, open_writer
 
 CHUNK = 256
@@ -69,22 +70,26 @@ def identity(dataset: Dataset, encoder: Encoder, plan: Plan) -> dict[str, Any]:
 
 
 def extract(
-    dataset: Dataset, encoder: Encoder, out: Path, plan: Plan | None = None, progress: Progress | None = None
+    dataset: Dataset, encoder: Encoder, out: Place, plan: Plan | None = None, progress: Progress | None = None
 ) -> list[Failure]:
     """Measure every picture, at every layer, into ``out/features.zarr``; goes on where an earlier run stopped.
+
+    Of several processes (`memjax.processes`), each measures its share of the chunks; all return when all are done.
 
     Args:
         dataset: pictures and scores.
         encoder: from `memjax.load`.
-        out: the run's folder (hold `memjax.store.locked` around it).
+        out: the run's folder, or its place in an object store (hold `memjax.storage.locked` around it, in process 0).
         plan: how; the default measures the metrics alone.
-        progress: called with the number of pictures that were added, those of an earlier run first.
+        progress: called with the number of pictures that were added, those of an earlier run first; of several processes,
+            those of the others too.
 
     Returns:
         The pictures that could not be used, with the reason; their rows are NaN.
 
     Raises:
         InputError: a store of another encoder, preprocessing, protocol or data set; no room on the disk.
+        memjax.processes.ProcessLostError: another process has died.
     """
     plan = plan or Plan()
     report = progress or (lambda added: None)
@@ -93,17 +98,43 @@ def extract(
     size_of = encoder.preprocessing.image_size
     shapes = variables(encoder.config, plan.tokens, patch_layers=plan.patch_layers, image=size_of)
     chunk = images_a_chunk(shapes, size)
-    writer = open_writer(
-        out, group_name(label(encoder)), dataset.table, shapes, identity(dataset, encoder, plan), chunk
-    )
+    made = identity(dataset, encoder, plan)
+    writer = shared_writer(out, group_name(label(encoder)), dataset, shapes, made, chunk)
     done = set(writer.done())
-    report(sum(writer.span(c).stop - writer.span(c).start for c in done))
-    todo = [c for c in range(writer.chunks) if c not in done]
+    report(writer.images_in(done))
+    processes.wait_for_all("done chunks listed")
+    index, count = processes.this()
+    todo = [c for c in range(writer.chunks) if c not in done][index::count]
+    advance = report if count == 1 else watching(writer, writer.images_in(done), report)
     if todo:
         rows = np.concatenate([np.arange(writer.images)[writer.span(c)] for c in todo])
         stream = batches(dataset, encoder.preprocessing, size, rows, plan.workers)
-        write_chunks(writer, todo, measured(stream, encoder, plan, mesh), report)
+        write_chunks(writer, todo, measured(stream, encoder, plan, mesh), advance)
+    processes.wait_for_all("chunks written")
+    advance(0)
     return writer.failures()
+
+
+def watching(writer: Writer, shown: int, report: Progress) -> Progress:
+    """Progress over all processes: images of chunks finished by any of them, beyond the ``shown`` ones."""
+
+    def advance(added: int) -> None:
+        nonlocal shown
+        finished = writer.images_in(writer.done())
+        report(finished - shown)
+        shown = finished
+
+    return advance
+
+
+def shared_writer(
+    out: Place, group: str, dataset: Dataset, shapes: dict[str, tuple[int, ...]], made: dict[str, Any], chunk: int
+) -> Writer:
+    """`open_writer`, by process 0 first: it alone creates the group, the others find it there."""
+    arguments = (out, group, dataset.table, shapes, made, chunk)
+    first = open_writer(*arguments) if processes.this()[0] == 0 else None
+    processes.wait_for_all("group created")
+    return first or open_writer(*arguments)
 
 
 def images_a_chunk(shapes: dict[str, tuple[int, ...]], size: int) -> int:

@@ -8,15 +8,11 @@ failures) stands beside the store; a marker is written last, so a run that dies 
 """
 
 import dataclasses
-import fcntl
 import json
 import math
-import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +21,7 @@ import zarr
 
 from memjax.checks import InputError
 from memjax.datasets import Failure
+from memjax.storage import Place, listing, place, write_atomically
 
 STORE, PROGRESS = "features.zarr", "progress"
 
@@ -39,38 +36,18 @@ def group_name(model: str) -> str:
     return model.replace("/", "--")
 
 
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold a run's folder, so that no second run writes into it.
-
-    Raises:
-        InputError: if another run holds it, or the folder can't be written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle: IO[str] = (out / ".lock").open("w")
-    except OSError as error:
-        raise InputError(f"--out {out}: can't be written ({error.strerror}); choose another folder") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(f"--out {out}: another run is writing there; wait for it or choose another") from error
-        yield
-
-
 @dataclasses.dataclass(frozen=True)
 class Writer:
     """One encoder's group, open for writing.
 
     Attributes:
-        root: the run's folder.
+        root: the run's folder, or its place in an object store.
         group: name of the zarr group.
         images: how many there are.
         chunk: images a chunk.
     """
 
-    root: Path
+    root: Place
     group: str
     images: int
     chunk: int
@@ -83,12 +60,16 @@ class Writer:
         """Rows of a chunk."""
         return slice(chunk * self.chunk, min((chunk + 1) * self.chunk, self.images))
 
-    def _marker(self, chunk: int) -> Path:
+    def images_in(self, chunks: Iterable[int]) -> int:
+        """How many images some chunks have."""
+        return sum(self.span(c).stop - self.span(c).start for c in chunks)
+
+    def _marker(self, chunk: int) -> Place:
         return self.root / PROGRESS / self.group / f"{chunk:06d}.json"
 
     def done(self) -> list[int]:
-        """Chunks that are whole."""
-        return [c for c in range(self.chunks) if self._marker(c).is_file()]
+        """Chunks that are whole, written by this process or another."""
+        return [int(file.stem) for file in listing(self.root / PROGRESS / self.group, "*.json")]
 
     def failures(self) -> list[Failure]:
         """Images that could not be used, over all chunks that are done."""
@@ -101,7 +82,7 @@ class Writer:
             InputError: if the disk is full or read-only; what was done before stays.
         """
         try:
-            group = zarr.open_group(self.root / STORE, path=self.group, mode="r+")
+            group = zarr.open_group(str(self.root / STORE), path=self.group, mode="r+")
             for name, rows in values.items():
                 array = group[name]
                 assert isinstance(array, zarr.Array)
@@ -113,16 +94,13 @@ class Writer:
             ) from error
 
 
-def write_atomically(file: Path, text: str) -> None:
-    """A whole file or none: written beside, then renamed."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f"{file.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, file)
-
-
 def open_writer(
-    out: Path, group: str, table: pd.DataFrame, shapes: dict[str, tuple[int, ...]], identity: dict[str, Any], chunk: int
+    out: Place,
+    group: str,
+    table: pd.DataFrame,
+    shapes: dict[str, tuple[int, ...]],
+    identity: dict[str, Any],
+    chunk: int,
 ) -> Writer:
     """Create an encoder's group, or open it to go on.
 
@@ -153,8 +131,8 @@ def open_writer(
     frame = xr.Dataset(
         coords=coords, attrs={"model": identity["model"], "memjax": json.dumps(identity, sort_keys=True)}
     )
-    frame.to_zarr(path, group=group, mode="w", zarr_format=3, consolidated=False)
-    opened = zarr.open_group(path, path=group, mode="r+")
+    frame.to_zarr(str(path), group=group, mode="w", zarr_format=3, consolidated=False)
+    opened = zarr.open_group(str(path), path=group, mode="r+")
     for name, shape in shapes.items():
         opened.create_array(
             name,
@@ -175,15 +153,15 @@ def _images_a_chunk(chunk: int, shape: tuple[int, ...]) -> int:
     return max(size for size in range(1, chunk + 1) if chunk % size == 0 and size <= most)
 
 
-def consolidate(path: Path) -> None:
+def consolidate(path: Place) -> None:
     """Gather the metadata of all groups at the store's root, where xarray looks for it."""
     with warnings.catch_warnings():
         # Zarr 3's specification has no consolidated metadata yet; xarray reads and expects it all the same.
         warnings.filterwarnings("ignore", "Consolidated metadata is currently not part", UserWarning)
-        zarr.consolidate_metadata(path)
+        zarr.consolidate_metadata(str(path))
 
 
-def add_metrics(path: Path, group: str, metrics: dict[str, np.ndarray], made_by: str) -> None:
+def add_metrics(path: Place, group: str, metrics: dict[str, np.ndarray], made_by: str) -> None:
     """Put further metrics beside a sweep's own, so that its table, figures and report show them when it is run again.
 
     Args:
@@ -192,7 +170,7 @@ def add_metrics(path: Path, group: str, metrics: dict[str, np.ndarray], made_by:
         metrics: name -> float32 ``[image, layer]``, NaN where there is no value; one of the same name is replaced.
         made_by: which run made them, kept as an attribute of each.
     """
-    opened = zarr.open_group(path, path=group, mode="r+")
+    opened = zarr.open_group(str(path), path=group, mode="r+")
     for name, values in metrics.items():
         array = opened.create_array(
             name,
@@ -208,8 +186,8 @@ def add_metrics(path: Path, group: str, metrics: dict[str, np.ndarray], made_by:
     consolidate(path)
 
 
-def _check_identity(path: Path, group: str, identity: dict[str, Any]) -> None:
-    stored = json.loads(str(zarr.open_group(path, path=group, mode="r").attrs["memjax"]))
+def _check_identity(path: Place, group: str, identity: dict[str, Any]) -> None:
+    stored = json.loads(str(zarr.open_group(str(path), path=group, mode="r").attrs["memjax"]))
     differ = [
         f"{key} was {stored.get(key)!r}, now {identity.get(key)!r}"
         for key in sorted(stored.keys() | identity.keys())
@@ -219,7 +197,7 @@ def _check_identity(path: Path, group: str, identity: dict[str, Any]) -> None:
         raise InputError(f"{path}/{group}: made by another run ({'; '.join(differ)}); choose another --out")
 
 
-def open_features(out: str | Path) -> dict[str, xr.Dataset]:
+def open_features(out: str | Place) -> dict[str, xr.Dataset]:
     """Every encoder's group of a run, lazily: name -> Dataset with dims ``image, layer``.
 
     Args:
@@ -228,9 +206,9 @@ def open_features(out: str | Path) -> dict[str, xr.Dataset]:
     Raises:
         InputError: if there is no feature store.
     """
-    path = Path(out)
+    path = place(out)
     path = path if path.name == STORE else path / STORE
     if not path.is_dir():
         raise InputError(f"{path}: no feature store there; run experiments/sweep_layers.py first")
-    groups = sorted(p.parent.name for p in path.glob("*/zarr.json"))
-    return {name: xr.open_zarr(path, group=name) for name in groups}
+    groups = sorted(p.parent.name for p in listing(path, "*/zarr.json"))
+    return {name: xr.open_zarr(str(path), group=name) for name in groups}

@@ -11,7 +11,8 @@ import xarray as xr
 
 from memjax.checks import InputError
 from memjax.datasets import Failure
-from memjax.store import group_name, locked, open_features, open_writer
+from memjax.storage import locked
+from memjax.store import group_name, open_features, open_writer
 
 SHAPES = {"cls_mean": (4,), "cls": (4, 5)}
 IDENTITY = {"model": "some/encoder", "checksum": "ab", "protocol": "native"}
@@ -91,7 +92,7 @@ def test_failures_survive_odd_text(tmp_path):
 
 def test_one_run_a_folder(tmp_path):
     code = (
-        "import sys, pathlib\nfrom memjax.store import locked\nfrom memjax.checks import InputError\n"
+        "import sys, pathlib\nfrom memjax.storage import locked\nfrom memjax.checks import InputError\n"
         "try:\n    with locked(pathlib.Path(sys.argv[1])): print('held')\n"
         "except InputError as error: print(error)"
     )

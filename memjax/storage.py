@@ -1,0 +1,176 @@
+"""Where a run's files lie: a folder, or an object store by URL (``gs://bucket/run``, ``s3://bucket/run``).
+
+Both behave as `pathlib` paths (`upath.UPath` is one over fsspec). An object store needs its fsspec driver: ``gcsfs`` or
+``s3fs``, which also say how credentials are given.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from upath import UPath
+
+from memjax.checks import InputError
+
+Place = Path | UPath
+
+LEASE = 300
+"""Seconds after which a lock in an object store that nobody renewed counts as left behind by a run that died."""
+
+
+def place(name: str | Place) -> Place:
+    """A folder's path, or an object store's URL, as something that behaves like a path.
+
+    Raises:
+        InputError: a URL whose driver is not installed.
+
+    Example:
+        >>> str(place("runs/demo")), str(place("memory://runs/demo"))
+        ('runs/demo', 'memory://runs/demo')
+    """
+    if not isinstance(name, str):
+        return name
+    scheme, found, _ = name.partition("://")
+    if not found:
+        return Path(name).expanduser()
+    try:
+        return UPath(name)
+    except (ImportError, ValueError) as error:
+        driver = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}.get(scheme)
+        fix = f"pip install {driver}" if driver else "gs:// and s3:// are"
+        raise InputError(f"{name}: no driver for {scheme}:// is installed ({error}); {fix}") from error
+
+
+def is_remote(where: Place) -> bool:
+    """Whether it is an object store."""
+    return not isinstance(where, Path)
+
+
+def write_atomically(file: Place, text: str) -> None:
+    """A whole file or none: written beside, then renamed; an object store takes a whole object at once."""
+    if is_remote(file):
+        file.write_text(text, encoding="utf-8")
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f"{file.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(str(beside), str(file))
+
+
+def listing(folder: Place, pattern: str) -> list[Place]:
+    """What is there now, sorted; other processes' new files too, which an object store's driver may have cached away."""
+    if isinstance(folder, UPath):
+        folder.fs.invalidate_cache()
+    return sorted(folder.glob(pattern), key=str)
+
+
+@contextmanager
+def locked(out: Place) -> Iterator[None]:
+    """Hold a run's folder, so that no second run writes into it.
+
+    Raises:
+        InputError: if another run holds it, or it can't be written.
+    """
+    with _leased(out) if isinstance(out, UPath) else _flocked(out):
+        yield
+
+
+@contextmanager
+def _flocked(out: Path) -> Iterator[None]:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle: IO[str] = (out / ".lock").open("w")
+    except OSError as error:
+        raise InputError(f"--out {out}: can't be written ({error.strerror}); choose another folder") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"--out {out}: another run is writing there; wait for it or choose another") from error
+        yield
+
+
+@contextmanager
+def _leased(out: UPath) -> Iterator[None]:
+    """An object store has no locks: an object says who holds the place, renewed all the time, deleted at the end.
+
+    Two runs that start within the same second can both see their own object; what they write is then the same.
+    """
+    file, me = out / ".lock", uuid.uuid4().hex
+    stop = threading.Event()
+
+    def claim() -> None:
+        claimed = {"by": me, "host": socket.gethostname(), "pid": os.getpid(), "time": time.time()}
+        file.write_text(json.dumps(claimed), encoding="utf-8")
+
+    def renew() -> None:
+        while not stop.wait(LEASE / 5):
+            try:
+                claim()
+            except OSError:  # a passing fault of the network: the next turn, or the run's own writes, will tell
+                continue
+
+    _check_free(file)
+    try:
+        claim()
+    except OSError as error:
+        raise InputError(f"--out {out}: can't be written ({error}); choose another place") from error
+    time.sleep(0.1)
+    _check_free(file, me)
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        file.unlink(missing_ok=True)
+
+
+def _check_free(file: UPath, me: str = "") -> None:
+    """Raises `InputError` if a living run other than ``me`` holds the lock."""
+    file.fs.invalidate_cache()
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"--out {file.parent}: can't be read ({error}); check the address and credentials") from error
+    if held["by"] != me and time.time() - held["time"] < LEASE:
+        who = f"process {held['pid']} on {held['host']}"
+        raise InputError(
+            f"--out {file.parent}: another run is writing there ({who}); wait for it, or {LEASE} s after it died"
+        )
+
+
+@contextmanager
+def staged(out: Place, last: str) -> Iterator[Path]:
+    """A folder for the small files of a run: ``out`` itself or, for an object store, one that is copied there at the end
+    (also after an error, so that a list of failures gets there).
+
+    Args:
+        out: the run's place.
+        last: name of the file that marks the end; copied after all others.
+    """
+    if isinstance(out, Path):
+        yield out
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            yield Path(folder)
+        finally:
+            files = [path for path in Path(folder).rglob("*") if path.is_file()]
+            for path in sorted(files, key=lambda path: path == Path(folder) / last):
+                target = out / path.relative_to(folder).as_posix()
+                with path.open("rb") as source, target.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
