@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import psutil
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from memjax.cache import cache_dir
@@ -41,6 +42,14 @@ def use_cache() -> None:
     """Keep compiled programs between runs (`memjax.cache`), so that the second start is quick."""
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def free_bytes(device: Any) -> int:
+    """Memory that a device still has; host memory is shared out among this process's CPU devices."""
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    if stats:
+        return int(stats["bytes_limit"] - stats["bytes_in_use"])
+    return psutil.virtual_memory().available // jax.local_device_count(device.platform)
 
 
 def data_mesh(devices: list[Any] | None = None) -> Mesh:

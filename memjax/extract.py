@@ -16,15 +16,17 @@ from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder
 from memjax.images import normalise
 from memjax.loader import Batch, batches
-from memjax.measure import MAE_SEEDS, compiled, variables
+from memjax.measure import MAE_SEEDS, compiled, variables, working_bytes
 from memjax.storage import Place
 from memjax.store import Writer, group_name, open_writer
 
 CHUNK = 256
-"""Images in a chunk of the store, about; a whole number of batches."""
+"""Images in a chunk of the store, at most."""
 
 CHUNK_BYTES = 2**28
 """Values that are gathered before they are written, in bytes, at most (but for one batch)."""
+LARGEST = {"cpu": 8, "accelerator": 256}
+"""Pictures a device by default, at most: on a CPU more of them leave its cache and bring nothing (benchmarks/README.md)."""
 
 Progress = Callable[[int], None]
 
@@ -35,7 +37,7 @@ class Plan:
 
     Attributes:
         protocol: ``"native"`` or ``"paper"``, see `memjax.traces.Layout.under`.
-        batch_size: pictures a batch over all devices; None chooses.
+        batch_size: pictures a batch over all devices; None chooses by free memory.
         tokens: token vectors to keep beside the metrics: ``"cls"``, ``"mean"``.
         patch_layers: layers at which every patch's vector is kept too.
         workers: processes that decode; 0 uses threads.
@@ -94,10 +96,10 @@ def extract(
     plan = plan or Plan()
     report = progress or (lambda added: None)
     mesh = devices.data_mesh()
-    size = batch_size(plan, mesh.size)
-    size_of = encoder.preprocessing.image_size
-    shapes = variables(encoder.config, plan.tokens, patch_layers=plan.patch_layers, image=size_of)
-    chunk = images_a_chunk(shapes, size)
+    picture = encoder.preprocessing.image_size
+    shapes = variables(encoder.config, plan.tokens, patch_layers=plan.patch_layers, image=picture)
+    size = batch_size(plan, mesh, working_bytes(encoder.config, picture, shapes))
+    chunk = images_a_chunk(shapes)
     made = identity(dataset, encoder, plan)
     writer = shared_writer(out, group_name(label(encoder)), dataset, shapes, made, chunk)
     done = set(writer.done())
@@ -137,16 +139,36 @@ def shared_writer(
     return first or open_writer(*arguments)
 
 
-def images_a_chunk(shapes: dict[str, tuple[int, ...]], size: int) -> int:
-    """A whole number of batches of ``size``: about `CHUNK` images, fewer where their values would not fit in `CHUNK_BYTES`."""
+def images_a_chunk(shapes: dict[str, tuple[int, ...]]) -> int:
+    """`CHUNK`, or fewer images (a power of two) where their values would not fit in `CHUNK_BYTES`.
+
+    It depends on nothing that may change when a run is resumed: neither on the batch nor on the devices.
+    """
     image = 4 * sum(math.prod(shape) for shape in shapes.values())
-    return max(1, min(CHUNK, CHUNK_BYTES // image) // size) * size
+    return min(CHUNK, power_of_two(CHUNK_BYTES // image))
 
 
-def batch_size(plan: Plan, count: int) -> int:
-    """The batch over all ``count`` devices: as asked, rounded up to a multiple of them; by default 8 a device."""
-    wanted = 8 * count if plan.batch_size is None else plan.batch_size
-    return -(-wanted // count) * count
+def power_of_two(limit: int) -> int:
+    """The largest one that is at most ``limit``, and at least 1."""
+    return 1 << max(0, limit.bit_length() - 1)
+
+
+def batch_size(plan: Plan, mesh: Any, image_bytes: int) -> int:
+    """The batch over all devices of the mesh.
+
+    As asked for, rounded up to a multiple of the devices. By default on each device as many pictures (a power of two) as fit
+    in half of its free memory, up to `LARGEST`.
+
+    Args:
+        plan: its ``batch_size``.
+        mesh: from `memjax.devices.data_mesh`.
+        image_bytes: what one picture needs (`memjax.measure.working_bytes`).
+    """
+    if plan.batch_size is not None:
+        return -(-plan.batch_size // mesh.size) * mesh.size
+    room = min(devices.free_bytes(device) for device in mesh.devices.flat) // 2
+    largest = LARGEST["cpu" if mesh.devices.flat[0].platform == "cpu" else "accelerator"]
+    return min(largest, power_of_two(room // image_bytes)) * mesh.size
 
 
 Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
@@ -168,24 +190,42 @@ def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Any) -
         yield ahead[0], {name: np.asarray(x) for name, x in ahead[1].items()}
 
 
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Values of pictures one after another, and those that failed with their place among them."""
+
+    count: int
+    values: dict[str, np.ndarray]
+    failures: list[tuple[int, Failure]]
+
+    def split(self, at: int) -> tuple["Rows", "Rows"]:
+        """The first ``at`` and the rest."""
+        before, after = ({name: x[part] for name, x in self.values.items()} for part in (slice(at), slice(at, None)))
+        failed = [f for f in self.failures if f[0] < at], [(row - at, f) for row, f in self.failures if row >= at]
+        return Rows(min(at, self.count), before, failed[0]), Rows(max(0, self.count - at), after, failed[1])
+
+
+def rows_of(batch: Batch, values: dict[str, np.ndarray]) -> Rows:
+    """A batch's values without its padding; NaN where the picture failed."""
+    there = batch.positions >= 0
+    bad = ~batch.valid[there]
+    kept = {name: x[there] for name, x in values.items()}  # a copy, since the mask is boolean
+    for x in kept.values():
+        x[bad] = np.nan
+    return Rows(int(there.sum()), kept, list(zip(np.flatnonzero(bad).tolist(), batch.failures, strict=True)))
+
+
 def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Progress) -> None:
-    """Gather batches into chunks (a chunk is a whole number of batches, but for the last) and write each once."""
+    """Gather the rows of ``stream`` into chunks and write each once; a batch may reach over the end of a chunk."""
+    held: list[Rows] = []
     for chunk in todo:
         span = writer.span(chunk)
-        count = span.stop - span.start
-        gathered: list[dict[str, np.ndarray]] = []
-        failures: list[Failure] = []
-        filled = 0
-        while filled < count:
-            batch, values = next(stream)
-            there = batch.positions >= 0
-            bad = ~batch.valid[there]
-            kept = {name: x[there] for name, x in values.items()}  # a copy, since the mask is boolean
-            for x in kept.values():
-                x[bad] = np.nan
-            gathered.append(kept)
-            failures += batch.failures
-            filled += int(there.sum())
-            report(int(there.sum()))
-        assert filled == count, "a chunk is a whole number of batches"
-        writer.write(chunk, {name: np.concatenate([g[name] for g in gathered]) for name in gathered[0]}, failures)
+        missing = span.stop - span.start - sum(rows.count for rows in held)
+        while missing > 0:
+            held.append(rows_of(*next(stream)))
+            missing -= held[-1].count
+            report(held[-1].count)
+        held[-1], rest = held[-1].split(held[-1].count + missing)
+        values = {name: np.concatenate([rows.values[name] for rows in held]) for name in held[0].values}
+        writer.write(chunk, values, [failure for rows in held for _, failure in rows.failures])
+        held = [rest]

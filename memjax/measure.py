@@ -91,6 +91,24 @@ def variables(
     return shapes | ({"patches": patches} if patch_layers else {})
 
 
+def working_bytes(config: ViTConfig, image: tuple[int, int], shapes: dict[str, tuple[int, ...]]) -> int:
+    """Memory that one picture of a batch needs on its device, in bytes; a bound from above, checked against XLA's own count.
+
+    Of one block at a time: the residual stream, its normed copy, queries, keys, values and their sum; the MLP twice; attention
+    logits and probabilities. Besides, the pixels twice and whatever is kept of every layer.
+
+    Args:
+        config: the architecture.
+        image: the picture's size ``(y, x)``.
+        shapes: what is kept (`variables`).
+    """
+    tokens = (image[0] // config.patch) * (image[1] // config.patch) + config.layout.prefix
+    block = tokens * (6 * config.width + 2 * config.mlp_width) + 2 * config.heads * tokens**2
+    vectors = {2: config.depth + 1, 3: tokens * (config.depth + 1)}
+    kept = sum(vectors[len(shape)] * config.width for shape in shapes.values() if len(shape) in vectors)
+    return 4 * (block + 2 * 3 * image[0] * image[1] + kept)
+
+
 @functools.lru_cache(maxsize=16)
 def compiled(
     config: ViTConfig,

@@ -1,8 +1,10 @@
 """Extraction: values by id, failures told, the same store however often it was cut off."""
 
 import hashlib
+import json
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,7 @@ from memjax.datasets import open_folder
 from memjax.extract import CHUNK, Plan, batch_size, extract, images_a_chunk
 from memjax.images import normalise
 from memjax.loader import batches
+from memjax.measure import compiled, variables, working_bytes
 from memjax.store import open_features
 
 
@@ -75,11 +78,10 @@ def test_every_patch_is_kept_at_the_layers_asked_for(folder, encoder, tmp_path):
         extract(dataset, encoder, tmp_path / "other", Plan(patch_layers=(99,)))
 
 
-def test_a_chunk_is_whole_batches_and_bounded_in_bytes():
-    assert images_a_chunk({"a": (13,)}, 16) == CHUNK
-    patches = {"patches": (12, 256, 384)}
-    assert images_a_chunk(patches, 16) == 48
-    assert images_a_chunk(patches, 64) == 64
+def test_a_chunk_is_bounded_in_bytes():
+    assert images_a_chunk({"a": (13,)}) == CHUNK
+    assert images_a_chunk({"patches": (12, 256, 384)}) == 32
+    assert images_a_chunk({"patches": (99, 9999, 9999)}) == 1
 
 
 def test_cut_off_and_resumed_gives_the_same_bytes(folder, encoder, tmp_path, monkeypatch):
@@ -120,10 +122,42 @@ def test_another_protocol_or_encoder_into_the_same_store_is_refused(folder, enco
         extract(dataset, memjax.load("memjax/tiny", "bfloat16"), tmp_path, Plan(batch_size=4))
 
 
-@pytest.mark.parametrize(("asked", "count", "size"), [(None, 2, 16), (5, 2, 6), (1, 4, 4), (8, 4, 8)])
+@pytest.mark.parametrize(("asked", "count", "size"), [(None, 2, 16), (5, 2, 6), (1, 1, 1), (8, 2, 8)])
 def test_batches_divide_over_devices(asked, count, size):
-    assert batch_size(Plan(batch_size=asked), count) == size
-    assert CHUNK % batch_size(Plan(), 2) == 0
+    mesh = devices.data_mesh(jax.local_devices()[:count])
+    assert batch_size(Plan(batch_size=asked), mesh, 1000) == size
+
+
+def test_little_memory_makes_small_batches(monkeypatch):
+    mesh = devices.data_mesh()
+    for free, size in ((16_000, 16), (15_999, 8), (2_000, 2), (1, 2)):
+        monkeypatch.setattr(devices, "free_bytes", lambda device, free=free: free)
+        assert batch_size(Plan(), mesh, 1000) == size
+
+
+def test_the_bound_of_a_pictures_memory_holds(encoder):
+    config, picture = encoder.config, encoder.preprocessing.image_size
+    mesh, shapes = devices.data_mesh(jax.local_devices()[:1]), variables(config)
+    run = compiled(config, config.layout, (), mesh)
+    used = []
+    for count in (2, 6):
+        pixels = jax.ShapeDtypeStruct((count, *picture, 3), np.float32)
+        used.append(run.lower(encoder.params, pixels).compile().memory_analysis().temp_size_in_bytes)
+    each = (used[1] - used[0]) / 4
+    assert each < working_bytes(config, picture, shapes) < 4 * each
+
+
+def test_batches_that_reach_over_chunks_change_nothing(folder, encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr("memjax.extract.CHUNK", 4)
+    dataset, found = open_folder(folder, folder / "scores.csv"), []
+    for size in (4, 6):
+        failures = extract(dataset, encoder, tmp_path / str(size), Plan(batch_size=size))
+        assert [f.image for f in failures] == ["4.png"]
+        found.append(open_features(tmp_path / str(size))["memjax--tiny"])
+        marker = tmp_path / str(size) / "progress" / "memjax--tiny" / "000001.json"
+        assert json.loads(marker.read_text())[0][0] == "4.png", "it is the first picture of the second chunk"
+    for metric, values in found[0].data_vars.items():
+        np.testing.assert_allclose(found[1][metric], values, rtol=2e-5, atol=1e-6, err_msg=metric)
 
 
 def test_table_has_the_contracts_columns_and_no_row_without_values(folder, encoder, tmp_path):
