@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from memjax.images import ImageError
@@ -43,3 +43,14 @@ def pictures(folder: Path) -> Iterator[str]:
         for file in sorted(files):
             if file.lower().endswith(SUFFIXES):
                 yield (Path(root) / file).relative_to(folder).as_posix()
+
+
+def first_there(folder: Path, names: Sequence[str]) -> Path:
+    """The first of ``names`` below ``folder`` that exists; the first of all where none does."""
+    paths = [folder / name for name in names]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
+def listing(folder: Path, *patterns: str) -> list[Path]:
+    """What matches any of the glob patterns, sorted; `Spec.inputs` of most data sets."""
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})

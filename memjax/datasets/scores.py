@@ -27,6 +27,8 @@ def read_csv(path: Path, columns: Sequence[str], what: str = "score file", **opt
         header = pd.read_csv(file, **(text | {"header": None, "nrows": 1} | {"sep": options.get("sep", ",")}))
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise InputError(f"{what} {file}: cannot be read as a table: {str(error).strip()}") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the cells that are too many for row labels
+        raise InputError(f"{what} {file}: rows have more cells than the header; quote cells that hold a separator")
     table.columns = [str(name).strip() for name in table.columns]
     if "names" not in options:
         names = [str(name).strip() for name in header.iloc[0]]
