@@ -11,7 +11,6 @@ import threading
 import numpy as np
 import pytest
 import scipy.io
-from PIL import Image
 
 from memjax import datasets
 from memjax.checks import InputError
@@ -19,16 +18,12 @@ from memjax.datasets import demo, lnsim, open_dataset, open_folder
 from memjax.datasets.base import Spec
 from memjax.datasets.builder import open_built
 from memjax.images import ImageError, decode
+from tests.miniatures import picture
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path / "cache"))
-
-
-def picture(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(path)
 
 
 def test_demo_scores_follow_the_documented_formula():

@@ -48,7 +48,9 @@ def load(folder: Path | None) -> Source:
     scores = {f"score_{k}": split["score"] for k, split in enumerate(splits, start=1)}
     parts = {f"split_{k}": split["part"] for k, split in enumerate(splits, start=1)}
     mean = np.mean([column.to_numpy() for column in scores.values()], axis=0)
-    return join(make_table(ids.tolist(), mean, **scores, **parts), folder / "images", list(ids), rejected.values())
+    return join(
+        make_table(ids.tolist(), mean, **scores, **parts), folder / "images", list(ids), list(rejected.values())
+    )
 
 
 def _read_split(folder: Path, number: int, rejected: dict[str, Failure]) -> pd.DataFrame:

@@ -38,9 +38,9 @@ def load(folder: Path | None) -> Source:
     pictures = check_folder(
         first_there(folder, PICTURES), "things: the table is there, the pictures are not:", SPEC.instructions
     )
-    scores = pd.Series(numbers(rows["cr"]))
-    concepts = ids.map(lambda name: Path(name).parent.as_posix())
-    means = scores.groupby(concepts.to_numpy()).transform("mean")
+    scores = numbers(rows["cr"])
+    concepts = [Path(name).parent.as_posix() for name in ids]
+    means = pd.Series(scores).groupby(concepts).transform("mean")
     table = make_table(ids.tolist(), scores, category=concepts, concept_memorability=means)
     return join(table, pictures, ids.tolist(), unusable(ids, rows["cr"], path.name))
 
