@@ -7,7 +7,7 @@ import numpy as np
 
 from memjax.checks import check_folder
 from memjax.datasets.base import Dataset, Failure, Record, fingerprint, make_table, take
-from memjax.datasets.paths import inside, pictures
+from memjax.datasets.paths import inside, pictures, printable, size_of
 from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
 from memjax.images import ImageError, read_bytes
 
@@ -37,7 +37,8 @@ def open_folder(images_dir: str | Path, scores_csv: str | Path, limit: int | Non
 
     Returns:
         The data set, in the order of the file. In its ``rejected``: rows without a finite score, rows whose picture is
-        missing, no regular file or outside of the folder, and pictures in the folder that have no row.
+        missing, no regular file or outside of the folder, pictures in the folder that have no row, and folders in it
+        that cannot be listed.
 
     Raises:
         InputError: folder or file missing, a column missing, ids twice, no usable row.
@@ -52,23 +53,24 @@ def open_folder(images_dir: str | Path, scores_csv: str | Path, limit: int | Non
     check_unique(ids, f"score file {path}, column image")
     rejected = unusable(ids, rows["memorability"], path.name)
     scores = numbers(rows["memorability"])
-    keep = []
+    keep, sizes = [], []
     for row in np.flatnonzero(~np.isnan(scores) & (ids != "").to_numpy()):
         try:
-            inside(folder, ids.iloc[row])
+            sizes.append(size_of(inside(folder, ids.iloc[row])))
             keep.append(row)
         except ImageError as error:
             rejected.append(Failure(ids.iloc[row], error.stage, str(error)))
     known = {Path(name).as_posix() for name in ids if name}
+    unreadable: list[Failure] = []
     rejected += [
-        Failure(name, "scores", f"the picture has no row in {path.name}")
-        for name in pictures(folder)
+        Failure(printable(name), "scores", f"the picture has no row in {path.name}")
+        for name in pictures(folder, unreadable)
         if name not in known
     ]
+    rejected += unreadable
     names = tuple(ids.iloc[keep])
     category = rows["category"].to_numpy()[keep] if "category" in rows else None
     table = make_table(names, scores[keep], category=category)
-    sizes = [(folder / name).stat().st_size for name in names]
     info = {
         "citation": "",
         "licence": "the user's own pictures",

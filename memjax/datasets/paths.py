@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from memjax.datasets.base import Failure
 from memjax.images import ImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif")
@@ -36,9 +37,35 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def pictures(folder: Path) -> Iterator[str]:
-    """Names, relative to ``folder``, of all pictures in it and below, sorted within each folder; links not followed."""
-    for root, folders, files in os.walk(folder):
+def size_of(path: Path) -> int:
+    """Bytes of a file.
+
+    Raises:
+        ImageError: stage "read": it is gone by now.
+    """
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}", "read") from None
+
+
+def printable(name: str) -> str:
+    """A file's name as text that can be written as UTF-8; bytes that are none become ``\\xNN``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def pictures(folder: Path, unreadable: list[Failure]) -> Iterator[str]:
+    """Names, relative to ``folder``, of all pictures in it and below, sorted within each folder; links not followed.
+
+    Args:
+        unreadable: what cannot be listed is added to it.
+    """
+
+    def note(error: OSError) -> None:
+        name = printable(os.path.relpath(error.filename, folder))
+        unreadable.append(Failure(name, "read", f"{name}: the folder cannot be listed: {error.strerror}"))
+
+    for root, folders, files in os.walk(folder, onerror=note):
         folders.sort()
         for file in sorted(files):
             if file.lower().endswith(SUFFIXES):
