@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 from PIL import Image
 
+from memjax.datasets.paths import printable
 from memjax.images import MAX_BYTES, MAX_PIXELS, MAX_SCANS
 from tests.miniatures import pixels
 
@@ -231,15 +232,18 @@ def no_file(folder: Path, stem: str, draw: Draw) -> Hostile:
 
 @kind
 def odd_name(folder: Path, stem: str, draw: Draw) -> Hostile:
-    """Any text that can name a file."""
+    """Any text that can name a file; if it does not fit on a line it is refused, and told with escapes."""
     text = draw(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20))
-    return put(folder, f"{stem}{text}.png", encoded(good(draw), "PNG"), MEASURED)
+    name = f"{stem}{text}.png"
+    hostile = put(folder, name, encoded(good(draw), "PNG"), MEASURED if printable(name) == name else REFUSED)
+    return hostile._replace(name=printable(name))
 
 
 @kind
 def name_that_no_file_can_have(folder: Path, stem: str, draw: Draw) -> Hostile:
     text = draw(st.text(st.characters(codec="utf-8", exclude_characters="/"), max_size=5))
-    return Hostile((name := f"{stem}\0{text}.png", "0.5"), name, REFUSED)
+    name = f"{stem}\0{text}.png"
+    return Hostile((name, "0.5"), printable(name), REFUSED)
 
 
 @kind
@@ -251,7 +255,8 @@ def score_that_is_none(folder: Path, stem: str, draw: Draw) -> Hostile:
 
 @kind
 def picture_without_a_row(folder: Path, stem: str, draw: Draw) -> Hostile:
-    tail = draw(st.sampled_from([b".png", b"\xff\xfe.JPG", b"\xc3.gif", "é.png".encode()]))
+    tail = draw(st.sampled_from([b".png", b"\xff\xfe.JPG", b"\xc3.gif", "é.png".encode(), b'\r\n,".bmp']))
     data = encoded(good(draw), "PNG") if draw(st.booleans()) else b""
-    Path(os.fsdecode(os.fsencode(folder / stem) + tail)).write_bytes(data)
-    return Hostile(None, stem + tail.decode("utf-8", "backslashreplace"), REFUSED)
+    name = stem + os.fsdecode(tail)
+    (folder / name).write_bytes(data)
+    return Hostile(None, printable(name), REFUSED)

@@ -206,6 +206,24 @@ def test_own_pictures_outside_of_the_folder_are_set_aside(tmp_path):
     assert {"1.png", "2.png"} <= set(told), "pictures without a score are told too"
 
 
+def test_ids_that_do_not_fit_on_a_line_are_told_with_escapes(tmp_path):
+    for name in ("a\n.png", r"a\n.png"):
+        picture(tmp_path / "pictures" / name)
+    picture(tmp_path / "pictures" / "b\r.png")
+    dataset = own(tmp_path, '"a\n.png",0.1\n"a\\n.png",0.2\n"c\n.png",none\n0.png,0.3\n1.png,1\n2.png,2\n')
+    assert list(dataset.table.index) == [r"a\n.png", "0.png", "1.png", "2.png"], "the second has no line break"
+    assert [(f.image, f.stage) for f in dataset.rejected] == [
+        (r"c\n.png", "scores"),
+        (r"a\n.png", "scores"),
+        (r"b\r.png", "scores"),
+    ]
+
+
+def test_rows_with_too_many_cells_are_refused(tmp_path):
+    with pytest.raises(InputError, match="more cells than the header"):
+        own(tmp_path, "0.png,0.1,\n1.png,0.2,\n")
+
+
 def test_a_picture_that_changes_after_opening_is_checked_again(tmp_path):
     dataset = own(tmp_path, "0.png,0.1\n1.png,0.2\n")
     (tmp_path / "pictures" / "0.png").unlink()

@@ -1,6 +1,7 @@
 """Paths named by a data set's own files: they stay inside its folder, whatever the table says."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from memjax.images import ImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif")
 """Names that count as pictures when a folder is searched for pictures without a score."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -37,21 +40,15 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def size_of(path: Path) -> int:
-    """Bytes of a file.
-
-    Raises:
-        ImageError: stage "read": it is gone by now.
-    """
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read: {error.strerror}", "read") from None
-
-
 def printable(name: str) -> str:
-    """A file's name as text that can be written as UTF-8; bytes that are none become ``\\xNN``."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """A name as one line of text that can be written as UTF-8: control characters and bytes that are no text escaped.
+
+    Example:
+        >>> printable("a\\n.png")
+        'a\\\\n.png'
+    """
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def pictures(folder: Path, unreadable: list[Failure]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from memjax.checks import InputError, check_file
 from memjax.datasets.base import Failure
+from memjax.datasets.paths import printable
 
 
 def read_csv(path: Path, columns: Sequence[str], what: str = "score file", **options: object) -> pd.DataFrame:
@@ -74,5 +75,7 @@ def unusable(ids: pd.Series, text: pd.Series, where: str) -> list[Failure]:
             failures.append(Failure(f"(row {row + 1})", "scores", f"{where}, row {row + 1}: the id is empty"))
         else:
             came = repr(score) if score else "an empty cell"
-            failures.append(Failure(image, "scores", f"{where}, row {row + 1}: expected a finite score, got {came}"))
+            failures.append(
+                Failure(printable(image), "scores", f"{where}, row {row + 1}: expected a finite score, got {came}")
+            )
     return failures
