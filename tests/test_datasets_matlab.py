@@ -78,6 +78,17 @@ def test_isola_from_the_original_release(tmp_path):
             np.testing.assert_array_equal(np.asarray(opened), images[..., i])
 
 
+def test_a_target_that_was_never_repeated_does_not_shift_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(miniatures, "ISOLA", [miniatures.ISOLA[0], (0, 0, 1, 9), *miniatures.ISOLA[2:]])
+    images, halves = miniatures.isola_original(tmp_path)
+    dataset = open_built(small_isola(), tmp_path)
+    assert list(dataset.table.index) == ["1", "3", "4"]
+    assert "finite score" in miniatures.told(dataset)["2"]
+    np.testing.assert_allclose(dataset.halves, halves[:, :, [0, 2, 3]])
+    with Image.open(io.BytesIO(dataset.records[1].data)) as opened:
+        np.testing.assert_array_equal(np.asarray(opened), images[..., 2])
+
+
 def test_isola_as_lin_et_al_keep_it_has_the_same_scores(tmp_path):
     miniatures.isola_original(tmp_path / "original")
     miniatures.isola_table(tmp_path / "table")

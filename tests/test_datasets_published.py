@@ -7,6 +7,7 @@ import memjax
 from memjax.checks import InputError
 from memjax.datasets import SPECS, lamem, memcat, names, open_dataset
 from memjax.datasets.base import COLUMNS
+from memjax.paper.released import read_memcat
 from tests import miniatures
 
 
@@ -210,5 +211,7 @@ def test_memcats_published_table(memcat_csv):
     )
     assert np.isfinite(table.select_dtypes("number")).all(axis=None)
     assert table["memorability"].iloc[0] == pytest.approx((55 - 4) / 98)
+    again = read_memcat(memcat_csv)  # the reader of the paper's tables
+    assert (again[list(table)] == table).all(axis=None)
     with pytest.raises(InputError, match="ask the authors"):
         open_dataset("memcat", memcat_csv.parent)
