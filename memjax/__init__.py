@@ -12,8 +12,9 @@ _NAMES = {
     "encoders": "memjax.encoder",
     "Encoder": "memjax.encoder",
     "encode": "memjax.models.vit",
-    # Pictures
+    # Pictures and scores
     "read_images": "memjax.images",
+    "open_dataset": "memjax.datasets",
     # Inside an encoder
     "trace": "memjax.encoder",
     "features": "memjax.measure",

@@ -8,7 +8,8 @@ What a picture that is not plain RGB becomes is what the processor makes of ``PI
 - EXIF orientation is *not* applied: the pixels are used as stored;
 - palette, grey, CMYK: ``convert("RGB")``; alpha, and transparency in a palette or a colour key: laid over white;
 - 16-bit grey: Pillow's ``convert("RGB")``, whatever it is in the installed version;
-- an animation is refused (the processor would take its first frame); a phone's multi-picture JPEG (MPO) is not.
+- an animation is refused (the processor would take its first frame); a phone's multi-picture JPEG (MPO) is not;
+- refused too, since a small file of that kind can take hours: a JPEG of very many scans, the text forms of PPM.
 
 Processors that do not convert (``ViTImageProcessor``, ``DeiTImageProcessor``) raise an error on anything but RGB; here
 such pictures are converted in the same way for them too. DINOv3's processor exists for torchvision only, where it
@@ -16,6 +17,7 @@ resizes in float32: we resize in uint8 as for the others, which differs by round
 """
 
 import io
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +49,9 @@ MAX_PIXELS = 80_000_000
 
 MAX_BYTES = 256 * 2**20
 """Largest file read, in bytes."""
+
+MAX_SCANS = 100
+"""Most scans of a JPEG, as in libtiff. Encoders write about ten; each costs a pass over all pixels, however short."""
 
 PILImage.init()  # registers every plugin: `open` asks for the formats below by name, and fails on one not registered
 _WANTED = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
@@ -109,6 +114,8 @@ def decode(source: bytes | str | Path, max_pixels: int = MAX_PIXELS) -> PILImage
     try:
         with PILImage.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_opened(image, max_pixels, where)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(data, where)
             return _to_rgb(image)
     except ImageError:
         raise
@@ -124,9 +131,30 @@ def _check_opened(image: PILImage.Image, max_pixels: int, where: str) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise ImageError(f"{where}{width} x {height} pixels, more than the limit of {max_pixels}", "decode")
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
-        raise ImageError(f"{where}an animation or stack of {frames} frames, expected one picture", "decode")
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # not `n_frames`: counting may take for ever
+        raise ImageError(f"{where}an animation or a stack of pictures, expected one picture", "decode")
+    if any(tile[0] == "ppm_plain" for tile in getattr(image, "tile", ())):  # decoded in time square in its comments
+        raise ImageError(f"{where}the text form of PPM, expected its binary form (P4 to P6)", "decode")
+
+
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""A JPEG marker; what may stand among compressed data (stuffed zeros, restarts, fill bytes) is not one."""
+
+
+def _check_scans(data: bytes, where: str) -> None:
+    """Refuse a JPEG whose first picture has more than `MAX_SCANS` scans."""
+    if data.count(b"\xff\xda") <= MAX_SCANS:  # an upper limit, and fast
+        return
+    scans, at = 0, 2
+    while found := _MARKER.search(data, at):
+        kind, at = found[0][1], found.end()
+        if kind == 0xD9:  # the end; what follows is another picture, or no picture
+            return
+        if kind not in (0x01, 0xD8):  # all others have a length
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+        scans += kind == 0xDA
+        if scans > MAX_SCANS:
+            raise ImageError(f"{where}a JPEG of more than {MAX_SCANS} scans, which takes too long to decode", "decode")
 
 
 def _to_rgb(image: PILImage.Image) -> PILImage.Image:

@@ -11,7 +11,6 @@ import threading
 import numpy as np
 import pytest
 import scipy.io
-from PIL import Image
 
 from memjax import datasets
 from memjax.checks import InputError
@@ -19,16 +18,12 @@ from memjax.datasets import demo, lnsim, open_dataset, open_folder
 from memjax.datasets.base import Spec
 from memjax.datasets.builder import open_built
 from memjax.images import ImageError, decode
+from tests.miniatures import picture
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path / "cache"))
-
-
-def picture(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(path)
 
 
 def test_demo_scores_follow_the_documented_formula():
@@ -209,6 +204,24 @@ def test_own_pictures_outside_of_the_folder_are_set_aside(tmp_path):
     assert "symbolic link" in told["link.png"]
     assert f"{tmp_path}/secret.png" in told
     assert {"1.png", "2.png"} <= set(told), "pictures without a score are told too"
+
+
+def test_ids_that_do_not_fit_on_a_line_are_told_with_escapes(tmp_path):
+    for name in ("a\n.png", r"a\n.png"):
+        picture(tmp_path / "pictures" / name)
+    picture(tmp_path / "pictures" / "b\r.png")
+    dataset = own(tmp_path, '"a\n.png",0.1\n"a\\n.png",0.2\n"c\n.png",none\n0.png,0.3\n1.png,1\n2.png,2\n')
+    assert list(dataset.table.index) == [r"a\n.png", "0.png", "1.png", "2.png"], "the second has no line break"
+    assert [(f.image, f.stage) for f in dataset.rejected] == [
+        (r"c\n.png", "scores"),
+        (r"a\n.png", "scores"),
+        (r"b\r.png", "scores"),
+    ]
+
+
+def test_rows_with_too_many_cells_are_refused(tmp_path):
+    with pytest.raises(InputError, match="more cells than the header"):
+        own(tmp_path, "0.png,0.1,\n1.png,0.2,\n")
 
 
 def test_a_picture_that_changes_after_opening_is_checked_again(tmp_path):

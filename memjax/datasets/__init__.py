@@ -4,7 +4,7 @@ from pathlib import Path
 
 from memjax.cache import cache_dir
 from memjax.checks import InputError
-from memjax.datasets import demo, lnsim
+from memjax.datasets import demo, figrim, isola2011, lamem, lnsim, memcat, things
 from memjax.datasets.base import Dataset, Failure, Record, Records, Spec, take
 from memjax.datasets.builder import open_built
 from memjax.datasets.folder import open_folder
@@ -20,11 +20,28 @@ __all__ = [
     "spec",
 ]
 
-SPECS: dict[str, Spec] = {module.SPEC.name: module.SPEC for module in (demo, lnsim)}
+SPECS: dict[str, Spec] = {
+    spec.name: spec
+    for spec in (
+        demo.SPEC,
+        lnsim.SPEC,
+        memcat.SPEC,
+        lamem.SPEC,
+        figrim.SPEC,
+        figrim.FILLERS,
+        isola2011.SPEC,
+        things.SPEC,
+    )
+}
 
 
 def names() -> list[str]:
-    """The names that `open_dataset` knows."""
+    """The names that `open_dataset` knows.
+
+    Example:
+        >>> names()
+        ['demo', 'lnsim', 'memcat', 'lamem', 'figrim', 'figrim_fillers', 'isola2011', 'things']
+    """
     return list(SPECS)
 
 

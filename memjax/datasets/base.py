@@ -15,8 +15,25 @@ import pandas as pd
 
 from memjax.checks import InputError, expected
 
-COLUMNS = ("memorability", "category", "hits", "false_alarms", "responses")
-"""Columns a table may have, in this order; only the first is always there."""
+N_OFFICIAL = 5
+"""Official splits of LaMem."""
+
+COLUMNS: dict[str, type] = {
+    "memorability": float,  # the score that is correlated
+    "category": str,
+    "subcategory": str,
+    "hits": float,  # repeats that were recognised
+    "false_alarms": float,  # first showings that were taken for repeats
+    "responses": float,  # repeats shown, of which ``hits``
+    "first_showings": float,  # of which ``false_alarms``; where it is absent: as many as ``responses``
+    "hit_rate": float,
+    "false_alarm_rate": float,
+    "memorability_within": float,  # FIGRIM: among pictures of the same category
+    "concept_memorability": float,  # THINGS: mean over the pictures of the concept
+    **{f"split_{k}": str for k in range(1, N_OFFICIAL + 1)},  # LaMem: "train", "val" or "test" in official split k
+    **{f"score_{k}": float for k in range(1, N_OFFICIAL + 1)},  # LaMem: the score in the files of split k
+}
+"""Columns a table may have, in this order, and their types; only the first is always there."""
 
 
 class Record(NamedTuple):
@@ -49,10 +66,12 @@ class Dataset:
 
     Attributes:
         name: as in `memjax.datasets.names`, or ``folder``.
-        table: index ``image`` (unique ids, text); ``memorability`` (float64), and where published ``category``,
-            ``hits``, ``false_alarms``, ``responses``.
+        table: index ``image`` (unique ids, text); ``memorability`` (float64), and of the other `COLUMNS` those that
+            are published. The pictures of an official test split of LaMem: ``table[table["split_1"] == "test"]``.
         records: the pictures, in the order of ``table``.
-        info: ``citation``, ``licence``, ``source``, ``synthetic`` (bool), ``fingerprint`` (SHA-256 in hex).
+        info: ``citation``, ``licence``, ``source``, ``synthetic`` (bool), ``fingerprint`` (SHA-256 in hex), and of a
+            published one ``images_published`` (how many its authors count) and ``images_listed`` (how many its files
+            name here, used or not).
         halves: scores from two halves of the observers, float64 ``[2, splits, n]``, or None.
         rejected: rows and pictures that could not be used, with the reason.
     """
@@ -95,6 +114,8 @@ class Spec:
         instructions: how a user gets the files, and the layout that ``data_dir`` must have.
         load: reads ``data_dir`` (None: generated).
         inputs: the files below ``data_dir`` that `load` depends on; a change of any makes a new copy.
+        n_images: how many images the authors count; a folder with more or fewer is taken as it is, and
+            `Dataset.info` gives both numbers.
         synthetic: whether pictures and scores are made up.
     """
 
@@ -106,6 +127,7 @@ class Spec:
     load: Callable[[Path | None], Source]
     instructions: str = ""
     inputs: Callable[[Path], Sequence[Path]] = lambda folder: ()
+    n_images: int | None = None
     synthetic: bool = False
     version: str = "1.0.0"
 
@@ -122,9 +144,11 @@ class Spec:
 def make_table(ids: Sequence[str], scores: Sequence[float] | np.ndarray, **columns: Any) -> pd.DataFrame:
     """A `Dataset`'s table; columns that are None are left out."""
     table = pd.DataFrame({"memorability": np.asarray(scores, np.float64)}, index=pd.Index(ids, name="image", dtype=str))
-    for name in COLUMNS[1:]:
-        if columns.get(name) is not None:
-            table[name] = np.asarray(columns[name])
+    unknown = columns.keys() - COLUMNS.keys()
+    assert not unknown, f"columns without a row in COLUMNS: {unknown}"
+    for name, kind in COLUMNS.items():
+        if columns.get(name) is not None and name != "memorability":
+            table[name] = np.asarray(columns[name], kind)
     return table
 
 

@@ -24,7 +24,7 @@ from memjax.checks import InputError, check_folder
 from memjax.datasets.base import COLUMNS, Dataset, Failure, Record, Source, Spec, fingerprint, make_table
 from memjax.images import ImageError
 
-FORMAT = "1"
+FORMAT = "2"
 """Counts changes of what this file writes."""
 
 
@@ -63,7 +63,7 @@ def _features(source: Source) -> dict[str, Any]:
 
     features: dict[str, Any] = {"image": tfds.features.Text(), "data": tfds.features.Text()}
     for column in source.table:
-        features[column] = tfds.features.Text() if column == "category" else tfds.features.Scalar(np.float64)
+        features[column] = tfds.features.Text() if COLUMNS[column] is str else tfds.features.Scalar(np.float64)
     if source.halves is not None:
         shape = (2, source.halves.shape[1])
         features["halves"] = tfds.features.Tensor(shape=shape, dtype=np.float64)
@@ -88,6 +88,7 @@ def _examples(spec: Spec, source: Source, metadata: dict[str, Any]) -> Iterator[
     table = source.table.iloc[kept]
     metadata["table"] = {"image": table.index.tolist()} | {name: table[name].tolist() for name in table}
     metadata["halves"] = None if source.halves is None else source.halves[:, :, kept].tolist()
+    metadata["listed"] = len(source.table) + len(source.rejected)
     metadata["rejected"] = [list(failure) for failure in rejected]
     metadata["fingerprint"] = digest.hexdigest()
 
@@ -161,7 +162,9 @@ def _prepare(spec: Spec, folder: Path | None, home: Path) -> None:
     source = spec.load(folder)
     if source.table.empty:
         first = f", the first: {source.rejected[0].error}" if source.rejected else ""
-        raise InputError(f"{spec.name}: no usable image in {folder} ({len(source.rejected)} set aside{first})")
+        raise InputError(
+            f"{spec.name}: no usable image in {folder} ({len(source.rejected)} set aside{first}); {spec.instructions}"
+        )
     tfds.disable_progress_bar()
     config = tfds.download.DownloadConfig(
         try_download_gcs=False, compute_stats=tfds.download.ComputeStatsMode.SKIP, register_checksums=False
@@ -176,9 +179,11 @@ def _read_built(spec: Spec, built: Path) -> Dataset:
 
     metadata = tfds.builder_from_directory(str(built)).info.metadata
     columns: dict[str, list[Any]] = metadata["table"]
-    extra = {name: columns[name] for name in COLUMNS[1:] if name in columns}
-    table: pd.DataFrame = make_table(columns["image"], columns["memorability"], **extra)
+    ids, scores = columns.pop("image"), columns.pop("memorability")
+    table: pd.DataFrame = make_table(ids, scores, **columns)
     halves = None if metadata["halves"] is None else np.asarray(metadata["halves"], np.float64)
     rejected = [Failure(*failure) for failure in metadata["rejected"]]
     info = spec.info(metadata["fingerprint"])
+    if spec.n_images is not None:
+        info |= {"images_published": spec.n_images, "images_listed": metadata["listed"]}
     return Dataset(spec.name, table, BuiltRecords(built, len(table)), info, halves, rejected)

@@ -3,13 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
-
 from memjax.checks import check_folder
 from memjax.datasets.base import Dataset, Failure, Record, fingerprint, make_table, take
-from memjax.datasets.paths import inside, pictures
+from memjax.datasets.join import join
+from memjax.datasets.paths import inside, pictures, printable
 from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
-from memjax.images import ImageError, read_bytes
+from memjax.images import read_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +36,8 @@ def open_folder(images_dir: str | Path, scores_csv: str | Path, limit: int | Non
 
     Returns:
         The data set, in the order of the file. In its ``rejected``: rows without a finite score, rows whose picture is
-        missing, no regular file or outside of the folder, and pictures in the folder that have no row.
+        missing, no regular file or outside of the folder, pictures in the folder that have no row, and folders in it
+        that cannot be listed.
 
     Raises:
         InputError: folder or file missing, a column missing, ids twice, no usable row.
@@ -50,30 +50,31 @@ def open_folder(images_dir: str | Path, scores_csv: str | Path, limit: int | Non
     rows = read_csv(path, ["image", "memorability"])
     ids = rows["image"].str.strip()
     check_unique(ids, f"score file {path}, column image")
-    rejected = unusable(ids, rows["memorability"], path.name)
-    scores = numbers(rows["memorability"])
-    keep = []
-    for row in np.flatnonzero(~np.isnan(scores) & (ids != "").to_numpy()):
-        try:
-            inside(folder, ids.iloc[row])
-            keep.append(row)
-        except ImageError as error:
-            rejected.append(Failure(ids.iloc[row], error.stage, str(error)))
+    table = make_table(ids.tolist(), numbers(rows["memorability"]), category=rows.get("category"))
+    source = join(table, folder, ids.tolist(), unusable(ids, rows["memorability"], path.name))
     known = {Path(name).as_posix() for name in ids if name}
-    rejected += [
-        Failure(name, "scores", f"the picture has no row in {path.name}")
-        for name in pictures(folder)
+    unreadable: list[Failure] = []
+    strays = [
+        Failure(printable(name), "scores", f"the picture has no row in {path.name}")
+        for name in pictures(folder, unreadable)
         if name not in known
     ]
-    names = tuple(ids.iloc[keep])
-    category = rows["category"].to_numpy()[keep] if "category" in rows else None
-    table = make_table(names, scores[keep], category=category)
-    sizes = [(folder / name).stat().st_size for name in names]
+    names = tuple(source.table.index)
+    sizes = [_size(folder / name) for name in names]
     info = {
         "citation": "",
         "licence": "the user's own pictures",
         "source": f"{folder}, {path}",
         "synthetic": False,
-        "fingerprint": fingerprint("folder", *zip(names, scores[keep].tolist(), sizes)),
+        "fingerprint": fingerprint("folder", *zip(names, source.table["memorability"].tolist(), sizes)),
     }
-    return take(Dataset("folder", table, FolderRecords(folder, names), info, None, rejected), limit)
+    rejected = source.rejected + strays + unreadable
+    return take(Dataset("folder", source.table, FolderRecords(folder, names), info, None, rejected), limit)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; -1 if it has gone by now, which reading it will tell."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

@@ -7,12 +7,11 @@ import tarfile
 import urllib.request
 from pathlib import Path
 
-import numpy as np
-
-from memjax.checks import InputError, check_file, expected
-from memjax.datasets.base import Failure, Source, Spec, make_table
-from memjax.datasets.paths import inside
-from memjax.images import ImageError, read_bytes
+from memjax.checks import InputError, expected
+from memjax.datasets.base import Source, Spec, make_table
+from memjax.datasets.join import join
+from memjax.datasets.matlab import read_halves
+from memjax.datasets.paths import listing
 
 COMMIT = "27e8e4a54d2ef30afa84b30aa640778d16a7ddf2"
 REPOSITORY = "https://github.com/JiaxinLu-home/Natural-Scene-Memorability-Dataset"
@@ -34,38 +33,14 @@ def load(folder: Path | None, n_images: int = N_IMAGES) -> Source:
         InputError: a file of scores is missing, damaged or of another shape.
     """
     assert folder is not None
-    halves = np.stack([_read_half(folder / "Random_splits" / f"{name}.mat", name, n_images) for name in HALVES])
-    scores = halves.mean(axis=(0, 1))
+    files = [folder / "Random_splits" / f"{name}.mat" for name in HALVES]
+    halves = read_halves(files, HALVES, (N_SPLITS, n_images), "lnsim: scores")
     names = [f"{number:04d}.jpg" for number in range(1, n_images + 1)]
-    pictures, rejected, keep = folder / "Image_data", [], []
-    for row, name in enumerate(names):
-        try:
-            inside(pictures, name)
-            if not np.isfinite(scores[row]):
-                raise ImageError(f"expected finite scores, got {scores[row]}", "scores")
-            keep.append(row)
-        except ImageError as error:
-            rejected.append(Failure(name, error.stage, str(error)))
-    table = make_table([names[row] for row in keep], scores[keep])
-    return Source(table, lambda i: read_bytes(pictures / table.index[i]), rejected, halves[:, :, keep])
-
-
-def _read_half(path: Path, name: str, n_images: int) -> np.ndarray:
-    from scipy.io import loadmat
-
-    check_file(path, "lnsim: scores", "the data folder is the one that holds Image_data and Random_splits")
-    try:
-        values = loadmat(path).get(name)
-    except Exception as error:  # scipy raises many types on a damaged file
-        raise InputError(f"lnsim: scores {path}: cannot be read as a MATLAB file: {error}") from None
-    wanted = (N_SPLITS, n_images)
-    if values is None or values.shape != wanted:
-        raise expected(f"lnsim: {path}, variable {name}", f"shape {wanted}", "none" if values is None else values.shape)
-    return values.astype(np.float64)
+    return join(make_table(names, halves.mean(axis=(0, 1))), folder / "Image_data", names, halves=halves)
 
 
 def inputs(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("Image_data/*.jpg"), *folder.glob("Random_splits/*.mat")])
+    return listing(folder, "Image_data/*.jpg", "Random_splits/*.mat")
 
 
 def checksum(folder: Path) -> str:
@@ -145,4 +120,5 @@ SPEC = Spec(
     instructions=f"unpack {URL} and give the folder that holds Image_data and Random_splits (or ask for a download)",
     load=load,
     inputs=inputs,
+    n_images=N_IMAGES,
 )

@@ -1,14 +1,18 @@
 """Paths named by a data set's own files: they stay inside its folder, whatever the table says."""
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from memjax.datasets.base import Failure
 from memjax.images import ImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif")
 """Names that count as pictures when a folder is searched for pictures without a score."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -36,10 +40,41 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def pictures(folder: Path) -> Iterator[str]:
-    """Names, relative to ``folder``, of all pictures in it and below, sorted within each folder; links not followed."""
-    for root, folders, files in os.walk(folder):
+def printable(name: str) -> str:
+    """A name as one line of text that can be written as UTF-8: control characters and bytes that are no text escaped.
+
+    Example:
+        >>> printable("a\\n.png")
+        'a\\\\n.png'
+    """
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def pictures(folder: Path, unreadable: list[Failure]) -> Iterator[str]:
+    """Names, relative to ``folder``, of all pictures in it and below, sorted within each folder; links not followed.
+
+    Args:
+        unreadable: what cannot be listed is added to it.
+    """
+
+    def note(error: OSError) -> None:
+        name = printable(os.path.relpath(error.filename, folder))
+        unreadable.append(Failure(name, "read", f"{name}: the folder cannot be listed: {error.strerror}"))
+
+    for root, folders, files in os.walk(folder, onerror=note):
         folders.sort()
         for file in sorted(files):
             if file.lower().endswith(SUFFIXES):
                 yield (Path(root) / file).relative_to(folder).as_posix()
+
+
+def first_there(folder: Path, names: Sequence[str]) -> Path:
+    """The first of ``names`` below ``folder`` that exists; the first of all where none does."""
+    paths = [folder / name for name in names]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
+def listing(folder: Path, *patterns: str) -> list[Path]:
+    """What matches any of the glob patterns, sorted; `Spec.inputs` of most data sets."""
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})

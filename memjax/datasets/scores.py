@@ -8,6 +8,7 @@ import pandas as pd
 
 from memjax.checks import InputError, check_file
 from memjax.datasets.base import Failure
+from memjax.datasets.paths import printable
 
 
 def read_csv(path: Path, columns: Sequence[str], what: str = "score file", **options: object) -> pd.DataFrame:
@@ -27,6 +28,8 @@ def read_csv(path: Path, columns: Sequence[str], what: str = "score file", **opt
         header = pd.read_csv(file, **(text | {"header": None, "nrows": 1} | {"sep": options.get("sep", ",")}))
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise InputError(f"{what} {file}: cannot be read as a table: {str(error).strip()}") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the cells that are too many for row labels
+        raise InputError(f"{what} {file}: rows have more cells than the header; quote cells that hold a separator")
     table.columns = [str(name).strip() for name in table.columns]
     if "names" not in options:
         names = [str(name).strip() for name in header.iloc[0]]
@@ -72,5 +75,7 @@ def unusable(ids: pd.Series, text: pd.Series, where: str) -> list[Failure]:
             failures.append(Failure(f"(row {row + 1})", "scores", f"{where}, row {row + 1}: the id is empty"))
         else:
             came = repr(score) if score else "an empty cell"
-            failures.append(Failure(image, "scores", f"{where}, row {row + 1}: expected a finite score, got {came}"))
+            failures.append(
+                Failure(printable(image), "scores", f"{where}, row {row + 1}: expected a finite score, got {came}")
+            )
     return failures

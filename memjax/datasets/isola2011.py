@@ -1,0 +1,126 @@
+"""Isola 2011: 2,222 photographs of scenes and objects from SUN, 256 x 256 (Isola et al. 2011).
+
+Two layouts are read. Both were read off the authors' readme files and published scripts; the reference table below was
+seen, the ``.mat`` files were not.
+
+- Original, ``cvpr_memorability_data.zip``: ``Data/Image data/target_images.mat`` (variable ``img``, uint8
+  ``[256, 256, 3, n]``; the first 2,222 are the targets, the rest are textures), ``Data/Experiment data/
+  sorted_target_data.mat`` (structs with ``hits, misses, false_alarms, correct_rejections``, in the same order) and, if
+  there, ``Data/Random splits/subject_hrs{1,2}.mat``: 25 half-splits of the observers. Pictures become PNG, unchanged.
+- As Lin et al. 2024 keep it (github.com/Chibee/SPC_public): ``Image_info/target_info_IsolaEtAl.csv`` (columns ``im_ind,
+  hit, fa, corrected_hit``) and ``Images/Targets/<im_ind>.jpg``, which their script makes from the original. The table
+  may also lie at the top. Nothing else identifies a picture. These are JPEG: pixels differ a little from the original.
+
+The id of an image is its number, ``1`` to ``2222``, in both. ``memorability`` is the hit rate less the false alarm rate
+(``corrected_hit``); the hit rate, which the first paper calls memorability, is column ``hit_rate``. The half-splits are
+of hit rates: they speak of ``hit_rate`` and only roughly of ``memorability``.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PILImage
+
+from memjax.checks import InputError, check_folder, expected
+from memjax.datasets.base import Source, Spec, make_table
+from memjax.datasets.join import join
+from memjax.datasets.matlab import read_halves, read_structs, read_variable
+from memjax.datasets.paths import first_there, listing
+from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
+
+N_IMAGES, N_SPLITS = 2222, 25
+ORIGINAL = ("Data/Image data/target_images.mat", "Image data/target_images.mat")
+TABLE = "target_info_IsolaEtAl.csv"
+TABLES = (TABLE, f"Image_info/{TABLE}")
+PICTURES = ("Images/Targets", "Targets")
+HALVES = ("subject_hrs1", "subject_hrs2")
+COUNTS = ("hits", "misses", "false_alarms", "correct_rejections")
+TOLERANCE = 1e-6
+
+
+def load(folder: Path | None, n_images: int = N_IMAGES) -> Source:
+    """Read either layout (module docstring); the original where both are there.
+
+    Raises:
+        InputError: neither layout; a file missing, damaged, of another shape, or contradicting itself.
+    """
+    assert folder is not None
+    pictures = first_there(folder, ORIGINAL)
+    return _load_original(pictures, n_images) if pictures.exists() else _load_table(folder)
+
+
+def _load_original(path: Path, n_images: int) -> Source:
+    data = path.parents[1]
+    pixels = read_variable(path, "img", "isola2011: pictures")
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[2] != 3 or pixels.shape[3] < n_images:
+        wanted = f"uint8 [y, x, 3, {n_images} or more]"
+        raise expected(f"isola2011: {path}, variable img", wanted, f"{pixels.dtype} {pixels.shape}")
+    file = data / "Experiment data" / "sorted_target_data.mat"
+    counts = read_structs(file, "sorted_target_data", (), COUNTS, "isola2011: scores")
+    if len(counts) < n_images:
+        raise expected(f"isola2011: {file}", f"{n_images} targets or more", len(counts))
+    hits, misses, alarms, correct = (counts[name].to_numpy()[:n_images] for name in COUNTS)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hit_rate, alarm_rate = hits / (hits + misses), alarms / (alarms + correct)
+    columns = {"hits": hits, "false_alarms": alarms, "responses": hits + misses, "first_showings": alarms + correct}
+    rates = {"hit_rate": hit_rate, "false_alarm_rate": alarm_rate}
+    ids = [str(number) for number in range(1, n_images + 1)]
+    table = make_table(ids, hit_rate - alarm_rate, **columns, **rates)
+    halves = None
+    files = [data / "Random splits" / f"{name}.mat" for name in HALVES]
+    if any(half.exists() for half in files):
+        halves = read_halves(files, HALVES, (N_SPLITS, n_images), "isola2011: half-splits")
+    return _from_pixels(join(table, path.parent, [path.name] * n_images, halves=halves), pixels)
+
+
+def _from_pixels(source: Source, pixels: np.ndarray) -> Source:
+    """``source`` with the pictures taken out of one array, as PNG."""
+
+    def read(row: int) -> bytes:
+        file = io.BytesIO()
+        PILImage.fromarray(np.ascontiguousarray(pixels[..., int(source.table.index[row]) - 1])).save(file, "png")
+        return file.getvalue()
+
+    return Source(source.table, read, source.rejected, source.halves)
+
+
+def _load_table(folder: Path) -> Source:
+    path = first_there(folder, TABLES)
+    rows = read_csv(path, ["im_ind", "hit", "fa", "corrected_hit"], "isola2011: table").map(str.strip)
+    check_unique(rows["im_ind"], f"isola2011: {path}, column im_ind")
+    hit_rate, alarm_rate, score = (numbers(rows[name]) for name in ("hit", "fa", "corrected_hit"))
+    wrong = np.abs(hit_rate - alarm_rate - score) > TOLERANCE
+    if wrong.any():
+        image = rows["im_ind"].iloc[np.flatnonzero(wrong)[0]]
+        raise InputError(
+            f"isola2011: {path}: {wrong.sum()} rows, first {image}, where corrected_hit is not hit - fa; take the "
+            "published file"
+        )
+    pictures = check_folder(
+        first_there(folder, PICTURES), "isola2011: the table is there, the pictures are not:", SPEC.instructions
+    )
+    table = make_table(rows["im_ind"].tolist(), score, hit_rate=hit_rate, false_alarm_rate=alarm_rate)
+    names = [f"{image}.jpg" for image in rows["im_ind"]]
+    return join(table, pictures, names, unusable(rows["im_ind"], rows["corrected_hit"], path.name))
+
+
+SPEC = Spec(
+    name="isola2011",
+    description="2,222 photographs of scenes from SUN; hit rate less false alarm rate.",
+    citation="Isola, Xiao, Torralba & Oliva 2011. What makes an image memorable? CVPR 2011, 145-152. "
+    "Isola, Xiao, Parikh, Torralba & Oliva 2014. What makes a photograph memorable? IEEE TPAMI 36.",
+    licence="no licence is stated that we know of; the pictures are from SUN; for research",
+    source="http://web.mit.edu/phillipi/Public/WhatMakesAnImageMemorable/",
+    instructions="unpack cvpr_memorability_data.zip from http://web.mit.edu/phillipi/Public/WhatMakesAnImageMemorable/ "
+    f"and give the folder that holds Data; or a folder with {TABLE} and Images/Targets/<im_ind>.jpg",
+    load=load,
+    inputs=lambda folder: listing(
+        folder,
+        *TABLES,
+        *(f"{top}/*" for top in PICTURES),
+        *("Data/*/*.mat", "Image data/*", "Experiment data/*"),
+        "Random splits/subject_hrs*",
+    ),
+    n_images=N_IMAGES,
+)
