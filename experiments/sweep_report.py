@@ -8,25 +8,30 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL.Image import Image
 
 from experiments.outputs import write_table
-from memjax.correlations import metric_names
+from memjax.correlations import measures_of, metric_names
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, trace
 from memjax.extract import label
 from memjax.images import ImageError, decode, normalise, resize_crop
 from memjax.models.hub import read_json
 from memjax.report import figures as draw
-from memjax.report.page import write_report
-from memjax.stats.reliability import split_half
+from memjax.report.page import Section, write_report
+from memjax.report.readout import READOUT, readout_section, sentences
+from memjax.stats.readouts import readout_table, readouts, weight_table
+from memjax.stats.reliability import Reliability, split_half
 from memjax.store import open_features, write_atomically
 
 PACKAGES = ("memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "xarray", "zarr", "tensorflow-datasets")
+FOLDS, READOUT_IMAGES = 5, 50
+"""Folds of the readout, and the images from which it is made."""
+
 THUMBNAIL = 224
 """Longest side of a picture in the report, in pixels."""
 
@@ -81,20 +86,34 @@ def provenance(
     }
 
 
-class Ceiling(NamedTuple):
-    """Split-half consistency of the human scores, as the report takes it: mean over splits, and their spread."""
+def ceiling_of(dataset: Dataset, method: str) -> Reliability | None:
+    """How well one half of the observers predicts the other; None without half-splits or observers.
 
-    rho: float
-    ci_low: float
-    ci_high: float
-
-
-def ceiling_of(dataset: Dataset) -> Ceiling | None:
-    """How well one half of the observers predicts the other; None without half-splits, or without observers."""
-    if dataset.halves is None or dataset.info["synthetic"]:
+    None too for Kendall's tau: a ceiling follows from product-moment correlations (of scores or of ranks) alone.
+    """
+    if dataset.halves is None or dataset.info["synthetic"] or method == "kendall":
         return None
-    found = split_half(dataset.halves)
-    return Ceiling(found.half, found.half_low, found.half_high)
+    return split_half(dataset.halves, method)
+
+
+def readout_of(
+    features: dict[str, Any], table: pd.DataFrame, run: dict[str, Any], ceiling: Reliability | None
+) -> tuple[Section, list[str]]:
+    """The cross-validated readout of all measures: a section of the report, and its finding in sentences.
+
+    Its rows join ``run`` as ``readout``.
+    """
+    measures, scores = measures_of(features)
+    images = int(table["n"].max())
+    if images < READOUT_IMAGES or table["rho"].isna().all():
+        few = f"Left out: it needs {READOUT_IMAGES} images and a measure that varies; there are {images} images."
+        return Section(READOUT, [few]), []
+    found = readouts(measures, scores.to_numpy(), n_folds=FOLDS, n_boot=run["bootstraps"], seed=run["seed"])
+    rows = readout_table(found, table, ceiling.ceiling if ceiling else None)
+    run["readout"] = {"folds": FOLDS, "rows": rows.to_dict("records")}
+    how = f"{FOLDS} outer and {FOLDS} inner folds of pictures, drawn at random (seed {run['seed']})."
+    synthetic = bool(run["dataset"]["synthetic"])
+    return readout_section(rows, weight_table(found, measures), ceiling, how, synthetic), sentences(rows, ceiling)
 
 
 def write_failures(out: Path, failures: Sequence[Failure]) -> pd.DataFrame:
@@ -117,14 +136,15 @@ def write(
     run["metrics"] = stored_metrics(open_features(out))
     write_table(table, out, "correlations")
     failed = write_failures(out, failures)
-    ceiling = ceiling_of(dataset)
+    ceiling = ceiling_of(dataset, run["method"])
     if ceiling is not None:
-        run["ceiling"] = ceiling._asdict()
+        run["ceiling"] = ceiling.to_json(f"half-splits published with {dataset.name}")
+    part, findings = readout_of(features, table, run, ceiling)
     look = {"ceiling": ceiling, "method": run["method"], "synthetic": bool(dataset.info["synthetic"])}
     drawn = {"overview": draw.overview(table, **look)}
     drawn |= {name: draw.rho_by_layer(table, name, **look) for name in dict.fromkeys(table["metric"])}
-    for name, figure in drawn.items():
-        draw.save(figure, out / "figures", name)
+    for name, figure in {**drawn, **part.figures}.items():
+        draw.save(figure, out / "figures", name.replace("/", "--"))
     pages = attention_maps(dataset, encoders[0])
     for name, figure in pages.items():
         draw.save(figure, out / "figures", f"attention_{Path(name).stem}")
@@ -138,6 +158,8 @@ def write(
         ceiling=ceiling,
         thumbnails=lambda ids: thumbnails(dataset, ids),
         attention=pages,
+        sections=[part],
+        findings=findings,
     )
     write_atomically(out / "run.json", json.dumps(run, indent=1, ensure_ascii=False, default=str) + "\n")
 
@@ -172,7 +194,8 @@ def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Any]:
         except ImageError:
             continue
         maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))
-        found[name] = draw.attention_over_picture(pixels, maps, name=name, model=label(encoder))
+        synthetic = bool(dataset.info["synthetic"])
+        found[name] = draw.attention_over_picture(pixels, maps, name, label(encoder), synthetic=synthetic)
     return found
 
 

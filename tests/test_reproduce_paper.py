@@ -166,15 +166,13 @@ def test_broken_files_are_named(made_up, name: str, text: str, message: str) -> 
     assert name in str(caught.value)
 
 
-def test_figures_of_epochs_and_weights() -> None:
+def test_figure_of_epochs() -> None:
     table = tables.sae_table({"CLIP": np.array([[0.1, 0.3], [0.4, 0.6]])})
     assert table["std"].tolist() == pytest.approx([0.1, 0.1])
     figure = epochs.rho_by_epoch(table, ceiling=0.8)
     assert "CLIP +0.500" in figure.get_label()
     with pytest.raises(InputError, match="at least one epoch"):
         epochs.rho_by_epoch(table[:0])
-    with pytest.raises(InputError, match="rows of other"):
-        epochs.weight_map(pd.DataFrame({"model": ["CLIP"]}), "other")
 
 
 @pytest.mark.parametrize("method", ["spearman", "pearson", "kendall"])

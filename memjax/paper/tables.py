@@ -10,7 +10,6 @@ from memjax.paper import published
 from memjax.paper.released import Released
 from memjax.stats.correlation import correlate
 from memjax.stats.partial import partial_correlation, within_category
-from memjax.stats.readout import Readout
 from memjax.stats.regression import Glm, fit_glm
 from memjax.stats.table import Measures
 
@@ -89,12 +88,6 @@ def isola_table(isola: pd.DataFrame, n_boot: int = 2000, seed: int = 0) -> pd.Da
     values = ("rho", "ci_low", "ci_high", "p", "n_images")
     table = pd.DataFrame({v: np.append(getattr(plain, v), getattr(partial, v)) for v in values})
     return table.rename(columns={"n_images": "n"}).assign(measure=list(published.ISOLA))
-
-
-def weight_table(found: Readout, names: list[tuple[str, str, int]]) -> pd.DataFrame:
-    """The readout's layer x metric map: columns ``model, metric, layer, weight, importance``."""
-    table = pd.DataFrame(names, columns=["model", "metric", "layer"])
-    return table.assign(weight=found.weights, importance=found.importance)
 
 
 def compare(

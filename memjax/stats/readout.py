@@ -108,12 +108,11 @@ def _out_of_fold(x, y, labels, n_folds: int, n_shuffles: int, seed: int):
     # pyrefly: ignore[unexpected-keyword]  (its stubs are older than scikit-learn 1.6)
     splits = GroupKFold(n_folds, shuffle=True, random_state=seed).split(x, y, labels)
     for f, (train, test) in enumerate(splits):
-        model = _fit(x[train], y[train], labels[train], n_folds, seed + 1 + f)
-        scaler, ridge = model.best_estimator_["scale"], model.best_estimator_["ridge"]
-        predicted[test], fold[test], weights[f] = model.predict(x[test]), f, ridge.coef_
+        scaler, ridge = _fit(x[train], y[train], labels[train], n_folds, seed + 1 + f)
+        z = scaler.transform(x[test])
+        predicted[test], fold[test], weights[f] = ridge.predict(z), f, ridge.coef_
         penalties.append(float(ridge.alpha))
         # The model is linear: shuffling one column changes a prediction by its weight times the change of its z-score.
-        z = scaler.transform(x[test])
         for s in range(n_shuffles):
             change = (z[rng.permutation(len(test))] - z) * ridge.coef_
             shuffled[s][:, test] = predicted[test] + change.T
@@ -126,14 +125,20 @@ def _out_of_fold(x, y, labels, n_folds: int, n_shuffles: int, seed: int):
 
 
 def _fit(x: np.ndarray, y: np.ndarray, labels: np.ndarray, n_folds: int, seed: int):
-    """Standardise and ridge, the penalty chosen by inner folds (mean squared error)."""
+    """Scaler and ridge, the penalty chosen by inner folds (mean over folds of the mean squared error)."""
     from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, GroupKFold
-    from sklearn.pipeline import Pipeline
+    from sklearn.model_selection import GroupKFold
     from sklearn.preprocessing import StandardScaler
 
-    steps = Pipeline([("scale", StandardScaler()), ("ridge", Ridge())])
     # pyrefly: ignore[unexpected-keyword]
     inner = GroupKFold(min(n_folds, len(np.unique(labels))), shuffle=True, random_state=seed)
-    search = GridSearchCV(steps, {"ridge__alpha": PENALTIES}, scoring="neg_mean_squared_error", cv=inner)
-    return search.fit(x, y, groups=labels)
+    errors = []
+    for train, test in inner.split(x, y, labels):
+        scaler = StandardScaler().fit(x[train])
+        # One fit for all penalties: as many copies of the score, each with its own.
+        copies = np.repeat(y[train, None], len(PENALTIES), axis=1)
+        path = Ridge(alpha=np.array(PENALTIES)).fit(scaler.transform(x[train]), copies)
+        errors.append(((path.predict(scaler.transform(x[test])) - y[test, None]) ** 2).mean(axis=0))
+    scaler = StandardScaler().fit(x)
+    best = PENALTIES[int(np.mean(errors, axis=0).argmin())]
+    return scaler, Ridge(alpha=best).fit(scaler.transform(x), y)

@@ -13,6 +13,7 @@ Policy: images whose score is missing in a half are dropped from that split; tie
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class Reliability:
     ceiling: float
     n_splits: int
     n_images: int
+
+    def to_json(self, source: str) -> dict[str, Any]:
+        """For run.json: the halves' consistency (``rho``) and what follows from it; ``source``: where the halves come from."""
+        names = {"rho": self.half, "ci_low": self.half_low, "ci_high": self.half_high, "full": self.full}
+        return names | {"ceiling": self.ceiling, "splits": self.n_splits, "images": self.n_images, "source": source}
 
     # The names that figures and pages know it by: the halves' consistency. They step it up themselves (`ceiling_of`).
     @property
