@@ -66,14 +66,14 @@ def sections(results: Results, inputs: Inputs, args: dict[str, Any], drawn: dict
     if "controls" in tables:
         parts.append(Section("Controls held constant", CONTROLS, {}, strongest(tables["controls"])))
     if "categories" in tables:
-        parts.append(Section("Within categories", CATEGORIES, {}, tables["categories"].drop(columns="p")))
+        parts.append(Section("Within categories", CATEGORIES, {}, by_category(tables["categories"])))
     if "sae_epochs" in tables:
         figure = {"sae_epochs": drawn["sae_epochs"]}
-        parts.append(Section("Sparse autoencoder by epoch", SAE, figure, tables["sae_epochs"]))
+        parts.append(Section("Sparse autoencoder by epoch", SAE, figure, tables["sae_epochs"].round(3)))
     if "glm" in tables:
         parts.append(Section("Generalised linear model", GLM, {}, tables["glm"]))
     if len(tables["comparison"]):
-        parts.append(Section("Ours beside the published", [], {}, tables["comparison"]))
+        parts.append(Section("Ours beside the published", [], {}, _shown(tables["comparison"], 6)))
     if results.disagreements:
         parts.append(Section("What to know of text, scripts and files", results.disagreements))
     return parts
@@ -83,13 +83,13 @@ CONTROLS = (
     "Partial rank correlations: the linear part of the controls' ranks is taken out of the ranks of both measure and score. "
     "none: the plain correlation of the same pictures. The low-level statistics are contrast, colourfulness and edge density "
     "of the picture resized to 256 by 256 pixels; they have rows of their own, and so has the readout's out-of-fold "
-    "prediction. The ceiling of a partial correlation comes from the halves' partial correlation with the same controls. Layer "
-    "-1: belongs to no layer. All columns are in controls.csv.",
+    "prediction. The ceiling of a partial correlation comes from the halves' partial correlation with the same controls. "
+    "All columns are in controls.csv.",
 )
 CATEGORIES = (
     "Each measure at its best layer: over all pictures, in each category, and pooled over categories (mean of Fisher's z). "
-    "Where all and pooled differ, the measure tells categories apart rather than pictures. The ceiling of a category comes "
-    "from its own pictures. Layer -1: belongs to no layer.",
+    "Where all and pooled differ, the measure tells categories apart rather than pictures. The ceiling of a category "
+    "comes from its own pictures. Intervals, n and the ceilings are in categories.csv.",
 )
 SAE = ("Released correlations of the reconstruction loss, scored on the pictures that the autoencoder was trained on.",)
 GLM = ("Gaussian family, identity link; coefficients are score per standard deviation of the measure.",)
@@ -105,9 +105,28 @@ def strongest(controls: pd.DataFrame, intervals: bool = True) -> pd.DataFrame:
     order = pd.MultiIndex.from_frame(out[keys])
     for name in controls["controls"].unique():
         found = controls[controls["controls"] == name].set_index(keys).reindex(order).reset_index(drop=True)
-        out[name] = found["rho"]
+        out[f"rho, {name}"] = found["rho"]
         if intervals:
             out[f"interval, {name}"] = [interval(*ends) for ends in zip(found["ci_low"], found["ci_high"])]
         if intervals and "rho_over_ceiling" in controls:
             out[f"rho / ceiling, {name}"] = found["rho_over_ceiling"]
-    return out
+    return _shown(out)
+
+
+def by_category(table: pd.DataFrame) -> pd.DataFrame:
+    """rho of each measure, a column for each category; the readouts first, then by size of the pooled rho."""
+    keys = ["model", "metric", "layer"]
+    wide = table.pivot(index=keys, columns="category", values="rho")
+    order = ["all", "pooled", *(name for name in pd.unique(table["category"]) if name not in ("all", "pooled"))]
+    wide = wide[order].add_prefix("rho, ")
+    if "rho_over_ceiling" in table:
+        share = table[table["category"] == "pooled"].set_index(keys)["rho_over_ceiling"]
+        wide.insert(2, "rho / ceiling, pooled", share.reindex(wide.index))
+    out = wide.reset_index()
+    out = out.assign(own=out["metric"] != READOUT, size=-out["rho, pooled"].abs())
+    return _shown(out.sort_values(["own", "size"], kind="stable").drop(columns=["own", "size"]))
+
+
+def _shown(table: pd.DataFrame, decimals: int = 3) -> pd.DataFrame:
+    """Rounded; no layer where there is none."""
+    return table.assign(layer=table["layer"].where(table["layer"] >= 0).astype(float)).round(decimals)

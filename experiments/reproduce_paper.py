@@ -165,9 +165,9 @@ def show(results: Results, inputs: Inputs, out: Path) -> None:
     if inputs.ceiling and results.ceiling:
         CONSOLE.print(f"Ceiling: {ceiling_words(results.ceiling, inputs.ceiling.source)}")
     if "controls" in results.tables:
-        print_table(
-            "Strongest measures, with controls held constant", strongest(results.tables["controls"], intervals=False)
-        )
+        shown = strongest(results.tables["controls"], intervals=False)
+        layers = ["" if layer != layer else f"{layer:.0f}" for layer in shown["layer"]]
+        print_table("Strongest measures, with controls held constant", shown.assign(layer=layers))
     for sentence in sentences(results.tables["readout"], results.ceiling) if results.readouts else []:
         CONSOLE.print(sentence)
     if results.disagreements:
