@@ -10,7 +10,7 @@ from experiments.paper_inputs import Inputs
 from experiments.paper_results import Results
 from memjax.paper.tables import PICTURE, READOUT
 from memjax.report import epochs, figures
-from memjax.report.labels import interval
+from memjax.report.labels import interval, probability
 from memjax.report.page import Section, write_report
 from memjax.report.readout import layer_map, readout_beside, readout_section, sentences
 
@@ -71,7 +71,8 @@ def sections(results: Results, inputs: Inputs, args: dict[str, Any], drawn: dict
         figure = {"sae_epochs": drawn["sae_epochs"]}
         parts.append(Section("Sparse autoencoder by epoch", SAE, figure, tables["sae_epochs"].round(3)))
     if "glm" in tables:
-        parts.append(Section("Generalised linear model", GLM, {}, tables["glm"]))
+        fits = tables["glm"].assign(p=[probability(p) for p in tables["glm"]["p"]])
+        parts.append(Section("Generalised linear model", GLM, {}, fits))
     if len(tables["comparison"]):
         parts.append(Section("Ours beside the published", [], {}, _shown(tables["comparison"], 6)))
     if results.disagreements:
@@ -108,7 +109,7 @@ def strongest(controls: pd.DataFrame, intervals: bool = True) -> pd.DataFrame:
         out[f"rho, {name}"] = found["rho"]
         if intervals:
             out[f"interval, {name}"] = [interval(*ends) for ends in zip(found["ci_low"], found["ci_high"])]
-        if intervals and "rho_over_ceiling" in controls:
+        if "rho_over_ceiling" in controls:
             out[f"rho / ceiling, {name}"] = found["rho_over_ceiling"]
     return _shown(out)
 
