@@ -26,6 +26,8 @@ from memjax.report.page import Section, write_report
 from memjax.report.readout import READOUT, readout_section, sentences
 from memjax.stats.readouts import readout_table, readouts, weight_table
 from memjax.stats.reliability import Reliability, split_half
+from memjax.stats.table import columns_of
+from memjax.stats.table import correlation_table as table_of
 from memjax.store import open_features, write_atomically
 
 PACKAGES = ("memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "xarray", "zarr", "tensorflow-datasets")
@@ -101,15 +103,17 @@ def readout_of(
 ) -> tuple[Section, list[str]]:
     """The cross-validated readout of all measures: a section of the report, and its finding in sentences.
 
-    Its rows join ``run`` as ``readout``.
+    Its rows join ``run`` as ``readout``. Always Spearman's rho, and so are ``ceiling`` and the single measures beside it.
     """
     measures, scores = measures_of(features)
-    images = int(table["n"].max())
+    y = scores.to_numpy()
+    images = int((np.isfinite(columns_of(measures)[0]).all(axis=1) & np.isfinite(y)).sum())
     if images < READOUT_IMAGES or table["rho"].isna().all():
-        few = f"Left out: it needs {READOUT_IMAGES} images and a measure that varies; there are {images} images."
+        few = f"Left out: it needs {READOUT_IMAGES} images with every measure, and one that varies; there are {images}."
         return Section(READOUT, [few]), []
-    found = readouts(measures, scores.to_numpy(), n_folds=FOLDS, n_boot=run["bootstraps"], seed=run["seed"])
-    rows = readout_table(found, table, ceiling.ceiling if ceiling else None)
+    found = readouts(measures, y, n_folds=FOLDS, n_boot=run["bootstraps"], seed=run["seed"])
+    ranked = table if run["method"] == "spearman" else table_of(measures, y, n_boot=0)
+    rows = readout_table(found, ranked, ceiling.ceiling if ceiling else None)
     run["readout"] = {"folds": FOLDS, "rows": rows.to_dict("records")}
     how = f"{FOLDS} outer and {FOLDS} inner folds of pictures, drawn at random (seed {run['seed']})."
     synthetic = bool(run["dataset"]["synthetic"])
@@ -139,7 +143,7 @@ def write(
     ceiling = ceiling_of(dataset, run["method"])
     if ceiling is not None:
         run["ceiling"] = ceiling.to_json(f"half-splits published with {dataset.name}")
-    part, findings = readout_of(features, table, run, ceiling)
+    part, findings = readout_of(features, table, run, ceiling_of(dataset, "spearman"))
     look = {"ceiling": ceiling, "method": run["method"], "synthetic": bool(dataset.info["synthetic"])}
     drawn = {"overview": draw.overview(table, **look)}
     drawn |= {name: draw.rho_by_layer(table, name, **look) for name in dict.fromkeys(table["metric"])}

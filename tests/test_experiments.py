@@ -96,7 +96,7 @@ def test_metrics_that_others_add_join_table_and_report(monkeypatch, pictures, tm
     page = (out / "report.html").read_text()
     assert "sae_error" in page
     assert "Reconstruction error, sparse autoencoder" in page.replace("reconstruction", "Reconstruction")
-    assert "Left out: it needs 50 images" in page
+    assert "Left out: it needs 50 images with every measure, and one that varies; there are 6." in page
 
 
 def test_synthetic_scores_have_no_human_ceiling(monkeypatch, tmp_path, capsys):
@@ -114,6 +114,15 @@ def test_synthetic_scores_have_no_human_ceiling(monkeypatch, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "readout of memjax/tiny" in said
     assert "ceiling" not in said
+
+
+def test_readout_is_spearmans_whatever_the_method(monkeypatch, tmp_path):
+    rows = {}
+    for method in ("spearman", "kendall"):
+        out = tmp_path / method
+        assert sweep(monkeypatch, "--limit", 56, "--bootstraps", 20, "--method", method, "--out", out) == 0
+        rows[method] = json.loads((out / "run.json").read_text())["readout"]["rows"]
+    assert rows["kendall"] == rows["spearman"]
 
 
 def test_published_half_splits_give_a_ceiling(monkeypatch, pictures, tmp_path, capsys, rng):
