@@ -139,7 +139,7 @@ def conclude(
         stored = open_features(args.out)
         features = {group.attrs["model"]: group for group in stored.values() if group.attrs["model"] in labels}
         table = correlation_table(features, args.method, args.bootstraps, args.seed)
-        run = sweep_report.provenance(args, dataset, encoders, run_id, failures, seconds)
+        run = sweep_report.provenance(args, dataset, encoders, run_id, failures, seconds, stored)
         sweep_report.write(folder, run, table, features, failures, dataset, encoders)
     terminal.show_summary(args.out, table, run)
 

@@ -8,31 +8,37 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL.Image import Image
 
 from experiments.outputs import write_table
-from memjax.correlations import metric_names
+from memjax.correlations import measures_of, metric_names
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, trace
 from memjax.extract import label
 from memjax.images import ImageError, decode, normalise, resize_crop
-from memjax.models.hub import read_json
 from memjax.report import figures as draw
-from memjax.report.page import write_report
-from memjax.stats.reliability import split_half
-from memjax.storage import write_atomically
+from memjax.report.page import Section, write_report
+from memjax.report.readout import READOUT, readout_section, sentences
+from memjax.stats.readouts import readout_table, readouts, weight_table
+from memjax.stats.reliability import Reliability, split_half
+from memjax.stats.table import columns_of
+from memjax.stats.table import correlation_table as table_of
+from memjax.storage import Place, read_json, write_atomically
 from memjax.store import open_features
 
 PACKAGES = ("memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "xarray", "zarr", "tensorflow-datasets")
+FOLDS, READOUT_IMAGES = 5, 50
+"""Folds of the readout, and the images from which it is made."""
+
 THUMBNAIL = 224
 """Longest side of a picture in the report, in pixels."""
 
 
-def finished(out: Path, run_id: str) -> dict[str, Any] | None:
+def finished(out: Place, run_id: str) -> dict[str, Any] | None:
     """The run.json of the same run, if it came to its end, its files are there, and its table is of all metrics.
 
     Other experiments add metrics to the store (`memjax.store.add_metric`); the table and report are then made anew.
@@ -51,7 +57,13 @@ def stored_metrics(features: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def provenance(
-    args: Any, dataset: Dataset, encoders: Sequence[Encoder], run_id: str, failures: Sequence[Failure], seconds: float
+    args: Any,
+    dataset: Dataset,
+    encoders: Sequence[Encoder],
+    run_id: str,
+    failures: Sequence[Failure],
+    seconds: float,
+    stored: dict[str, Any],
 ) -> dict[str, Any]:
     """The content of run.json: everything that is needed to trace a number."""
     return {
@@ -76,26 +88,43 @@ def provenance(
         "level": 0.95,
         "bootstraps": args.bootstraps,
         "seed": args.seed,
+        "metrics": stored_metrics(stored),
         "failures": len(failures),
         "seconds": round(seconds, 1),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
 
 
-class Ceiling(NamedTuple):
-    """Split-half consistency of the human scores, as the report takes it: mean over splits, and their spread."""
+def ceiling_of(dataset: Dataset, method: str) -> Reliability | None:
+    """How well one half of the observers predicts the other; None without half-splits or observers.
 
-    rho: float
-    ci_low: float
-    ci_high: float
-
-
-def ceiling_of(dataset: Dataset) -> Ceiling | None:
-    """How well one half of the observers predicts the other; None without half-splits, or without observers."""
-    if dataset.halves is None or dataset.info["synthetic"]:
+    None too for Kendall's tau: a ceiling follows from product-moment correlations (of scores or of ranks) alone.
+    """
+    if dataset.halves is None or dataset.info["synthetic"] or method == "kendall":
         return None
-    found = split_half(dataset.halves)
-    return Ceiling(found.half, found.half_low, found.half_high)
+    return split_half(dataset.halves, method)
+
+
+def readout_of(
+    features: dict[str, Any], table: pd.DataFrame, run: dict[str, Any], ceiling: Reliability | None
+) -> tuple[Section, list[str]]:
+    """The cross-validated readout of all measures: a section of the report, and its finding in sentences.
+
+    Its rows join ``run`` as ``readout``. Always Spearman's rho, and so are ``ceiling`` and the single measures beside it.
+    """
+    measures, scores = measures_of(features)
+    y = scores.to_numpy()
+    images = int((np.isfinite(columns_of(measures)[0]).all(axis=1) & np.isfinite(y)).sum())
+    if images < READOUT_IMAGES or table["rho"].isna().all():
+        few = f"Left out: it needs {READOUT_IMAGES} images with every measure, and one that varies; there are {images}."
+        return Section(READOUT, [few]), []
+    found = readouts(measures, y, n_folds=FOLDS, n_boot=run["bootstraps"], seed=run["seed"])
+    ranked = table if run["method"] == "spearman" else table_of(measures, y, n_boot=0)
+    rows = readout_table(found, ranked, ceiling.ceiling if ceiling else None)
+    run["readout"] = {"folds": FOLDS, "rows": rows.to_dict("records")}
+    how = f"{FOLDS} outer and {FOLDS} inner folds of pictures, drawn at random (seed {run['seed']})."
+    synthetic = bool(run["dataset"]["synthetic"])
+    return readout_section(rows, weight_table(found, measures), ceiling, how, synthetic), sentences(rows, ceiling)
 
 
 def write_failures(out: Path, failures: Sequence[Failure]) -> pd.DataFrame:
@@ -115,17 +144,17 @@ def write(
     encoders: Sequence[Encoder],
 ) -> None:
     """Everything of a run but its store; run.json last, so that it marks the end."""
-    run["metrics"] = stored_metrics(open_features(out))
     write_table(table, out, "correlations")
     failed = write_failures(out, failures)
-    ceiling = ceiling_of(dataset)
+    ceiling = ceiling_of(dataset, run["method"])
     if ceiling is not None:
-        run["ceiling"] = ceiling._asdict()
+        run["ceiling"] = ceiling.to_json(f"half-splits published with {dataset.name}")
+    part, findings = readout_of(features, table, run, ceiling_of(dataset, "spearman"))
     look = {"ceiling": ceiling, "method": run["method"], "synthetic": bool(dataset.info["synthetic"])}
     drawn = {"overview": draw.overview(table, **look)}
     drawn |= {name: draw.rho_by_layer(table, name, **look) for name in dict.fromkeys(table["metric"])}
-    for name, figure in drawn.items():
-        draw.save(figure, out / "figures", name)
+    for name, figure in {**drawn, **part.figures}.items():
+        draw.save(figure, out / "figures", name.replace("/", "--"))
     pages = attention_maps(dataset, encoders[0])
     for name, figure in pages.items():
         draw.save(figure, out / "figures", f"attention_{Path(name).stem}")
@@ -139,6 +168,8 @@ def write(
         ceiling=ceiling,
         thumbnails=lambda ids: thumbnails(dataset, ids),
         attention=pages,
+        sections=[part],
+        findings=findings,
     )
     write_atomically(out / "run.json", json.dumps(run, indent=1, ensure_ascii=False, default=str) + "\n")
 
@@ -173,7 +204,8 @@ def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Any]:
         except ImageError:
             continue
         maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))
-        found[name] = draw.attention_over_picture(pixels, maps, name=name, model=label(encoder))
+        synthetic = bool(dataset.info["synthetic"])
+        found[name] = draw.attention_over_picture(pixels, maps, name, label(encoder), synthetic=synthetic)
     return found
 
 

@@ -16,11 +16,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from upath import UPath
 
-from memjax.checks import InputError
+from memjax.checks import InputError, expected
 
 Place = Path | UPath
 
@@ -65,6 +65,21 @@ def write_atomically(file: Place, text: str) -> None:
     beside = file.with_name(f"{file.name}.part")
     beside.write_text(text, encoding="utf-8")
     os.replace(str(beside), str(file))
+
+
+def read_json(file: Place) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        InputError: if it isn't one.
+    """
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file}: not readable as JSON; {error}") from error
+    if not isinstance(value, dict):
+        raise expected(str(file), "a JSON object", type(value).__name__)
+    return value
 
 
 def listing(folder: Place, pattern: str) -> list[Place]:

@@ -22,7 +22,7 @@ ALLOWED = {
     "processes": set(),
     "storage": set(),
     "preprocessing": set(),
-    "models": {"traces"},
+    "models": {"storage", "traces"},
     "metrics": {"traces"},
     "sae": set(),
     "stats": set(),

@@ -1,5 +1,6 @@
 """The main command as a user meets it: outputs, resume, and one clear line for everything that can be given wrongly."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -92,16 +93,56 @@ def test_metrics_that_others_add_join_table_and_report(monkeypatch, pictures, tm
     assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
     rows = pd.read_csv(out / "correlations.csv").query("metric == 'sae_error'")
     assert rows[["layer", "rho"]].values.tolist() == [[2, 1.0]]
-    assert "sae_error" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "sae_error" in page
+    assert "Reconstruction error, sparse autoencoder" in page.replace("reconstruction", "Reconstruction")
+    assert "Left out: it needs 50 images with every measure, and one that varies; there are 6." in page
 
 
-def test_synthetic_scores_have_no_human_ceiling(monkeypatch, tmp_path):
+def test_synthetic_scores_have_no_human_ceiling(monkeypatch, tmp_path, capsys):
     out = tmp_path / "out"
-    assert sweep(monkeypatch, "--limit", 24, "--bootstraps", 50, "--out", out) == 0
+    assert sweep(monkeypatch, "--limit", 60, "--bootstraps", 50, "--out", out) == 0
     page = (out / "report.html").read_text()
     assert "Synthetic data" in page
-    assert "People agree" not in page
-    assert "ceiling" not in json.loads((out / "run.json").read_text())
+    assert "Two random halves of the observers" not in page
+    run = json.loads((out / "run.json").read_text())
+    assert "ceiling" not in run
+    row = run["readout"]["rows"][0]
+    assert row["n"] == 60
+    assert "rho_over_ceiling" not in row
+    assert f"ρ = {row['rho']:+.3f}".replace("-", "−") in page, "the readout stands in the result"
+    said = capsys.readouterr().out
+    assert "readout of memjax/tiny" in said
+    assert "ceiling" not in said
+
+
+def test_readout_is_spearmans_whatever_the_method(monkeypatch, tmp_path):
+    rows = {}
+    for method in ("spearman", "kendall"):
+        out = tmp_path / method
+        assert sweep(monkeypatch, "--limit", 56, "--bootstraps", 20, "--method", method, "--out", out) == 0
+        rows[method] = json.loads((out / "run.json").read_text())["readout"]["rows"]
+    assert rows["kendall"] == rows["spearman"]
+
+
+def test_published_half_splits_give_a_ceiling(monkeypatch, pictures, tmp_path, capsys, rng):
+    """As a data set with half-splits would: in the page, the terminal and run.json."""
+    from memjax.datasets import open_folder
+
+    halves = 0.4 + 0.07 * np.arange(6) + rng.normal(0, 0.02, (2, 25, 6))
+
+    def opened(args: sweep_layers.Arguments):
+        return dataclasses.replace(open_folder(args.images, args.scores), halves=halves)
+
+    monkeypatch.setattr(sweep_layers, "open_data", opened)
+    out = tmp_path / "out"
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    ceiling = json.loads((out / "run.json").read_text())["ceiling"]
+    assert ceiling["splits"] == 25
+    assert ceiling["ceiling"] == pytest.approx(np.sqrt(2 * ceiling["rho"] / (1 + ceiling["rho"])))
+    assert f"at most the square root of that, {ceiling['ceiling']:.3f}" in (out / "report.html").read_text()
+    assert f"human ceiling {ceiling['ceiling']:.3f}" in capsys.readouterr().out
+    assert list(pd.read_csv(out / "correlations.csv").columns)[-3:] == ["p", "q", "n"]
 
 
 @pytest.mark.parametrize("score", ["nan", "viel", "inf", ""])

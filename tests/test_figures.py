@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from memjax.checks import InputError
-from memjax.report import figures
+from memjax.report import epochs, figures, readout
 from memjax.report.style import COLOURS, encoder_styles
 from tests import fake_run
 
@@ -72,7 +72,20 @@ def test_synthetic_data_are_labelled_in_every_figure(synthetic: bool) -> None:
         figures.overview(table, synthetic=synthetic),
         figures.score_scatter(values, values, "cls_mean", 3, "m", synthetic=synthetic),
     ]
-    assert [figures.SYNTHETIC in words(figure) for figure in made] == [synthetic] * 3
+    rows = pd.DataFrame({"model": "m", "rho": [0.3], "ci_low": [0.2], "ci_high": [0.4], "n": 60, "columns": 2})
+    rows = rows.assign(best_single="cls_mean, layer 1", best_single_rho=-0.1)
+    weights = pd.DataFrame({"model": "m", "metric": "cls_mean", "layer": [1, 2], "weight": [0.1, -0.2]})
+    epoch = pd.DataFrame({"model": "m", "epoch": [1, 2], "mean": [0.1, 0.2], "std": 0.0, "best": 0.2, "seeds": 1})
+    made += [
+        readout.readout_beside(rows, synthetic=synthetic),
+        readout.layer_map(weights, "m", synthetic=synthetic),
+        epochs.rho_by_epoch(epoch, synthetic=synthetic),
+    ]
+    assert [figures.SYNTHETIC in words(figure) for figure in made] == [synthetic] * 6
+    assert [figures.SYNTHETIC in figure.get_label() for figure in made[3:]] == [synthetic] * 3
+    maps, picture = np.full((2, 4, 4), 1 / 16), np.zeros((8, 8, 3), np.uint8)
+    attention = figures.attention_over_picture(picture, maps, synthetic=synthetic)
+    assert (figures.SYNTHETIC_PICTURE in words(attention)) is synthetic
 
 
 def test_ceiling_stands_on_the_side_of_the_strongest_value() -> None:
@@ -81,8 +94,8 @@ def test_ceiling_stands_on_the_side_of_the_strongest_value() -> None:
         flipped = table.assign(rho=sign * table.rho.abs(), ci_low=-0.1, ci_high=0.1)
         figure = figures.rho_by_layer(flipped, "cls_mean", fake_run.Ceiling())
         heights = [np.asarray(x.get_ydata()) for x in figure.axes[0].lines]
-        assert any(np.all(y == sign * 0.779) for y in heights)
-        assert "human ceiling (split-half) ±0.78" in words(figure)
+        assert any(np.allclose(y, sign * np.sqrt(2 * 0.779 / 1.779)) for y in heights)
+        assert "human ceiling ±0.94 (split-half 0.78)" in words(figure)
     assert "ceiling" not in words(figures.rho_by_layer(table, "cls_mean"))
 
 

@@ -44,8 +44,17 @@ def words(text: str) -> str:
 
 
 def test_page_holds_every_part(tmp_path: Path) -> None:
-    text = words(written(tmp_path))
-    parts = ["Result", "Human ceiling", "+0.779 [+0.765, +0.792]", "All correlations", "truncated picture"]
+    text = words(written(tmp_path, findings=["All together do better."]))
+    parts = [
+        "All together do better.",
+        "Result",
+        "Human ceiling",
+        "+0.779 ([+0.765, +0.792] over splits)",
+        "at most the square root of that, 0.936",
+        "rho / ceiling",
+        "All correlations",
+        "truncated picture",
+    ]
     parts += ["arXiv:2509.01453", "IEEE Transactions", "models[1].revision", "9f2c9f2c", "People: least memorable"]
     for part in parts:
         assert part in text, part
@@ -98,7 +107,7 @@ def test_empty_run_still_makes_a_page(tmp_path: Path) -> None:
     text = words(written(tmp_path, table=table, run={}, features={}, ceiling=None, failures=fake_run.FAILURES[:0]))
     assert "No correlation could be computed" in text
     assert "None: every image with a score was used." in text
-    assert "Not known for these scores" in text
+    assert "Not known: it needs half-splits" in text
 
 
 def test_headline_names_the_largest_and_its_interval() -> None:
@@ -108,7 +117,8 @@ def test_headline_names_the_largest_and_its_interval() -> None:
     assert abs(best.rho) == table.rho.abs().max()
     sentence = headline(table, fake_run.Ceiling(), "spearman").replace("\xa0", " ")
     assert f"({best.metric}) at layer {best.layer} of {best.model} is the strongest" in sentence
-    assert f"{100 * abs(best.rho) / 0.779:.0f} % of the human ceiling" in sentence
+    ceiling = np.sqrt(2 * 0.779 / 1.779)  # of all observers' scores, from their halves
+    assert f"{100 * abs(best.rho) / ceiling:.0f} % of the human ceiling" in sentence
 
 
 def test_headline_claims_nothing_where_chance_would_do() -> None:

@@ -75,7 +75,7 @@ def test_the_command_writes_every_table_and_figure(made_up, tmp_path: Path, monk
     out = tmp_path / "out"
     code = run(monkeypatch, "--memvis", folder, "--memcat", csv, "--out", out, "--bootstraps", 20, "--folds", 2)
     assert code == 0
-    names = ["correlations", "categories", "comparison", "sae_epochs", "glm", "readout", "readout_weights"]
+    names = ["correlations", "categories", "controls", "comparison", "sae_epochs", "glm", "readout", "readout_weights"]
     read = {name: pd.read_csv(out / f"{name}.csv") for name in names}
     assert all(len(pd.read_parquet(out / f"{name}.parquet")) == len(read[name]) for name in names)
     assert read["correlations"].columns.tolist()[:9] == CONTRACT
@@ -90,7 +90,34 @@ def test_the_command_writes_every_table_and_figure(made_up, tmp_path: Path, monk
     assert "GLM, DINOv2: design of rank 5 with 6 columns: cls_max_abs follows" in said
     assert "-0.68" in said
     assert set(json.loads((out / "run.json").read_text())["files"]) >= {csv.name, "clip_activations_mean.json"}
-    assert "Readout, all encoders" in capsys.readouterr().out.replace("\n", " ")
+    assert "readout, all encoders" in capsys.readouterr().out.replace("\n", " ")
+    ceiling = json.loads((out / "run.json").read_text())["ceiling"]["ceiling"]
+    for name, column in (("correlations", "rho"), ("readout", "rho"), ("sae_epochs", "mean")):
+        np.testing.assert_allclose(read[name]["rho_over_ceiling"], read[name][column] / ceiling)
+    compared = read["comparison"].dropna(subset="rho_over_ceiling")
+    assert set(compared["part"]) == {"correlations", "MAE baseline", "SAE loss"}
+    np.testing.assert_allclose(compared["rho_over_ceiling"], compared["ours"] / ceiling)
+    for name in ("categories", "controls"):  # each with the ceiling of its own images or controls
+        np.testing.assert_allclose(read[name]["rho_over_ceiling"], read[name]["rho"] / read[name]["ceiling"])
+        assert "readout" in set(read[name]["metric"])
+    assert read["categories"].groupby("category")["ceiling"].first()["all"] == pytest.approx(ceiling)
+    assert set(read["controls"]["controls"]) == {"none", "category"}
+    page = (out / "report.html").read_text()
+    for part in ("Readout: all measures together", "Controls held constant", "Within categories", "linear model"):
+        assert part in page, part
+
+
+def test_groups_stay_together(made_up, tmp_path: Path, monkeypatch) -> None:
+    """Two categories are too few; with subcategories whole groups are left out. Unknown groups are refused."""
+    folder, csv = made_up
+    arguments = ("--memvis", folder, "--memcat", csv, "--out", tmp_path / "out", "--bootstraps", 0, "--groups")
+    with pytest.raises(InputError, match="groups: expected three or more, got 2"):
+        run(monkeypatch, *arguments, "category")
+    table = pd.read_csv(csv)
+    table.assign(subcategory=np.arange(N) % 7).to_csv(csv, index=False)
+    args = reproduce_paper.Arguments(memvis=folder, memcat=csv, groups="subcategory", bootstraps=0)
+    found = reproduce_paper.compute(reproduce_paper.read_inputs(args), args).readouts["CLIP"]
+    assert all(len(set(found.fold[np.arange(N) % 7 == g])) == 1 for g in range(7))
 
 
 def test_features_of_ones_own_give_the_same_tables(made_up, tmp_path: Path) -> None:
@@ -141,6 +168,10 @@ def test_wrong_input_is_one_clear_line(made_up, tmp_path: Path, monkeypatch) -> 
         (("--memvis", folder, "--memcat", csv, "--bootstraps", -1), "--bootstraps"),
         (("--features", tmp_path, "--memvis", folder), "one of them"),
         (("--features", tmp_path), "feature store"),
+        (("--memvis", folder, "--memcat", csv, "--images", tmp_path / "none"), "--images"),
+        (("--memvis", folder, "--memcat", csv, "--dataset", "lnsim"), "--features of the same data set"),
+        (("--memvis", folder, "--memcat", csv, "--data-dir", folder), "--dataset NAME"),
+        (("--features", tmp_path, "--dataset", "lnsim", "--groups", "kind"), "kind"),
     ]
     for arguments, message in cases:
         with pytest.raises(InputError, match=message) as caught:
@@ -166,15 +197,13 @@ def test_broken_files_are_named(made_up, name: str, text: str, message: str) -> 
     assert name in str(caught.value)
 
 
-def test_figures_of_epochs_and_weights() -> None:
+def test_figure_of_epochs() -> None:
     table = tables.sae_table({"CLIP": np.array([[0.1, 0.3], [0.4, 0.6]])})
     assert table["std"].tolist() == pytest.approx([0.1, 0.1])
     figure = epochs.rho_by_epoch(table, ceiling=0.8)
     assert "CLIP +0.500" in figure.get_label()
     with pytest.raises(InputError, match="at least one epoch"):
         epochs.rho_by_epoch(table[:0])
-    with pytest.raises(InputError, match="rows of other"):
-        epochs.weight_map(pd.DataFrame({"model": ["CLIP"]}), "other")
 
 
 @pytest.mark.parametrize("method", ["spearman", "pearson", "kendall"])

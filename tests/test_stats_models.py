@@ -129,5 +129,10 @@ def test_readout_keeps_groups_together(rng: np.random.Generator) -> None:
     assert all(len(set(together.fold[groups == g])) == 1 for g in range(40))
     assert apart.rho > 0.9
     assert together.rho < 0.4
-    with pytest.raises(InputError, match="10 images or groups"):
-        readout(x, y, groups % 4)
+    few = readout(x, y, groups % 4, n_boot=0, n_shuffles=0)
+    assert len(few.penalties) == 4
+    assert all(len(set(few.fold[groups % 4 == g])) == 1 for g in range(4))
+    with pytest.raises(InputError, match="groups: expected three or more, got 2"):
+        readout(x, y, groups % 2)
+    with pytest.raises(InputError, match="10 images"):
+        readout(x[:9], y[:9])

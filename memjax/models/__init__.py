@@ -6,6 +6,7 @@ from typing import NamedTuple
 from memjax.models import families, hub, port
 from memjax.models.config import ViTConfig
 from memjax.models.vit import ViTParams
+from memjax.storage import read_json
 
 
 class Loaded(NamedTuple):
@@ -33,7 +34,7 @@ def read_checkpoint(name: str) -> Loaded:
     where = source.folder / "config.json"
     if not where.is_file():
         raise hub.expected(f"model folder {source.folder}", "config.json", "none", "give a Hugging Face model folder")
-    config, keys = families.read_config(hub.read_json(where), str(where))
+    config, keys = families.read_config(read_json(where), str(where))
     files = hub.weight_files(source.folder)
     state = hub.read_state(files)
     found = port.canonical(state, keys)
@@ -43,6 +44,4 @@ def read_checkpoint(name: str) -> Loaded:
         config = dataclasses.replace(config, decoder=None)
     params = port.fill(config, state, keys, str(source.folder))
     processor = source.folder / "preprocessor_config.json"
-    return Loaded(
-        config, params, hub.read_json(processor) if processor.is_file() else None, source, hub.checksum(files)
-    )
+    return Loaded(config, params, read_json(processor) if processor.is_file() else None, source, hub.checksum(files))

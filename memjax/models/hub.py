@@ -5,14 +5,13 @@ Only ``model.safetensors`` is read, whole or sharded; a pickled checkpoint can r
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from memjax.checks import InputError, check_file, expected
 from memjax.models.presets import REVISIONS
+from memjax.storage import read_json
 
 TINY = "memjax/tiny"
 _PATTERNS = ["config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json"]
@@ -72,21 +71,6 @@ def _download(hub_id: str, revision: str | None) -> Source:
         first = str(error).strip().splitlines()[0]
         raise InputError(f"model {hub_id!r}: the hub does not give it; {first}") from error
     return Source(folder, hub_id, folder.name)
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        InputError: if it isn't one.
-    """
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InputError(f"{file}: not readable as JSON; {error}") from error
-    if not isinstance(value, dict):
-        raise expected(str(file), "a JSON object", type(value).__name__)
-    return value
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -8,11 +8,18 @@ import pandas as pd
 from memjax.checks import InputError
 from memjax.paper import published
 from memjax.paper.released import Released
-from memjax.stats.correlation import correlate
+from memjax.stats.correlation import benjamini_hochberg, correlate
 from memjax.stats.partial import partial_correlation, within_category
 from memjax.stats.readout import Readout
 from memjax.stats.regression import Glm, fit_glm
-from memjax.stats.table import Measures
+from memjax.stats.reliability import ceiling_of, split_half
+from memjax.stats.table import Measures, columns_of, correlation_table
+
+READOUT = "readout"
+"""The metric that a readout's out-of-fold predictions go by."""
+
+PICTURE = "picture"
+"""The model that a picture's own low-level statistics go by."""
 
 
 def per_image_measures(released: Released) -> dict[str, dict[str, np.ndarray]]:
@@ -65,18 +72,104 @@ def glm_table(fits: Mapping[str, Glm]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names.split())
 
 
-def category_table(measures: Measures, table: pd.DataFrame, scores: pd.DataFrame, n_boot: int) -> pd.DataFrame:
-    """Each encoder and metric at its best layer: rho over all images, in each category, and pooled over categories."""
+def with_readouts(measures: Measures, readouts: Mapping[str, Readout]) -> Measures:
+    """The measures, and each readout's out-of-fold prediction as one more of its encoder, `READOUT`."""
+    out = {model: dict(metrics) for model, metrics in measures.items()}
+    for model, found in readouts.items():
+        out.setdefault(model, {})[READOUT] = found.predicted[:, None]
+    return out
+
+
+def best_layers(measures: Measures, scores: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """Each encoder and metric at the layer of its largest ``|rho|``: names (``model, metric, layer``) and ``[n, k]``."""
+    table = correlation_table(measures, scores, n_boot=0)
     best = table.loc[table.assign(size=table["rho"].abs()).groupby(["model", "metric"])["size"].idxmax().dropna()]
     x = np.column_stack([measures[r.model][r.metric][:, r.layer] for r in best.itertuples()])
-    found = within_category(x, scores["memorability"].to_numpy(), scores["category"].to_numpy(), n_boot=n_boot)
-    names = best[["model", "metric", "layer"]].reset_index(drop=True)
+    return no_layer(best[["model", "metric", "layer"]].reset_index(drop=True)), x
+
+
+def no_layer(names: pd.DataFrame) -> pd.DataFrame:
+    """Layer -1 for what belongs to no layer: a readout, a picture's own statistics."""
+    return names.assign(layer=names["layer"].where((names["metric"] != READOUT) & (names["model"] != PICTURE), -1))
+
+
+def category_table(measures: Measures, scores: pd.DataFrame, n_boot: int, halves: np.ndarray | None) -> pd.DataFrame:
+    """Each encoder and metric at its best layer: rho over all images, in each category, and pooled over categories.
+
+    Args:
+        measures: rows in the order of ``scores``.
+        scores: columns ``memorability, category``.
+        n_boot: resamples for the intervals.
+        halves: scores of two halves of the observers ``[2, splits, n]``, or None.
+
+    Returns:
+        Columns ``model, metric, layer, category, rho, ci_low, ci_high, p, n``; with halves also ``ceiling``, of the
+        category's own images (for ``pooled`` from the categories' consistencies as their rho is pooled), and
+        ``rho_over_ceiling``.
+    """
+    y, categories = scores["memorability"].to_numpy(np.float64), scores["category"].to_numpy(str)
+    names, x = best_layers(measures, y)
+    found = within_category(x, y, categories, n_boot=n_boot)
     values = ("rho", "ci_low", "ci_high", "p")
     parts = [
         names.assign(category=category, **{v: getattr(one, v) for v in values}, n=one.n_images)
         for category, one in found.items()
     ]
-    return pd.concat(parts, ignore_index=True)
+    out = pd.concat(parts, ignore_index=True)
+    if halves is None:
+        return out
+    ceilings = out["category"].map(category_ceilings(halves, categories))
+    return out.assign(ceiling=ceilings, rho_over_ceiling=out["rho"] / ceilings)
+
+
+def category_ceilings(halves: np.ndarray, categories: np.ndarray) -> dict[str, float]:
+    """The ceiling over all images (``"all"``), in each category, and for rho pooled over them."""
+    masks = {str(name): categories == name for name in np.unique(categories)}
+    half = {name: split_half(halves[:, :, mask]).half for name, mask in masks.items()}
+    weights = [mask.sum() - 3 for mask in masks.values()]
+    half["pooled"] = float(np.tanh(np.average(np.arctanh(list(half.values())), weights=weights)))
+    half["all"] = split_half(halves).half
+    return {name: ceiling_of(value) for name, value in half.items()}
+
+
+def control_table(
+    measures: Measures, scores: np.ndarray, controls: Mapping[str, np.ndarray], halves: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Partial rank correlation of every column with the scores, each set of controls held constant.
+
+    Args:
+        measures: rows in the order of ``scores``; what belongs to no layer gets layer -1.
+        scores: human scores ``[n]``.
+        controls: name -> ``[n, c]``. Only images that have all of them are used, in every row, so that rows compare.
+        halves: scores of two halves of the observers ``[2, splits, n]``, or None.
+
+    Returns:
+        Columns ``controls, model, metric, layer, rho, ci_low, ci_high, p, q, n``; ``controls`` ``"none"`` is the plain
+        correlation. q: Benjamini-Hochberg in each set. Columns that the controls explain wholly are left out. With halves
+        also ``ceiling``, from the halves' partial correlation with the same controls held constant, and
+        ``rho_over_ceiling``: what the controls explain in the scores is taken out of the ceiling too.
+    """
+    x, names = columns_of(measures)
+    keys = no_layer(pd.DataFrame(names, columns=["model", "metric", "layer"]))
+    known = np.isfinite(np.column_stack(list(controls.values()))).all(axis=1)
+    y = np.where(known, scores, np.nan)
+    parts = []
+    for name, held in {"none": np.empty((len(y), 0)), **controls}.items():
+        found = partial_correlation(x, y, held)
+        values = {v: getattr(found, v) for v in ("rho", "ci_low", "ci_high", "p")}
+        part = keys.assign(controls=name, **values, q=benjamini_hochberg(found.p), n=found.n_images)
+        if halves is not None:
+            top = control_ceiling(np.where(known, halves, np.nan), held)
+            part = part.assign(ceiling=top, rho_over_ceiling=found.rho / top)
+        parts.append(part[np.isfinite(found.rho)])
+    out = pd.concat(parts, ignore_index=True)
+    return out[["controls", *(column for column in out.columns if column != "controls")]]
+
+
+def control_ceiling(halves: np.ndarray, controls: np.ndarray) -> float:
+    """The ceiling of scores with controls held constant, from ``halves [2, splits, n]``: mean partial correlation."""
+    found = [partial_correlation(a[:, None], b, controls).rho[0] for a, b in zip(*halves, strict=True)]
+    return ceiling_of(float(np.mean(found)))
 
 
 def isola_table(isola: pd.DataFrame, n_boot: int = 2000, seed: int = 0) -> pd.DataFrame:
@@ -91,12 +184,6 @@ def isola_table(isola: pd.DataFrame, n_boot: int = 2000, seed: int = 0) -> pd.Da
     return table.rename(columns={"n_images": "n"}).assign(measure=list(published.ISOLA))
 
 
-def weight_table(found: Readout, names: list[tuple[str, str, int]]) -> pd.DataFrame:
-    """The readout's layer x metric map: columns ``model, metric, layer, weight, importance``."""
-    table = pd.DataFrame(names, columns=["model", "metric", "layer"])
-    return table.assign(weight=found.weights, importance=found.importance)
-
-
 def compare(
     table: pd.DataFrame,
     sae: pd.DataFrame | None = None,
@@ -108,6 +195,12 @@ def compare(
     rows = [*_correlations(table), *_sae(sae), *_glm(fits or {}), *_isola(isola)]
     out = pd.DataFrame(rows, columns=["part", "model", "quantity", "layer", "ours", "theirs"])
     return out.assign(difference=out["ours"] - out["theirs"])
+
+
+def is_rho(compared: pd.DataFrame) -> pd.Series:
+    """Which rows of `compare` are a Spearman's rho with MemCat's scores (not a spread, a model's number, Isola's r)."""
+    parts = ("correlations", "MAE baseline", "SAE latent magnitude", "SAE loss")
+    return compared["part"].isin(parts) & ~compared["quantity"].str.startswith("std")
 
 
 def _correlations(table: pd.DataFrame) -> Iterator[tuple]:

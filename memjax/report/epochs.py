@@ -1,20 +1,22 @@
-"""Figures of the paper's other parts: a sparse autoencoder's rho by epoch, a readout's layer x metric weight map."""
+"""A sparse autoencoder's rho by epoch of training, over seeds."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
-from memjax.report.labels import metric_label
-from memjax.report.style import INK, MUTED, encoder_styles, style
+from memjax.report.figures import SYNTHETIC
+from memjax.report.panel import DASHED
+from memjax.report.style import INK, MUTED, WARNING, encoder_styles, style
+from memjax.stats.reliability import ceiling_of
 
 
-def rho_by_epoch(table: pd.DataFrame, ceiling: float | None = None) -> Figure:
+def rho_by_epoch(table: pd.DataFrame, ceiling: float | None = None, synthetic: bool = False) -> Figure:
     """Correlation of a sparse autoencoder's loss with memorability after each epoch: mean over seeds, band of one std.
 
     Args:
         table: columns ``model, epoch, mean, std, best, seeds``.
-        ceiling: split-half consistency, drawn as a dashed line.
+        ceiling: split-half consistency; the ceiling that follows from it is drawn as a dashed line.
+        synthetic: say in the figure that the data are generated.
 
     Raises:
         InputError: the table is empty.
@@ -37,49 +39,22 @@ def rho_by_epoch(table: pd.DataFrame, ceiling: float | None = None) -> Figure:
             line = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
             axes.plot(rows["epoch"], rows["mean"], label=f"{model} (mean of {rows['seeds'].iloc[0]} seeds)", **line)
         if ceiling is not None:
-            axes.axhline(ceiling, color=INK, linestyle="--", linewidth=1, label=f"split-half consistency {ceiling:.2f}")
+            top = ceiling_of(ceiling)
+            text = f"human ceiling {top:.2f} (split-half {ceiling:.2f})"
+            axes.axhline(top, color=MUTED, linestyle=DASHED, linewidth=1.2, label=text)
         axes.set_xticks(sorted(set(table["epoch"])))
         axes.set_ylim(bottom=min(0.0, float((table["mean"] - table["std"]).min())))
         axes.set_xlabel("epochs of training")
         axes.set_ylabel("Spearman's ρ with memorability")
-        axes.set_title("Reconstruction loss of the sparse autoencoder", loc="left", color=INK)
-        axes.legend(loc="lower right")
+        title = "Reconstruction loss of the sparse autoencoder"
+        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        if synthetic:
+            axes.set_title(SYNTHETIC, loc="left", fontsize=8.5, color=WARNING)
+        figure.legend(loc="outside lower center")
     last = table.sort_values("epoch").groupby("model", sort=False).last()
     values = "; ".join(f"{model} {row['mean']:+.3f} (std {row['std']:.3f})" for model, row in last.iterrows())
     figure.set_label(
         f"Correlation of the sparse autoencoder's loss with memorability by epoch. After the last: {values}."
-    )
-    return figure
-
-
-def weight_map(table: pd.DataFrame, model: str) -> Figure:
-    """Weights of a cross-validated readout, layers across, metrics down; the sign is that of the relation with memory.
-
-    Args:
-        table: columns ``model, metric, layer, weight, importance``.
-        model: which encoder of the table.
-
-    Raises:
-        InputError: no row of this encoder.
-    """
-    rows = table[table["model"] == model]
-    if not len(rows):
-        raise expected("weight_map", f"rows of {model}", "none")
-    grid = rows.pivot(index="metric", columns="layer", values="weight")
-    limit = float(np.nanmax(np.abs(grid.to_numpy()), initial=1e-12))
-    with style():
-        figure = Figure(figsize=(7.0, 0.45 * len(grid) + 1.6), layout="constrained")
-        axes = figure.add_subplot()
-        axes.grid(False)
-        image = axes.imshow(grid, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
-        axes.set_xticks(range(grid.shape[1]), [str(layer) for layer in grid.columns])
-        axes.set_yticks(range(len(grid)), [metric_label(metric).title for metric in grid.index])
-        axes.tick_params(labelsize=8, colors=MUTED)
-        axes.set_xlabel("layer (0: embeddings; i: after block i)")
-        axes.set_title(f"Readout weights, {model}", loc="left", color=INK)
-        figure.colorbar(image, ax=axes, label="score per standard deviation")
-    figure.set_label(
-        f"Weights of the ridge readout on {model}: change of the predicted score per standard deviation of each "
-        "measure, mean over folds. Measures that go together share their weight: a small one is not an unimportant one."
+        + (f" {SYNTHETIC}" if synthetic else "")
     )
     return figure

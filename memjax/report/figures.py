@@ -21,6 +21,7 @@ from memjax.report.panel import draw_panel, legend_entries, strongest_side
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
 
 SYNTHETIC = "Synthetic data: generated pictures and scores, no human memory."
+SYNTHETIC_PICTURE = "Synthetic: a generated picture, seen by no one."
 COLUMNS = ("model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n")
 _X_LABEL = "layer (0: embeddings; i: after block i)"
 
@@ -38,7 +39,8 @@ def rho_by_layer(
     Args:
         table: a correlation table.
         metric: which metric of the table.
-        ceiling: human split-half consistency, drawn as a dashed line.
+        ceiling: human split-half consistency; the ceiling that follows from it (`memjax.stats.reliability`) is drawn as
+            a dashed line.
         method: the correlation's name, for the axis.
         synthetic: say in the figure that the data are generated.
         level: of the intervals, for the caption.
@@ -154,6 +156,7 @@ def attention_over_picture(
     name: str = "",
     model: str = "",
     columns: int = 4,
+    synthetic: bool = False,
 ) -> Figure:
     """The picture, then its attention map at each layer laid over the picture in grey.
 
@@ -163,6 +166,7 @@ def attention_over_picture(
             which is written above it as a share of the map's sum.
         name, model: for the title.
         columns: panels in a row.
+        synthetic: say in the figure that the picture is generated.
 
     Raises:
         InputError: the image is not [y, x, 3].
@@ -186,9 +190,12 @@ def attention_over_picture(
             axes.imshow(weights / peak, cmap="inferno", vmin=0, vmax=1, alpha=0.6, extent=extent)
             axes.set_title(f"layer {i} · max {100 * peak / float(np.nansum(weights)):.1f} %", fontsize=8.5)
         _title(figure, " · ".join(part for part in ("Attention to the patches, by layer", name, model) if part))
-        figure.set_label(
-            "Attention to each patch, by layer, over the picture in grey: black none, yellow the map's largest share."
-        )
+        caption = f"Attention to each patch, by layer, over the picture {name}".rstrip()
+        caption += " in grey: black none, yellow the map's largest share."
+        if synthetic:
+            figure.supxlabel(SYNTHETIC_PICTURE, fontsize=8.5, color=WARNING, x=0.02, ha="left")
+            caption += f" {SYNTHETIC_PICTURE}"
+        figure.set_label(caption)
     return figure
 
 

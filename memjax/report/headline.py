@@ -55,8 +55,8 @@ def caveats(table: pd.DataFrame, synthetic: bool) -> Sequence[str]:
     found = table[table["rho"].notna()]
     others = _overlapping(found, best)
     notes = [
-        f"It was chosen as the largest of {count(len(found))} correlations, so it is likely to come out smaller on new "
-        "pictures; each interval is for one correlation on its own, q is Benjamini-Hochberg over the whole table.",
+        f"The strongest one was chosen as the largest of {count(len(found))} correlations, so it is likely to come out "
+        "smaller on new pictures; each interval is for one correlation on its own, q is Benjamini-Hochberg over the whole table.",
         f"{count(others)} of the other {count(len(found) - 1)} correlations have intervals that overlap with its own "
         "(sizes compared, signs left aside)" + (": which one is strongest is not settled." if others else "."),
         f"{count((found['q'] < ALPHA).sum())} of {count(len(found))} correlations have q < {ALPHA}.",

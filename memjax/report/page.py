@@ -64,6 +64,7 @@ def write_report(
     thumbnails: Thumbnails | None = None,
     attention: Mapping[str, Figure] | None = None,
     sections: Sequence[Section] = (),
+    findings: Sequence[str] = (),
 ) -> None:
     """Write the report of one run.
 
@@ -76,10 +77,11 @@ def write_report(
         features: encoder -> data set of the feature store (dims image, layer; coords image, memorability).
         figures: name -> figure, shown in this order; a figure's label is its caption.
         failures: columns ``image, stage, error``.
-        ceiling: human split-half consistency.
+        ceiling: human split-half consistency; where it comes from is read from ``run["ceiling"]["source"]``, optional.
         thumbnails: picture ids -> encoded pictures, asked once for the few that are shown.
         attention: picture id -> figure of its attention maps (`memjax.report.figures.attention_over_picture`).
         sections: further analyses, shown after the figures.
+        findings: sentences that stand below the headline, e.g. what the readout reaches.
     """
     best = best_row(table)
     method, level, synthetic = run.get("method", "spearman"), float(run.get("level", 0.95)), is_synthetic(run)
@@ -87,10 +89,13 @@ def write_report(
         run=run,
         title=f"Image memorability in vision encoders: {_dataset(run).get('name', 'images')}",
         headline=headline(table, ceiling, method, level),
+        findings=findings,
         caveats=caveats(table, synthetic),
         synthetic=synthetic,
         symbol=labels.method_symbol(method),
         ceiling=ceiling if ceiling is not None and labels.is_number(ceiling.rho) else None,
+        ceiling_source=_ceiling_source(run),
+        method=method,
         summary=_summary(run, table, failures),
         figures=[_vector(name, figure) for name, figure in figures.items()],
         rows=[row._asdict() for row in table[[*_COLUMNS]].itertuples(index=False)],
@@ -118,6 +123,11 @@ def _dataset(run: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {"name": str(found)}
 
 
+def _ceiling_source(run: Mapping[str, Any]) -> str:
+    found = run.get("ceiling")
+    return str(found.get("source", "")) if isinstance(found, Mapping) else ""
+
+
 def _environment() -> jinja2.Environment:
     """Templates of this package. Style and script are our own files: the only unescaped text in the page."""
     environment = jinja2.Environment(
@@ -133,9 +143,16 @@ def _environment() -> jinja2.Environment:
         environment.globals[kind] = Markup(text)
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
         environment.globals[f"{kind}_hash"] = Markup(f"'sha256-{digest}'")
-    for format_ in (labels.signed, labels.interval, labels.probability, labels.count, labels.share):
+    for format_ in (
+        labels.signed,
+        labels.interval,
+        labels.probability,
+        labels.count,
+        labels.share,
+        labels.ceiling_words,
+    ):
         environment.globals[format_.__name__] = format_
-    environment.globals["number"] = lambda value: f"{value:.4g}" if labels.is_number(value) else "–"
+    environment.globals["number"] = lambda value: f"{value:.4g}".replace("-", "−") if labels.is_number(value) else "–"
     environment.filters["sortable"] = lambda value: repr(float(value)) if labels.is_number(value) else ""
     return environment
 

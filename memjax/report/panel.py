@@ -8,9 +8,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from memjax.report.labels import Ceiling, is_number, shorten
+from memjax.report.labels import Ceiling, bound, is_number, shorten
 from memjax.report.style import GRID, MUTED, EncoderStyle
+from memjax.stats.reliability import ceiling_of
 
+DASHED = (0, (6, 3))
 ALPHA = 0.05
 """Level of q (Benjamini-Hochberg) from which a marker is open."""
 
@@ -78,9 +80,16 @@ def strongest_side(rows: pd.DataFrame) -> float:
 
 
 def _draw_ceiling(axes: Axes, ceiling: Ceiling, side: float) -> None:
-    axes.axhline(side * ceiling.rho, color=MUTED, linestyle=(0, (6, 3)), linewidth=1.2)
+    axes.axhline(side * bound(ceiling), color=MUTED, linestyle=DASHED, linewidth=1.2)
     if is_number(ceiling.ci_low) and is_number(ceiling.ci_high):
-        axes.axhspan(side * ceiling.ci_low, side * ceiling.ci_high, color=GRID, alpha=0.7, linewidth=0, zorder=0)
+        ends = side * ceiling_of(ceiling.ci_low), side * ceiling_of(ceiling.ci_high)
+        axes.axhspan(*ends, color=GRID, alpha=0.7, linewidth=0, zorder=0)
+
+
+def ceiling_entry(ceiling: Ceiling) -> Line2D:
+    """The legend's line for the ceiling: its value, and the split-half consistency that it comes from."""
+    text = f"human ceiling ±{bound(ceiling):.2f} (split-half {ceiling.rho:.2f})"
+    return Line2D([], [], color=MUTED, linestyle=DASHED, label=text)
 
 
 def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Ceiling | None) -> list[Line2D | Patch]:
@@ -93,6 +102,5 @@ def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Ceiling | None) 
         Line2D([], [], color=MUTED, marker="o", markerfacecolor="white", linestyle="", label=f"open: q ≥ {ALPHA}")
     )
     if ceiling is not None and is_number(ceiling.rho):
-        text = f"human ceiling (split-half) ±{ceiling.rho:.2f}"
-        handles.append(Line2D([], [], color=MUTED, linestyle=(0, (6, 3)), label=text))
+        handles.append(ceiling_entry(ceiling))
     return handles

@@ -2,7 +2,7 @@
 
 Ridge regression. Outer folds give every image a prediction from a model that never saw it; within each training part,
 inner folds choose the penalty. Standardisation and the choice of penalty happen inside the fold. Images of one group
-stay together.
+stay together; where there are fewer groups than folds, each group is a fold.
 
 Policy: columns that are constant or never finite are left out and named; images missing a value in a kept column are
 dropped (their prediction is NaN).
@@ -30,8 +30,8 @@ class Readout:
         predicted: float64 ``[n]``, in units of the score, NaN where the image was dropped.
         fold: int64 ``[n]``: the outer fold of each image, -1 where dropped.
         weights: float64 ``[k]``, mean over folds, score per standard deviation of the column; NaN for columns left out.
-        importance: float64 ``[k]``: fall of the out-of-fold rho when the column is shuffled over the images of its
-        fold. penalties: the penalty chosen in each outer fold.
+        importance: float64 ``[k]``: fall of the out-of-fold rho when the column is shuffled over the images of its fold.
+        penalties: the penalty chosen in each outer fold.
         n_images: images used.
         left_out: positions of the columns left out.
     """
@@ -63,13 +63,13 @@ def readout(
         x: measures (layers x metrics x encoders), one row an image.
         y: human scores.
         groups: one label an image; images of a group are in one fold (outer and inner). None: images are independent.
-        n_folds: outer and inner folds.
+        n_folds: outer and inner folds, at most as many as there are groups.
         n_boot: resamples for the interval.
         n_shuffles: shuffles per column for the importance; 0 leaves it NaN.
         seed: of folds, shuffles and resamples.
 
     Raises:
-        InputError: shapes that do not fit, fewer images or groups than folds, or no usable column.
+        InputError: shapes that do not fit, fewer than 2 ``n_folds`` images, fewer than three groups, no usable column.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.ndim != 2 or y.shape != x.shape[:1]:
@@ -81,10 +81,10 @@ def readout(
     labels = (
         np.arange(len(rows)) if groups is None else np.unique(np.asarray(groups, str)[rows], return_inverse=True)[1]
     )
-    if not len(columns) or len(np.unique(labels)) < 2 * n_folds:
-        raise expected(
-            "readout", f"a column that varies and {2 * n_folds} images or groups", f"{len(np.unique(labels))}"
-        )
+    if not len(columns) or len(rows) < 2 * n_folds:
+        raise expected("readout", f"a column that varies and {2 * n_folds} images", f"{len(columns)} and {len(rows)}")
+    if len(np.unique(labels)) < 3:
+        raise expected("readout, groups", "three or more", len(np.unique(labels)))
     parts = _out_of_fold(x[np.ix_(rows, columns)], y[rows], labels, n_folds, n_shuffles, seed)
     predicted, fold = np.full(len(y), np.nan), np.full(len(y), -1)
     predicted[rows], fold[rows] = parts[0], parts[1]
@@ -103,16 +103,16 @@ def _out_of_fold(x, y, labels, n_folds: int, n_shuffles: int, seed: int):
     n, k = x.shape
     rng = np.random.default_rng(seed)
     predicted, fold = np.empty(n), np.empty(n, np.int64)
+    n_folds = min(n_folds, len(np.unique(labels)))
     weights, penalties, shuffled = np.empty((n_folds, k)), [], np.empty((n_shuffles, k, n))
     # pyrefly: ignore[unexpected-keyword]  (its stubs are older than scikit-learn 1.6)
     splits = GroupKFold(n_folds, shuffle=True, random_state=seed).split(x, y, labels)
     for f, (train, test) in enumerate(splits):
-        model = _fit(x[train], y[train], labels[train], n_folds, seed + 1 + f)
-        scaler, ridge = model.best_estimator_["scale"], model.best_estimator_["ridge"]
-        predicted[test], fold[test], weights[f] = model.predict(x[test]), f, ridge.coef_
+        scaler, ridge = _fit(x[train], y[train], labels[train], n_folds, seed + 1 + f)
+        z = scaler.transform(x[test])
+        predicted[test], fold[test], weights[f] = ridge.predict(z), f, ridge.coef_
         penalties.append(float(ridge.alpha))
         # The model is linear: shuffling one column changes a prediction by its weight times the change of its z-score.
-        z = scaler.transform(x[test])
         for s in range(n_shuffles):
             change = (z[rng.permutation(len(test))] - z) * ridge.coef_
             shuffled[s][:, test] = predicted[test] + change.T
@@ -125,14 +125,20 @@ def _out_of_fold(x, y, labels, n_folds: int, n_shuffles: int, seed: int):
 
 
 def _fit(x: np.ndarray, y: np.ndarray, labels: np.ndarray, n_folds: int, seed: int):
-    """Standardise and ridge, the penalty chosen by inner folds (mean squared error)."""
+    """Scaler and ridge, the penalty chosen by inner folds (mean over folds of the mean squared error)."""
     from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, GroupKFold
-    from sklearn.pipeline import Pipeline
+    from sklearn.model_selection import GroupKFold
     from sklearn.preprocessing import StandardScaler
 
-    steps = Pipeline([("scale", StandardScaler()), ("ridge", Ridge())])
     # pyrefly: ignore[unexpected-keyword]
-    inner = GroupKFold(n_folds, shuffle=True, random_state=seed)
-    search = GridSearchCV(steps, {"ridge__alpha": PENALTIES}, scoring="neg_mean_squared_error", cv=inner)
-    return search.fit(x, y, groups=labels)
+    inner = GroupKFold(min(n_folds, len(np.unique(labels))), shuffle=True, random_state=seed)
+    errors = []
+    for train, test in inner.split(x, y, labels):
+        scaler = StandardScaler().fit(x[train])
+        # One fit for all penalties: as many copies of the score, each with its own.
+        copies = np.repeat(y[train, None], len(PENALTIES), axis=1)
+        path = Ridge(alpha=np.array(PENALTIES)).fit(scaler.transform(x[train]), copies)
+        errors.append(((path.predict(scaler.transform(x[test])) - y[test, None]) ** 2).mean(axis=0))
+    scaler = StandardScaler().fit(x)
+    best = PENALTIES[int(np.mean(errors, axis=0).argmin())]
+    return scaler, Ridge(alpha=best).fit(scaler.transform(x), y)

@@ -1,9 +1,19 @@
 """How far people agree with themselves: split-half reliability, and the ceiling it sets for any model.
 
+Three numbers, from the same halves:
+
+* consistency: the correlation of the scores of two random halves of the observers, mean over splits. This is what the
+  literature publishes as human consistency.
+* reliability of the scores of all observers: the consistency stepped up by Spearman-Brown.
+* ceiling: its square root. A measure of the picture is correlated with the scores of ALL observers, not of half of them,
+  so the largest correlation that it can be expected to reach is sqrt(reliability) (classical test theory; for
+  Spearman's rho an approximation). It is larger than the consistency. ``rho / ceiling`` divides by this one.
+
 Policy: images whose score is missing in a half are dropped from that split; ties get mid-ranks.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +30,7 @@ class Reliability:
         half_low, half_high: 2.5 % and 97.5 % quantile over splits (not a confidence interval over images).
         full: ``half`` stepped up to all observers by Spearman-Brown.
         ceiling: sqrt(full), the largest correlation that a perfect predictor of the true score is expected to reach
-        with
-            the observed score.
+            with the observed score.
         n_splits, n_images: what it rests on.
     """
 
@@ -33,7 +42,12 @@ class Reliability:
     n_splits: int
     n_images: int
 
-    # The names that figures and pages draw a ceiling by: split-half consistency, which the literature compares with.
+    def to_json(self, source: str) -> dict[str, Any]:
+        """For run.json: the halves' consistency (``rho``) and what follows from it; ``source``: where the halves come from."""
+        names = {"rho": self.half, "ci_low": self.half_low, "ci_high": self.half_high, "full": self.full}
+        return names | {"ceiling": self.ceiling, "splits": self.n_splits, "images": self.n_images, "source": source}
+
+    # The names that figures and pages know it by: the halves' consistency. They step it up themselves (`ceiling_of`).
     @property
     def rho(self) -> float:
         return self.half
@@ -57,6 +71,16 @@ def spearman_brown(r: float | np.ndarray, factor: float = 2.0) -> float | np.nda
     return factor * r / (1 + (factor - 1) * r)
 
 
+def ceiling_of(half: float) -> float:
+    """The ceiling that a split-half consistency implies: sqrt(2 half / (1 + half)); 0 for one below 0.
+
+    Example:
+        >>> round(ceiling_of(0.6), 3)
+        0.866
+    """
+    return float(np.sqrt(spearman_brown(max(half, 0.0))))
+
+
 def split_half(halves: np.ndarray, method: str = "spearman") -> Reliability:
     """Reliability from scores of two halves of the observers, ``halves [2, splits, n]``.
 
@@ -78,8 +102,8 @@ def split_half(halves: np.ndarray, method: str = "spearman") -> Reliability:
     half = float(np.nanmean(rho))
     low, high = np.nanquantile(rho, [0.025, 0.975])
     full = float(spearman_brown(half))
-    ceiling = float(np.sqrt(max(full, 0.0)))
-    return Reliability(half, float(low), float(high), full, ceiling, len(rho), int(kept.any(axis=0).sum()))
+    n_images = int(kept.any(axis=0).sum())
+    return Reliability(half, float(low), float(high), full, ceiling_of(half), len(rho), n_images)
 
 
 def halves_from_counts(

@@ -1,0 +1,174 @@
+"""The cross-validated readout: its rho beside the best single measure and the ceiling, and its layer x metric maps.
+
+Tables are those of `memjax.stats.readouts`: `readout_table` (one row a readout) and `weight_table` (one row a column).
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from memjax.checks import expected
+from memjax.report.figures import SYNTHETIC
+from memjax.report.labels import Ceiling, bound, count, interval, metric_label, share, shorten, signed
+from memjax.report.page import Section
+from memjax.report.panel import DASHED, ceiling_entry
+from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
+
+READOUT = "Readout: all measures together"
+SHOWN = 20
+"""Rows of the table of importance in the section."""
+
+
+def readout_section(
+    table: pd.DataFrame, weights: pd.DataFrame, ceiling: Ceiling | None, how: str, synthetic: bool = False
+) -> Section:
+    """The readout as a part of the report page.
+
+    Args:
+        table: from `memjax.stats.readouts.readout_table`.
+        weights: from `memjax.stats.readouts.weight_table`.
+        ceiling: human split-half consistency, where known.
+        how: folds and groups in a sentence.
+        synthetic: say in each figure that the data are generated.
+    """
+    models = list(pd.unique(weights["model"]))
+    drawn = {"readout": readout_beside(table, ceiling, synthetic)}
+    for kind in ("weights", "importance"):
+        drawn |= {f"readout_{kind}_{model}": layer_map(weights, model, kind, synthetic) for model in models}
+    best = weights.dropna(subset="importance").sort_values("importance", ascending=False, kind="stable").head(SHOWN)
+    shown = best.assign(metric=[metric_label(m).title for m in best["metric"]])
+    return Section(
+        READOUT,
+        [*sentences(table, ceiling), how, *CAVEATS, f"The table lists the {len(shown)} columns of largest importance."],
+        drawn,
+        shown.rename(columns={"importance": "fall of rho when shuffled", "weight": "weight (score per SD)"}),
+    )
+
+
+CAVEATS = (
+    "Ridge regression; standardisation and the penalty are chosen inside each training part. Every prediction is of a "
+    "picture that the model was not fitted on. The interval resamples pictures with the predictions held fixed: it leaves "
+    "out the variation of the fit.",
+    "The best single measure was picked from the same pictures, which flatters it. Measures that go together share their "
+    "weight and stand in for each other when one is shuffled: a small weight or importance does not mean no relation.",
+)
+
+
+def sentences(table: pd.DataFrame, ceiling: Ceiling | None) -> list[str]:
+    """One sentence for each readout: rho, interval, n, share of the ceiling, and the best single measure."""
+    return [
+        f"Cross-validated readout, {row['model']}: {count(row['columns'])} measures together predict unseen pictures with "
+        f"ρ = {signed(row['rho'])} {interval(row['ci_low'], row['ci_high'])}, n = {count(row['n'])}"
+        f"{_of_ceiling(row['rho'], ceiling)}; the best single measure ({row['best_single']}) has "
+        f"{signed(row['best_single_rho'])}{_of_ceiling(row['best_single_rho'], ceiling)}."
+        for row in table.to_dict("records")
+    ]
+
+
+def _of_ceiling(rho: float, ceiling: Ceiling | None) -> str:
+    return "" if ceiling is None else f", {share(rho, ceiling)} of the human ceiling"
+
+
+def readout_beside(table: pd.DataFrame, ceiling: Ceiling | None = None, synthetic: bool = False) -> Figure:
+    """Each readout's rho with its interval, the best single measure's ``|rho|``, and the ceiling, on one scale.
+
+    Args:
+        table: from `memjax.stats.readouts.readout_table`.
+        ceiling: human split-half consistency, where known; the ceiling is a dashed line.
+        synthetic: say in the figure that the data are generated.
+
+    Raises:
+        InputError: the table is empty.
+    """
+    if not len(table):
+        raise expected("readout_beside", "a table with at least one readout", "an empty one")
+    with style():
+        figure = Figure(figsize=(9.0, 0.55 * len(table) + 2.0), layout="constrained")
+        axes = figure.add_subplot()
+        for place, row in enumerate(table.to_dict("records")):
+            axes.hlines(place, row["ci_low"], row["ci_high"], color=COLOURS[0], linewidth=2.5)
+            axes.plot(row["rho"], place, "o", color=COLOURS[0], markersize=8)
+            axes.plot(abs(row["best_single_rho"]), place, "D", color=COLOURS[1], markerfacecolor="white", mew=1.5)
+        if ceiling is not None:
+            axes.axvline(bound(ceiling), color=MUTED, linestyle=DASHED, linewidth=1.2)
+        axes.axvline(0, color=MUTED, linewidth=0.9)
+        axes.set_yticks(range(len(table)), [shorten(str(model), 34) for model in table["model"]])
+        axes.set_ylim(len(table) - 0.4, -0.6)
+        axes.set_xlabel("Spearman's ρ with memorability")
+        _titles(figure, axes, "All measures together, beside the best one", f"n = {count(table['n'].max())}", synthetic)
+        figure.legend(handles=_entries(ceiling), loc="outside lower center", ncols=3)
+    end = f" {SYNTHETIC}" if synthetic else ""
+    figure.set_label(f"All measures together, beside the best single one. {' '.join(sentences(table, ceiling))}{end}")
+    return figure
+
+
+def _entries(ceiling: Ceiling | None) -> list[Line2D]:
+    single = {"color": COLOURS[1], "marker": "D", "linestyle": "", "markerfacecolor": "white"}
+    entries = [
+        Line2D([], [], color=COLOURS[0], marker="o", label="readout, out of fold, 95 %"),
+        Line2D([], [], label="best single measure, |ρ|", **single),
+    ]
+    return entries if ceiling is None else [*entries, ceiling_entry(ceiling)]
+
+
+KINDS = {
+    "weights": ("weight", "PuOr", "score per standard deviation", "Readout weights"),
+    "importance": ("importance", "PuOr", "fall of ρ when shuffled", "Readout importance"),
+}
+"""Kind of map -> its column, colours, unit, title."""
+
+
+def layer_map(table: pd.DataFrame, model: str, kind: str = "weights", synthetic: bool = False) -> Figure:
+    """Weights or permutation importance of a readout, layers across, metrics down; 0 is white, an empty cell grey.
+
+    Args:
+        table: from `memjax.stats.readouts.weight_table`.
+        model: which encoder of the table.
+        kind: ``"weights"`` (the sign is that of the relation with memory, all else held) or ``"importance"``.
+        synthetic: say in the figure that the data are generated.
+
+    Raises:
+        InputError: no row of this encoder, or another kind.
+    """
+    if kind not in KINDS:
+        raise expected("layer_map kind", " or ".join(KINDS), repr(kind))
+    rows = table[table["model"] == model]
+    if not len(rows):
+        raise expected("layer_map", f"rows of {model}", "none")
+    column, colours, unit, title = KINDS[kind]
+    grid = rows.pivot(index="metric", columns="layer", values=column).reindex(pd.unique(rows["metric"]))
+    values = grid.to_numpy(float)
+    limit = float(np.nanmax(np.abs(values), initial=1e-12))
+    with style():
+        figure = Figure(figsize=(8.5, 0.38 * len(grid) + 2.0), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(False)
+        axes.set_facecolor("#dddddd")
+        image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
+        axes.set_xticks(range(grid.shape[1]), [str(layer) for layer in grid.columns])
+        axes.set_yticks(range(len(grid)), [shorten(metric_label(metric).title, 48) for metric in grid.index])
+        axes.tick_params(labelsize=11, colors=MUTED, length=0)
+        axes.set_xlabel("layer (0: embeddings; i: after block i)", fontsize=11)
+        _titles(figure, axes, f"{title}, {shorten(model)}", "grey: no value there", synthetic)
+        figure.colorbar(image, ax=axes, label=unit)
+    figure.set_label(_map_caption(kind, model, rows, column) + (f" {SYNTHETIC}" if synthetic else ""))
+    return figure
+
+
+def _map_caption(kind: str, model: str, rows: pd.DataFrame, column: str) -> str:
+    known = rows.dropna(subset=column)
+    most = known.loc[known[column].abs().idxmax()] if len(known) else None
+    largest = "" if most is None else f" Largest: {metric_label(most['metric']).title}, layer {most['layer']}."
+    if kind == "weights":
+        return (
+            f"Weights of the ridge readout on {model}: change of the predicted score per standard deviation.{largest}"
+        )
+    return f"Permutation importance in the readout on {model}: fall of the out-of-fold ρ when one column is shuffled.{largest}"
+
+
+def _titles(figure: Figure, axes: Axes, title: str, note: str, synthetic: bool) -> None:
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+    text = f"{note}\n{SYNTHETIC}" if synthetic else note
+    axes.set_title(text, loc="left", fontsize=8.5, color=WARNING if synthetic else MUTED)

@@ -1,0 +1,76 @@
+"""Readouts of whole encoders as tables: what all measures together predict, beside the best single measure.
+
+The readout is out of fold; the best single measure is picked from the same images it is correlated on, so it is flattered
+and the comparison is a cautious one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from memjax.stats.readout import Readout, readout
+from memjax.stats.table import Measures, columns_of
+
+ALL = "all encoders"
+"""The readout that has the columns of every encoder."""
+
+
+def readouts(
+    measures: Measures,
+    scores: np.ndarray,
+    groups: Sequence[object] | np.ndarray | None = None,
+    n_folds: int = 5,
+    n_boot: int = 2000,
+    seed: int = 0,
+) -> dict[str, Readout]:
+    """One readout for each encoder, and with several encoders a last one of all together (`ALL`).
+
+    Args:
+        measures: see `memjax.stats.table.Measures`; rows in the order of ``scores``.
+        scores: human scores ``[n]``.
+        groups, n_folds, n_boot, seed: see `memjax.stats.readout.readout`.
+
+    Raises:
+        InputError: as `memjax.stats.readout.readout`.
+    """
+    chosen: dict[str, Measures] = {model: {model: metrics} for model, metrics in measures.items()}
+    if len(chosen) > 1:
+        chosen[ALL] = measures
+    return {
+        name: readout(columns_of(own)[0], scores, groups, n_folds, n_boot, seed=seed) for name, own in chosen.items()
+    }
+
+
+def readout_table(found: dict[str, Readout], table: pd.DataFrame, ceiling: float | None = None) -> pd.DataFrame:
+    """Out-of-fold rho of each readout beside the best single measure of the same encoders.
+
+    Args:
+        found: from `readouts`.
+        table: a correlation table of the same measures (`memjax.stats.table.correlation_table`).
+        ceiling: see `memjax.stats.reliability.Reliability.ceiling`; None: not known.
+
+    Returns:
+        Columns ``model, rho, ci_low, ci_high, n, columns, best_single, best_single_rho``; with a ceiling also ``ceiling,
+        rho_over_ceiling, best_single_over_ceiling``.
+    """
+    rows = []
+    for name, one in found.items():
+        own = table if name == ALL else table[table["model"] == name]
+        best = own.loc[own["rho"].abs().idxmax()]
+        single = f"{best['metric']}, layer {best['layer']}" + (f", {best['model']}" if name == ALL else "")
+        used = len(one.weights) - len(one.left_out)
+        rows.append((name, one.rho, one.ci_low, one.ci_high, one.n_images, used, single, best["rho"]))
+    names = ["model", "rho", "ci_low", "ci_high", "n", "columns", "best_single", "best_single_rho"]
+    out = pd.DataFrame(rows, columns=names)
+    if ceiling is None:
+        return out
+    best_share = out["best_single_rho"] / ceiling
+    return out.assign(ceiling=ceiling, rho_over_ceiling=out["rho"] / ceiling, best_single_over_ceiling=best_share)
+
+
+def weight_table(found: dict[str, Readout], measures: Measures) -> pd.DataFrame:
+    """The layer x metric map of the widest readout: columns ``model, metric, layer, weight, importance``."""
+    one = list(found.values())[-1]
+    table = pd.DataFrame(columns_of(measures)[1], columns=["model", "metric", "layer"])
+    return table.assign(weight=one.weights, importance=one.importance)
