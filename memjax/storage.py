@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import fsspec
 from upath import UPath
 
 from memjax.checks import InputError, expected
@@ -44,11 +45,12 @@ def place(name: str | Place) -> Place:
     if not found:
         return Path(name).expanduser()
     try:
-        return UPath(name)
+        fsspec.get_filesystem_class(scheme)
     except (ImportError, ValueError) as error:
         driver = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}.get(scheme)
         fix = f"pip install {driver}" if driver else "gs:// and s3:// are"
         raise InputError(f"{name}: no driver for {scheme}:// is installed ({error}); {fix}") from error
+    return UPath(name)
 
 
 def is_remote(where: Place) -> bool:

@@ -31,12 +31,12 @@ def memory():
 def bucket(monkeypatch):
     """A bucket on a local server that speaks the protocol of Google Cloud Storage."""
     server_module = pytest.importorskip("gcp_storage_emulator.server", reason="uv sync --group remote")
+    # Read when gcsfs is imported; without it gcsfs asks over gRPC what kind of bucket it is, which the server does not speak.
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     pytest.importorskip("gcsfs", reason="uv sync --group remote")
     server = server_module.create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
     server.start()
     host, port = server._api._httpd.socket.getsockname()
-    # Without this gcsfs asks over gRPC what kind of bucket it is, which the server does not speak.
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     monkeypatch.setitem(conf, "gs", {"token": "anon", "endpoint_url": f"http://{host}:{port}"})
     yield place("gs://bucket/run")
     server.stop()
@@ -68,6 +68,7 @@ def test_a_run_in_memory_is_that_in_a_folder(monkeypatch, memory, tmp_path, caps
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")  # aiohttp's advice to gcsfs
 def test_a_run_in_a_bucket_is_that_in_a_folder(monkeypatch, bucket, tmp_path):
     same_run(monkeypatch, bucket, tmp_path / "out")
     assert exit_code(monkeypatch, sweep_layers, *RUN, "--out", bucket) == 0
