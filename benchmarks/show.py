@@ -28,6 +28,7 @@ def encoder(result: dict[str, Any]) -> None:
     timings: dict[str, Timing] = result["timings"]
     flops, sgemm = result["work"]["flops"], timings["sgemm"]
     print(f"\n{result['encoder']}: {result['work']['tokens']} tokens, {flops / 1e9:.2f} GFLOP a picture; ", end="")
+    print(f"{result['images']} pictures a turn, memjax's batch {result['batch']}; ", end="")
     print(f"sgemm {sgemm.rate / 1e9:.1f} GFLOP/s ({result['sgemm_by']})")
     print(f"{'side':<24}{'images/s':>10}{'slowest':>10}{'fastest':>10}{'/cpu-s':>9}{'GFLOP/s':>9}{'of sgemm':>10}")
     for name, timing in timings.items():

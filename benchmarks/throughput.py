@@ -41,9 +41,9 @@ class Arguments:
     model_folder: Path | None = None
     """A local Hugging Face folder instead of --encoders."""
     images: int = 16
-    """Pictures of a timed turn; a multiple of every batch is best."""
-    per_device: tuple[int, ...] = (4,)
-    """Pictures a batch on one device; the first stands in the ratios, the others are rows beside it."""
+    """Pictures of a timed turn, rounded up to whole batches of memjax."""
+    per_device: tuple[int, ...] = ()
+    """Pictures a batch on one device, by default what a sweep takes; the first stands in the ratios, others beside it."""
     devices: int | None = None
     """Host devices; by default one a core."""
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -128,12 +128,16 @@ def agreement(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
 def measure(args: Arguments, source: str, name: str, scratch: Path) -> dict[str, Any]:
     """Everything about one encoder."""
     import memjax
+    from memjax.measure import pictures_a_device
 
     encoder, mesh = architectures.open_encoder(source, args.dtype), devices.data_mesh()
-    pixels = np.random.default_rng(0).normal(size=(args.images, architectures.SIDE, architectures.SIDE, 3))
-    pixels = pixels.astype(np.float32)
+    args = dataclasses.replace(args, per_device=args.per_device or (pictures_a_device(encoder),))
+    size = args.per_device[0] * mesh.size
+    shape = (-(-args.images // size) * size, architectures.SIDE, architectures.SIDE, 3)
+    pixels = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     sides, config = memjax_sides(args, encoder, pixels, mesh), encoder.config
-    result: dict[str, Any] = {"encoder": name, "work": dataclasses.asdict(architectures.work(config))}
+    result: dict[str, Any] = {"encoder": name, "batch": size, "images": len(pixels)}
+    result["work"] = dataclasses.asdict(architectures.work(config))
     if args.profile:
         import jax
 
@@ -149,12 +153,12 @@ def measure(args: Arguments, source: str, name: str, scratch: Path) -> dict[str,
         from benchmarks import stages
 
         stages.write_folder(scratch / name, args.files, 640, 480)
-        sides["files to store"] = stages.end_to_end(encoder, scratch / name, args.per_device[0] * mesh.size)
+        sides["files to store"] = stages.end_to_end(encoder, scratch / name, size)
         sides |= stages.stage_sides(encoder, scratch / name, mesh)
     result["timings"] = turns.take_turns(sides, args.repeats)
     if args.start:
         torch = args.peers and machine.has_torch()
-        result["start"] = start_up.encoder_start(source, args.per_device[0] * mesh.size, args.dtype, torch)
+        result["start"] = start_up.encoder_start(source, size, args.dtype, torch)
     return result
 
 
@@ -181,7 +185,7 @@ def main() -> int:
     if args.devices is not None and not 1 <= args.devices <= machine.cores():
         raise expected("--devices", f"1 to {machine.cores()}, the cores of this machine", args.devices)
     used = devices.use_cores(args.devices)
-    about = machine.describe() | {"devices": used, "dtype": args.dtype, "per_device": args.per_device[0]}
+    about = machine.describe() | {"devices": used, "dtype": args.dtype}
     show.machine(about)
     results = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -107,3 +107,16 @@ def test_generated_pictures_differ_and_repeat():
     assert data.records[1].data == files[1]
     assert decode(files[0]).size == (40, 30)
     assert data.records[2].image == data.table.index[2]
+
+
+@pytest.mark.parametrize(("name", "each"), [("dinov2-s14", 4), ("clip-b16", 4), ("clip-b32", 16), ("tiny", 64)])
+def test_the_default_batch_counts_tokens(name, each, monkeypatch):
+    import jax
+
+    from memjax.measure import pictures_a_device
+
+    encoder = architectures.random_encoder("tiny", "float32")
+    config, _ = families.read_config(architectures.CONFIGS[name], name)
+    assert pictures_a_device(dataclasses.replace(encoder, config=config)) == each, "pictures of 224 pixels"
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert pictures_a_device(dataclasses.replace(encoder, config=config)) == 8
