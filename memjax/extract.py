@@ -15,7 +15,7 @@ from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder
 from memjax.images import normalise
 from memjax.loader import Batch, batches
-from memjax.measure import MAE_SEEDS, compiled, variables
+from memjax.measure import MAE_SEEDS, compiled, pictures_a_device, variables
 from memjax.store import Writer, group_name, open_writer
 
 CHUNK = 256
@@ -82,7 +82,7 @@ def extract(
     plan = plan or Plan()
     report = progress or (lambda added: None)
     mesh = devices.data_mesh()
-    size = batch_size(plan, mesh.size)
+    size = batch_size(plan, mesh.size, pictures_a_device(encoder))
     chunk = max(1, CHUNK // size) * size
     shapes = variables(encoder.config, plan.tokens)
     writer = open_writer(
@@ -98,9 +98,9 @@ def extract(
     return writer.failures()
 
 
-def batch_size(plan: Plan, count: int) -> int:
-    """The batch over all ``count`` devices: as asked, rounded up to a multiple of them; by default 8 a device."""
-    wanted = 8 * count if plan.batch_size is None else plan.batch_size
+def batch_size(plan: Plan, count: int, each: int) -> int:
+    """The batch over all ``count`` devices: as asked, rounded up to a multiple of them; by default ``each`` a device."""
+    wanted = each * count if plan.batch_size is None else plan.batch_size
     return -(-wanted // count) * count
 
 

@@ -101,8 +101,8 @@ def test_another_protocol_or_encoder_into_the_same_store_is_refused(folder, enco
 
 @pytest.mark.parametrize(("asked", "count", "size"), [(None, 2, 16), (5, 2, 6), (1, 4, 4), (8, 4, 8)])
 def test_batches_divide_over_devices(asked, count, size):
-    assert batch_size(Plan(batch_size=asked), count) == size
-    assert CHUNK % batch_size(Plan(), 2) == 0
+    assert batch_size(Plan(batch_size=asked), count, 8) == size
+    assert CHUNK % batch_size(Plan(), 2, 16) == 0
 
 
 def test_table_has_the_contracts_columns_and_no_row_without_values(folder, encoder, tmp_path):
