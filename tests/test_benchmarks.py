@@ -120,3 +120,10 @@ def test_the_default_batch_counts_tokens(name, each, monkeypatch):
     assert pictures_a_device(dataclasses.replace(encoder, config=config)) == each, "pictures of 224 pixels"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert pictures_a_device(dataclasses.replace(encoder, config=config)) == 8
+
+
+def test_scaling(tmp_path):
+    run("scaling.py", "--images", 130, 260, "--devices", 1, "--width", 32, "--json", tmp_path / "runs.json")
+    runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    assert [(r["devices"], r["images"]) for r in runs] == [(1, 130), (1, 260)]
+    assert all(r["ms_a_picture"] > 0 and 100 < r["peak_mib"] < 4000 for r in runs)
