@@ -32,9 +32,10 @@ def test_throughput(tmp_path):
     )
     found = json.loads((tmp_path / "turns.json").read_text())
     (result,) = found["encoders"]
-    wanted = {"metrics", "forward", "sgemm", "files to store", "decode", "resize", "transfer", "write"}
+    wanted = {"metrics", "forward", "files to store", "decode", "resize", "transfer", "write"}
+    wanted |= {"sgemm, numpy", "sgemm, jax"}
     if machine.has_torch():
-        wanted |= {"sdpa", "eager", "authors"}
+        wanted |= {"sdpa", "eager", "authors", "sgemm, torch"}
         assert result["agreement"] < 1e-4, "both sides compute the same metrics"
     assert set(result["timings"]) == wanted
     assert all(len(t["wall"]) == 1 and t["rate"] > 0 for t in result["timings"].values())
