@@ -60,7 +60,7 @@ class Arguments:
     peers: bool = True
     """Time the PyTorch sides, where torch is installed."""
     files: int = 32
-    """JPEG files of 640 x 480 for the stages and the run from file to store; 0 leaves these out."""
+    """JPEG files of 640 x 480 for the stages and the run from file to store, at least 4 batches; 0 leaves these out."""
     start: bool = True
     """Time starts in fresh processes."""
     profile: Path | None = None
@@ -153,7 +153,7 @@ def measure(args: Arguments, source: str, name: str, scratch: Path) -> dict[str,
     if args.files:
         from benchmarks import stages
 
-        stages.write_folder(scratch / name, args.files, 640, 480)
+        stages.write_folder(scratch / name, max(args.files, 4 * size), 640, 480)  # fewer batches would not overlap
         sides["files to store"] = stages.end_to_end(encoder, scratch / name, size)
         sides |= stages.stage_sides(encoder, scratch / name, mesh)
     result["timings"] = turns.take_turns(sides, args.repeats)
