@@ -11,8 +11,6 @@ torch the ensemble alone is timed.
 
 import dataclasses
 import sys
-import time
-from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.turns import Side, ratio, take_turns
 from experiments.cli import read_arguments
 from memjax import devices
 from memjax.checks import expected, run_main
@@ -45,8 +44,8 @@ class Arguments:
     """Timed runs of each side."""
 
 
-def ensemble_run(args: Arguments) -> Callable[[], float]:
-    """A function that trains the ensemble for one pass and returns microseconds per step of one autoencoder."""
+def ensemble_side(args: Arguments) -> Side:
+    """One pass of the ensemble; its units are steps of one autoencoder."""
     import jax
     import jax.numpy as jnp
 
@@ -66,18 +65,16 @@ def ensemble_run(args: Arguments) -> Callable[[], float]:
     held = jax.device_put(members, ensemble.placement(count, mesh))
     orders = ensemble.epoch_orders(held.seed, 0, jnp.asarray(rows), 1)
 
-    def run() -> float:
+    def run() -> None:
         nonlocal held
-        started = time.perf_counter()
         held, losses = ensemble.train_members(held, placed, orders, preset.sae, preset.fit, 1, mesh, at_once)
         jax.block_until_ready(losses)
-        return (time.perf_counter() - started) / (count * args.images) * 1e6
 
-    return run
+    return Side(run, count * args.images)
 
 
-def torch_run(args: Arguments, threads: int) -> Callable[[], float]:
-    """The same for the authors' loop."""
+def torch_side(args: Arguments, threads: int) -> Side:
+    """The same steps in the authors' loop."""
     import torch  # pyrefly: ignore[missing-import] (not in the environment that types are checked in)
 
     class Autoencoder(torch.nn.Module):
@@ -93,18 +90,16 @@ def torch_run(args: Arguments, threads: int) -> Callable[[], float]:
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
     loader = torch.utils.data.DataLoader(torch.randn(args.torch_steps, args.width), batch_size=1, shuffle=True)
 
-    def run() -> float:
+    def run() -> None:
         torch.set_num_threads(threads)
-        started = time.perf_counter()
         for x in loader:
             optimiser.zero_grad()
             decoded, encoded = model(x)
             loss = ((decoded - x) ** 2).sum() + 1e-5 * encoded.abs().sum()
             loss.backward()
             optimiser.step()
-        return (time.perf_counter() - started) / args.torch_steps * 1e6
 
-    return run
+    return Side(run, args.torch_steps)
 
 
 def main() -> int:
@@ -112,23 +107,21 @@ def main() -> int:
     if min(dataclasses.astuple(args)) < 1:
         raise expected("sizes", "1 or more", "less")
     cores = devices.use_cores()
-    sides = {f"memjax, {args.layers} x {args.seeds}, {cores} devices": ensemble_run(args)}
+    sides = {f"memjax, {args.layers} x {args.seeds}, {cores} devices": ensemble_side(args)}
     if find_spec("torch"):
-        sides |= {f"torch, {n} thread{'s' * (n > 1)}": torch_run(args, n) for n in dict.fromkeys((1, cores))}
-    for run in sides.values():
-        run()  # compiles, warms up
-    times = {name: [] for name in sides}
-    for _ in range(args.repeats):
-        for name, run in sides.items():
-            times[name].append(run())
+        sides |= {f"torch, {n} thread{'s' * (n > 1)}": torch_side(args, n) for n in dict.fromkeys((1, cores))}
+    timings = take_turns(sides, args.repeats)
     print(
         f"width {args.width}, 100 latents, batch size 1; jax {version('jax')}, {cores} cores; microseconds per SAE step"
     )
-    for name, values in times.items():
-        print(f"{name:<32} median {np.median(values):8.1f}  (min {min(values):.1f}, max {max(values):.1f})")
-    ours, *theirs = (float(np.median(values)) for values in times.values())
+    for name, timing in timings.items():
+        low, high = timing.spread
+        print(f"{name:<32} median {1e6 / timing.rate:8.1f}  (min {1e6 / high:.1f}, max {1e6 / low:.1f})")
+    ours, *theirs = timings.values()
     if theirs:
-        print(f"torch {version('torch')}: its better side takes {min(theirs) / ours:.1f} x as long per step")
+        print(
+            f"torch {version('torch')}: its better side takes {min(ratio(ours, t) for t in theirs):.1f} x as long per step"
+        )
     else:
         print("torch is not installed: no ratio (pip install torch to get one)")
     return 0

@@ -49,7 +49,7 @@ class Arguments:
     limit: int | None = None
     """Only the first so many images."""
     batch_size: int | None = None
-    """Pictures a batch over all devices; the default is what fits in memory, on a CPU 8 a core at most."""
+    """Pictures a batch over all devices; the default is what fits in memory, on a CPU about 1,000 tokens a core."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Compute type; norms, softmax and metrics stay in float32."""
     method: Literal["spearman", "pearson", "kendall"] = "spearman"

@@ -16,7 +16,7 @@ from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder
 from memjax.images import normalise
 from memjax.loader import Batch, batches
-from memjax.measure import MAE_SEEDS, compiled, variables, working_bytes
+from memjax.measure import MAE_SEEDS, compiled, pictures_a_device, variables, working_bytes
 from memjax.storage import Place
 from memjax.store import Writer, group_name, open_writer
 
@@ -25,8 +25,6 @@ CHUNK = 256
 
 CHUNK_BYTES = 2**28
 """Values that are gathered before they are written, in bytes, at most (but for one batch)."""
-LARGEST = {"cpu": 8, "accelerator": 256}
-"""Pictures a device by default, at most: on a CPU more of them leave its cache and bring nothing (benchmarks/README.md)."""
 
 Progress = Callable[[int], None]
 
@@ -98,7 +96,7 @@ def extract(
     mesh = devices.data_mesh()
     picture = encoder.preprocessing.image_size
     shapes = variables(encoder.config, plan.tokens, patch_layers=plan.patch_layers, image=picture)
-    size = batch_size(plan, mesh, working_bytes(encoder.config, picture, shapes))
+    size = batch_size(plan, mesh, pictures_a_device(encoder), working_bytes(encoder.config, picture, shapes))
     chunk = images_a_chunk(shapes)
     made = identity(dataset, encoder, plan)
     writer = shared_writer(out, group_name(label(encoder)), dataset, shapes, made, chunk)
@@ -153,22 +151,22 @@ def power_of_two(limit: int) -> int:
     return 1 << max(0, limit.bit_length() - 1)
 
 
-def batch_size(plan: Plan, mesh: Any, image_bytes: int) -> int:
+def batch_size(plan: Plan, mesh: Any, each: int, image_bytes: int) -> int:
     """The batch over all devices of the mesh.
 
-    As asked for, rounded up to a multiple of the devices. By default on each device as many pictures (a power of two) as fit
-    in half of its free memory, up to `LARGEST`.
+    As asked for, rounded up to a multiple of the devices. By default ``each`` on a device, or as many fewer (a power of two)
+    as fit in half of its free memory.
 
     Args:
         plan: its ``batch_size``.
         mesh: from `memjax.devices.data_mesh`.
+        each: pictures a device that are best where memory allows (`memjax.measure.pictures_a_device`).
         image_bytes: what one picture needs (`memjax.measure.working_bytes`).
     """
     if plan.batch_size is not None:
         return -(-plan.batch_size // mesh.size) * mesh.size
     room = min(devices.free_bytes(device) for device in mesh.devices.flat) // 2
-    largest = LARGEST["cpu" if mesh.devices.flat[0].platform == "cpu" else "accelerator"]
-    return min(largest, power_of_two(room // image_bytes)) * mesh.size
+    return min(each, power_of_two(room // image_bytes)) * mesh.size
 
 
 Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]

@@ -21,6 +21,8 @@ Table = dict[str, Float[Array, "*b l1"]]
 TOKENS = ("cls", "mean")
 MAE_SEEDS = 4
 """Masks over which ``mae_loss`` is averaged, the same for every image."""
+CACHED_TOKENS = 1100
+"""Tokens of one batch on one core: more leave its cache, fewer make thin products (benchmarks/README.md)."""
 
 
 def image_features(
@@ -127,6 +129,19 @@ def compiled(
         return jax.vmap(one)(pixels)
 
     return devices.data_parallel(batched, mesh)
+
+
+def pictures_a_device(encoder: Encoder) -> int:
+    """Pictures in one device's batch where nobody says how many.
+
+    On a CPU the largest power of two, up to 64, whose tokens stay within `CACHED_TOKENS` (at least 1): 4 for 257 or 197
+    tokens, 16 for 50. On other devices 256: there memory decides (`memjax.extract.batch_size`).
+    """
+    if jax.default_backend() != "cpu":
+        return 256
+    y, x = encoder.preprocessing.image_size
+    tokens = (y // encoder.config.patch) * (x // encoder.config.patch) + encoder.config.layout.prefix
+    return 2 ** min(6, max(1, CACHED_TOKENS // tokens).bit_length() - 1)
 
 
 def features(encoder: Encoder, pixels: Pixels, protocol: str = "native", mae_seeds: int = MAE_SEEDS) -> Table:

@@ -23,8 +23,10 @@ def attention_entropy(attention: Attention, layout: Layout) -> Scalar:
     Reference:
         Takmaz, Gatt & Dotlačil 2025, section 3 (attention distributions).
     """
-    rows = attention.astype(jnp.float32).mean(axis=0)
-    row = rows[0] if layout.cls else rows.mean(axis=0)
+    wide = attention.astype(jnp.float32)
+    row = (
+        wide[:, 0].mean(axis=0) if layout.cls else wide.mean(axis=(0, 1))
+    )  # the row first: heads of one row, not of all
     patches = row[layout.prefix :]
     p = patches / patches.sum()
     return -jnp.where(p > 0, p * jnp.log2(jnp.where(p > 0, p, 1.0)), 0.0 * p).sum()

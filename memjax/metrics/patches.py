@@ -25,10 +25,14 @@ def patch_uniformity(hidden: Hidden, layout: Layout) -> Scalar:
     Reference:
         Takmaz, Gatt & Dotlačil 2025, section 3 (patch uniformity).
     """
-    patches = hidden[layout.prefix :].astype(jnp.float32)
-    lengths = jnp.sqrt(jnp.square(patches).sum(axis=-1, keepdims=True))
-    unit = patches / jnp.maximum(lengths, EPS)
-    count = patches.shape[0]
+    count = hidden.shape[0] - layout.prefix
     if count < 2:
         return jnp.asarray(jnp.nan, jnp.float32)
-    return (jnp.square(unit.sum(axis=0)).sum() - jnp.square(unit).sum()) / (count * (count - 1))
+    wide = hidden.astype(jnp.float32)
+    lengths = jnp.sqrt(jnp.square(wide).sum(axis=-1))
+    patch = (
+        jnp.arange(hidden.shape[0]) >= layout.prefix
+    )  # a weight of 0 leaves a token out, without a copy of the others
+    weights = jnp.where(patch, 1 / jnp.maximum(lengths, EPS), 0.0)
+    total = jnp.matmul(weights, wide, precision="highest")
+    return (jnp.square(total).sum() - jnp.square(weights * lengths).sum()) / (count * (count - 1))

@@ -1,0 +1,130 @@
+"""The benchmarks run, at sizes that take seconds; what they time is not asserted, that they time the right thing is."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import architectures, machine, pictures, turns
+from memjax.images import decode
+from memjax.models import families
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(program: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "benchmarks" / program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+SMALL = ("--encoders", "tiny", "--images", 4, "--per-device", 1, "--repeats", 1, "--files", 3, "--torch-batches", 2)
+
+
+def test_throughput(tmp_path):
+    done = run(
+        "throughput.py", *SMALL, "--no-start", "--profile", tmp_path / "trace", "--json", tmp_path / "turns.json"
+    )
+    found = json.loads((tmp_path / "turns.json").read_text())
+    (result,) = found["encoders"]
+    wanted = {"metrics", "forward", "files to store", "decode", "resize", "transfer", "write"}
+    wanted |= {"sgemm, numpy", "sgemm, jax"}
+    if machine.has_torch():
+        wanted |= {"sdpa", "eager", "authors", "sgemm, torch"}
+        assert result["agreement"] < 1e-4, "both sides compute the same metrics"
+    assert set(result["timings"]) == wanted
+    assert all(len(t["wall"]) == 1 and t["rate"] > 0 for t in result["timings"].values())
+    assert found["machine"]["devices"] >= 1
+    assert "metrics cost" in done.stdout
+    assert list((tmp_path / "trace").rglob("*.xplane.pb")), "a trace was written"
+
+
+def test_throughput_of_a_wrong_size_is_one_line():
+    done = run("throughput.py", "--images", 0, code=2)
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_fresh_process_says_how_it_started():
+    laps = json.loads(run("probe.py", "memjax", "tiny", 2, "float32").stdout)
+    assert {"import_s", "load_s", "compile_s", "first_batch_s", "second_batch_s", "peak_mib"} == set(laps)
+    assert min(laps.values()) > 0
+    assert 100 < laps["peak_mib"] < 4000
+
+
+def test_sides_take_turns():
+    order: list[str] = []
+    sides = {name: turns.Side(lambda name=name: order.append(name), 10.0) for name in ("a", "b")}
+    timings = turns.take_turns(sides, 2)
+    assert order == ["a", "b"] * 3, "one round to warm up, then two"
+    assert [len(t.wall) for t in timings.values()] == [2, 2]
+
+
+def test_rates_and_ratios_are_medians():
+    ours, theirs = (turns.Timing(wall, wall, 6.0) for wall in ((1.0, 2.0, 3.0), (2.0, 4.0, 12.0)))
+    assert ours.rate == 3.0
+    assert ours.spread == (2.0, 6.0)
+    assert turns.ratio(ours, theirs) == 2.0, "median of 2, 2, 4"
+
+
+@pytest.mark.parametrize("name", architectures.CONFIGS)
+def test_work_counts_every_product(name):
+    """Against the products in the trace of a forward pass, positions' stretching left out: it is done once a batch."""
+    import jax
+
+    from memjax.models.port import shapes_of
+    from memjax.models.vit import forward
+
+    config, _ = families.read_config(architectures.CONFIGS[name], name)
+    config = dataclasses.replace(config, image=(architectures.SIDE, architectures.SIDE))
+    image = jax.ShapeDtypeStruct((architectures.SIDE, architectures.SIDE, 3), np.float32)
+    blocks = lambda params, x: forward(params, x, config, lambda block: None).last  # noqa: E731
+    traced = jax.jit(blocks).trace(shapes_of(config), image).jaxpr
+    assert architectures.work(config).flops == products(traced.jaxpr)
+
+
+def products(jaxpr, times: int = 1) -> int:
+    """Floating-point operations of every `dot_general`, those inside a scan as often as it runs."""
+    total = 0
+    for equation in jaxpr.eqns:
+        inner = [p for p in equation.params.values() if hasattr(p, "eqns") or hasattr(p, "jaxpr")]
+        repeats = times * equation.params.get("length", 1) if equation.primitive.name == "scan" else times
+        total += sum(products(getattr(p, "jaxpr", p), repeats) for p in inner)
+        if equation.primitive.name == "dot_general":
+            ((contracted, _), _) = equation.params["dimension_numbers"]
+            left, out = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
+            total += times * 2 * int(np.prod(out)) * int(np.prod([left[i] for i in contracted]))
+    return total
+
+
+def test_generated_pictures_differ_and_repeat():
+    data = pictures.generated(3, 40, 30)
+    files = [data.records[i].data for i in range(3)]
+    assert len(set(files)) == 3
+    assert data.records[1].data == files[1]
+    assert decode(files[0]).size == (40, 30)
+    assert data.records[2].image == data.table.index[2]
+
+
+@pytest.mark.parametrize(("name", "each"), [("dinov2-s14", 4), ("clip-b16", 4), ("clip-b32", 16), ("tiny", 64)])
+def test_the_default_batch_counts_tokens(name, each, monkeypatch):
+    import jax
+
+    from memjax.measure import pictures_a_device
+
+    encoder = architectures.random_encoder("tiny", "float32")
+    config, _ = families.read_config(architectures.CONFIGS[name], name)
+    assert pictures_a_device(dataclasses.replace(encoder, config=config)) == each, "pictures of 224 pixels"
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert pictures_a_device(dataclasses.replace(encoder, config=config)) == 256
+
+
+def test_scaling(tmp_path):
+    run("scaling.py", "--images", 130, 260, "--devices", 1, "--width", 32, "--json", tmp_path / "runs.json")
+    runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    assert [(r["devices"], r["images"]) for r in runs] == [(1, 130), (1, 260)]
+    assert all(r["ms_a_picture"] > 0 and 100 < r["peak_mib"] < 4000 for r in runs)
