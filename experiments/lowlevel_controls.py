@@ -35,8 +35,9 @@ def lowlevel_table(dataset: Dataset, images: pd.Index) -> tuple[pd.DataFrame, li
     measured = jax.jit(jax.vmap(lowlevel))
     values = np.full((len(images), len(LOWLEVEL)), np.nan)
     place = images.get_indexer(dataset.table.index)
-    missing = images.difference(dataset.table.index)
-    failures = [Failure(str(name), "read", f"{name}: no picture in data set {dataset.name}") for name in missing]
+    failures = list(dataset.rejected)
+    missing = images.difference([*dataset.table.index, *(failure.image for failure in failures)])
+    failures += [Failure(str(name), "read", f"{name}: no picture in data set {dataset.name}") for name in missing]
     for batch in batches(dataset, FRAME, BATCH, np.flatnonzero(place >= 0)):
         found = measured(batch.pixels)
         columns = np.stack([np.asarray(found[name], np.float64) for name in LOWLEVEL], axis=1)
@@ -53,7 +54,8 @@ def pictures_of(folder: Path, scores: pd.Series) -> Dataset:
     """
     folder = check_folder(folder, "--images", "the folder with the pictures that have scores")
     found: dict[str, str] = {}
-    for path in pictures(folder):
+    unreadable: list[Failure] = []
+    for path in pictures(folder, unreadable):
         image = path if path in scores.index else os.path.basename(path)
         if image not in scores.index:
             continue
@@ -65,7 +67,7 @@ def pictures_of(folder: Path, scores: pd.Series) -> Dataset:
     images = [image for image in scores.index if image in found]
     records = _Renamed(FolderRecords(folder, tuple(found[image] for image in images)), tuple(images))
     info = {"citation": "", "licence": "", "source": str(folder), "synthetic": False, "fingerprint": ""}
-    return Dataset("folder", make_table(images, scores[images].to_numpy()), records, info)
+    return Dataset("folder", make_table(images, scores[images].to_numpy()), records, info, None, unreadable)
 
 
 class _Renamed:

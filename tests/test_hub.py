@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 import memjax
@@ -69,7 +70,7 @@ def test_downloads_that_fail_are_one_line(monkeypatch, error, words):
 
 def test_offline_without_a_cache(tmp_path, monkeypatch):
     """The real client, told to stay offline (as all tests are), with an empty cache."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(memjax.InputError, match="not in the local cache"):
         memjax.load("memjax-tests/nowhere")
 
