@@ -125,7 +125,7 @@ def conclude(
     args: Arguments, dataset: Any, encoders: list[Any], failures: list[Any], seconds: float, run_id: str
 ) -> None:
     """The statistics and everything that is written of them, by one process, once the store is whole."""
-    from experiments import sweep_report, terminal
+    from experiments import sweep_report, sweep_state, terminal
     from memjax.correlations import correlation_table
     from memjax.extract import label
     from memjax.storage import staged
@@ -133,7 +133,7 @@ def conclude(
 
     labels = [label(e) for e in encoders]
     with staged(args.out, last="run.json") as folder:
-        sweep_report.write_failures(folder, failures)
+        sweep_state.write_failures(folder, failures)
         if len({f.image for f in failures} & set(dataset.table.index)) == len(dataset):
             raise InputError(f"none of {len(dataset)} pictures could be used; {args.out / 'failures.csv'} says why")
         stored = open_features(args.out)
@@ -147,7 +147,7 @@ def conclude(
 def sweep(args: Arguments) -> int:
     """One process's part of the run; the exit code."""
     import memjax
-    from experiments import sweep_report, terminal
+    from experiments import sweep_state, terminal
     from memjax import processes
     from memjax.extract import label
     from memjax.storage import locked
@@ -160,7 +160,7 @@ def sweep(args: Arguments) -> int:
         raise expected("--models", "encoders of different names", ", ".join(labels))
     run_id = fingerprint(args, dataset, [{"name": label(e), "checksum": e.checksum} for e in encoders])
     with locked(args.out) if first else nullcontext():
-        finished = sweep_report.finished(args.out, run_id)
+        finished = sweep_state.finished(args.out, run_id)
         processes.wait_for_all("start")
         if finished is not None:
             return terminal.show_finished(args.out, finished) if first else int(finished["failures"] > 0)

@@ -15,7 +15,8 @@ import pandas as pd
 from PIL.Image import Image
 
 from experiments.outputs import write_table
-from memjax.correlations import measures_of, metric_names
+from experiments.sweep_state import stored_metrics, write_failures
+from memjax.correlations import measures_of
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, trace
 from memjax.extract import label
@@ -27,8 +28,7 @@ from memjax.stats.readouts import readout_table, readouts, weight_table
 from memjax.stats.reliability import Reliability, split_half
 from memjax.stats.table import columns_of
 from memjax.stats.table import correlation_table as table_of
-from memjax.storage import Place, read_json, write_atomically
-from memjax.store import open_features
+from memjax.storage import write_atomically
 
 PACKAGES = ("memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "xarray", "zarr", "tensorflow-datasets")
 FOLDS, READOUT_IMAGES = 5, 50
@@ -36,24 +36,6 @@ FOLDS, READOUT_IMAGES = 5, 50
 
 THUMBNAIL = 224
 """Longest side of a picture in the report, in pixels."""
-
-
-def finished(out: Place, run_id: str) -> dict[str, Any] | None:
-    """The run.json of the same run, if it came to its end, its files are there, and its table is of all metrics.
-
-    Other experiments add metrics to the store (`memjax.store.add_metric`); the table and report are then made anew.
-    """
-    file = out / "run.json"
-    if not file.is_file() or not all((out / f).is_file() for f in ("report.html", "correlations.csv", "failures.csv")):
-        return None
-    run = read_json(file)
-    same = run.get("run_id") == run_id and run.get("metrics") == stored_metrics(open_features(out))
-    return run if same else None
-
-
-def stored_metrics(features: dict[str, Any]) -> dict[str, list[str]]:
-    """Encoder -> the metrics that the store holds of it."""
-    return {group.attrs["model"]: metric_names(group) for group in features.values()}
 
 
 def provenance(
@@ -125,13 +107,6 @@ def readout_of(
     how = f"{FOLDS} outer and {FOLDS} inner folds of pictures, drawn at random (seed {run['seed']})."
     synthetic = bool(run["dataset"]["synthetic"])
     return readout_section(rows, weight_table(found, measures), ceiling, how, synthetic), sentences(rows, ceiling)
-
-
-def write_failures(out: Path, failures: Sequence[Failure]) -> pd.DataFrame:
-    """failures.csv: every image that could not be used, and why."""
-    failed = pd.DataFrame(list(failures), columns=["image", "stage", "error"])
-    failed.to_csv(out / "failures.csv", index=False)
-    return failed
 
 
 def write(

@@ -8,13 +8,14 @@ from memjax.checks import expected
 from memjax.metrics import METRICS
 from memjax.stats.table import COLUMNS, Measures
 from memjax.stats.table import correlation_table as table_of
+from memjax.store import metric_variables
 
 __all__ = ["COLUMNS", "correlation_table", "measures_of", "metric_names"]
 
 
 def metric_names(features: xr.Dataset) -> list[str]:
     """The variables that are metrics (one number an image and layer): ours in their order, then any others."""
-    found = [str(name) for name, variable in features.data_vars.items() if variable.dims == ("image", "layer")]
+    found = metric_variables(features)
     return [name for name in METRICS if name in found] + sorted(set(found) - set(METRICS))
 
 

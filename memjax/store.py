@@ -212,3 +212,8 @@ def open_features(out: str | Place) -> dict[str, xr.Dataset]:
         raise InputError(f"{path}: no feature store there; run experiments/sweep_layers.py first")
     groups = sorted(p.parent.name for p in listing(path, "*/zarr.json"))
     return {name: xr.open_zarr(str(path), group=name) for name in groups}
+
+
+def metric_variables(group: xr.Dataset) -> list[str]:
+    """The variables that hold one number an image and layer; token vectors are not among them."""
+    return [str(name) for name, variable in group.data_vars.items() if variable.dims == ("image", "layer")]

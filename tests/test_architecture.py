@@ -43,7 +43,7 @@ ALLOWED = {
         "devices",
         "processes",
     },
-    "correlations": {"stats", "metrics"},
+    "correlations": {"stats", "metrics", "store"},
     "report": {"store", "stats"},
     "paper": {"stats"},
 }
