@@ -11,7 +11,7 @@ import xarray as xr
 from memjax.checks import InputError, expected
 from memjax.sae.checkpoint import fingerprint
 from memjax.sae.stream import Images, in_memory
-from memjax.storage import locked
+from memjax.storage import locked, read_json
 from memjax.store import STORE, add_metrics, open_features
 
 
@@ -151,3 +151,10 @@ def store_shape(data: Representations) -> tuple[int, int]:
     """Images and layers of the store, used here or not."""
     sizes = open_features(data.store)[data.group].sizes
     return sizes["image"], sizes["layer"]
+
+
+def split_half_consistency(store: Path) -> float | None:
+    """How well one half of the observers predicts the other, as the sweep that made the store wrote it; None if it did not."""
+    run = store.parent / "run.json"
+    found = read_json(run).get("ceiling") if run.is_file() else None
+    return float(found["rho"]) if found else None

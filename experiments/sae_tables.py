@@ -7,6 +7,7 @@ import pandas as pd
 
 from memjax.stats.correlation import correlate
 from memjax.stats.partial import partial_correlation
+from memjax.stats.reliability import ceiling_of
 
 RHO = ["rho", "ci_low", "ci_high", "p", "n"]
 
@@ -47,13 +48,18 @@ def seeds_by_epoch(table: pd.DataFrame, model: str, layer: int) -> pd.DataFrame:
     return found.fillna({"std": 0.0})
 
 
-def draw_epochs(table: pd.DataFrame, model: str, folder: Path) -> None:
+def of_ceiling(table: pd.DataFrame, consistency: float | None) -> pd.DataFrame:
+    """With a column ``rho_over_ceiling``, where it is known how far people agree."""
+    return table if consistency is None else table.assign(rho_over_ceiling=table["rho"] / ceiling_of(consistency))
+
+
+def draw_epochs(table: pd.DataFrame, model: str, folder: Path, consistency: float | None, synthetic: bool) -> None:
     """The figure of rho by epoch of the last layer, PNG and PDF."""
     from memjax.report.epochs import rho_by_epoch
     from memjax.report.figures import save
 
     rows = seeds_by_epoch(table, model, int(table["layer"].max()))
-    save(rho_by_epoch(rows), folder, "sae_rho_by_epoch")
+    save(rho_by_epoch(rows, consistency, synthetic), folder, "sae_rho_by_epoch")
 
 
 def layer_table(

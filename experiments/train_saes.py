@@ -195,15 +195,16 @@ def report(args: Arguments, data: Any, setup: Setup, epochs: dict, scores: dict[
     variant = setup.preset.sae.variant
     keys = pd.DataFrame({"model": data.model, "variant": variant, "layer": np.repeat(data.layers, setup.shape[1])})
     table = sae_tables.epoch_table(epochs, keys.assign(seed=seeds), data.y, args.bootstraps)
-    write_table(table, args.out, "sae_epochs")
+    consistency = sae_data.split_half_consistency(data.store)
+    write_table(sae_tables.of_ceiling(table, consistency), args.out, "sae_epochs")
     prefix = "sae" if args.protocol == "paper" else f"sae_{variant}"
     prefix = prefix if args.token == "cls" else f"{prefix}_{args.token}"
     lengths = scores.pop("squared_length")
     named = {f"{prefix}_{name}": values for name, values in scores.items()}
     layers = sae_tables.layer_table(named, lengths, data.layers, data.y, args.bootstraps)
     layers.insert(0, "model", data.model)
-    write_table(layers, args.out, "sae_layers")
-    sae_tables.draw_epochs(table, data.model, args.out / "figures")
+    write_table(sae_tables.of_ceiling(layers, consistency), args.out, "sae_layers")
+    sae_tables.draw_epochs(table, data.model, args.out / "figures", consistency, data.synthetic)
     about = {"command": " ".join(["python", *sys.argv]), "synthetic": data.synthetic, **identity(args, data, setup)}
     sae_data.join_scores(data, named, json.dumps(about, sort_keys=True), args.out)
     write_atomically(args.out / "run.json", json.dumps(about, indent=1) + "\n")

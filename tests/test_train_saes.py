@@ -40,11 +40,13 @@ def store(tmp_path):
 
 def test_paper_protocol_writes_all_and_resumes(monkeypatch, store, tmp_path):
     out = tmp_path / "out"
+    (store.parent / "run.json").write_text(json.dumps({"ceiling": {"rho": 0.6}}))
     command = ["--features", store, "--epochs", 2, "--seeds", 0, 1, "--bootstraps", 20, "--out", out]
     assert train(monkeypatch, *command) == 0
     table = pd.read_csv(out / "sae_epochs.csv")
     assert len(table) == 2 * 2 * 2, "epochs x seeds x spaces, at the last layer"
     assert set(table["layer"]) == {2}
+    np.testing.assert_allclose(table["rho_over_ceiling"], table["rho"] / np.sqrt(2 * 0.6 / 1.6))
     assert table["n"].eq(N - 1).all()
     assert table[table["space"] == "standardised"]["rho"].min() > 0.3
     assert (out / "figures" / "sae_rho_by_epoch.png").stat().st_size > 5000
