@@ -43,7 +43,8 @@ def rho_by_epoch(table: pd.DataFrame, ceiling: float | None = None, synthetic: b
             text = f"human ceiling {top:.2f} (split-half {ceiling:.2f})"
             axes.axhline(top, color=MUTED, linestyle=DASHED, linewidth=1.2, label=text)
         axes.set_xticks(sorted(set(table["epoch"])))
-        axes.set_ylim(bottom=min(0.0, float((table["mean"] - table["std"]).min())))
+        lowest = float((table["mean"] - table["std"]).min())
+        axes.set_ylim(bottom=min(0.0, lowest - 0.03))
         axes.set_xlabel("epochs of training")
         axes.set_ylabel("Spearman's ρ with memorability")
         title = "Reconstruction loss of the sparse autoencoder"
