@@ -1,4 +1,7 @@
-"""Starting: fresh processes of `benchmarks/probe.py`, with a compilation cache that is empty or filled."""
+"""Starting: fresh processes of `benchmarks/probe.py`, with caches that are empty (first start) or filled (second start).
+
+The caches are memjax's own, of compiled programs, and Python's, of the bytecode of all packages (as it keeps it by default).
+"""
 
 import json
 import os
@@ -52,7 +55,9 @@ def _python(*arguments: str, cache: str | None = None) -> str:
     Raises:
         RuntimeError: it failed; with what it said.
     """
-    env = os.environ | ({"MEMJAX_CACHE": cache} if cache else {})
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    if cache:
+        env |= {"MEMJAX_CACHE": cache, "PYTHONPYCACHEPREFIX": f"{cache}/bytecode"}
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     if done.returncode or not done.stdout.strip():
         raise RuntimeError(f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stderr[-2000:]}")

@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 import scipy.stats
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+HERE = Path(__file__).resolve().parent  # left out below: its statistics.py would hide Python's own
+sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != HERE)]
 
 from experiments.cli import read_arguments
 from memjax.checks import expected, run_main
