@@ -13,7 +13,7 @@ from memjax import devices
 from memjax.datasets import open_folder
 from memjax.encoder import Encoder
 from memjax.extract import Plan, extract
-from memjax.images import decode, normalise, read_bytes, resize_crop
+from memjax.images import decode, read_bytes, resize_crop
 from memjax.measure import variables
 from memjax.store import open_writer
 
@@ -40,14 +40,10 @@ def stage_sides(encoder: Encoder, folder: Path, mesh: Any) -> dict[str, Side]:
     sides: dict[str, tuple[Callable[[], Any], int]] = {
         "decode": (lambda: [decode(read_bytes(file)) for file in files], len(files)),
         "resize": (lambda: [resize_crop(image, encoder.preprocessing) for image in decoded], len(files)),
-        "transfer": (lambda: _placed(even, encoder, mesh), len(even)),
+        "transfer": (lambda: devices.split(even, mesh).block_until_ready(), len(even)),
         "write": (_writes(len(files), encoder, folder), len(files)),
     }
     return {stage: Side(run, units) for stage, (run, units) in sides.items()}
-
-
-def _placed(pixels: np.ndarray, encoder: Encoder, mesh: Any) -> Any:
-    return devices.split(normalise(pixels, encoder.preprocessing), mesh).block_until_ready()
 
 
 def _writes(count: int, encoder: Encoder, folder: Path) -> Callable[[], Any]:

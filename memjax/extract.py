@@ -14,7 +14,6 @@ import numpy as np
 from memjax import devices, processes
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder
-from memjax.images import normalise
 from memjax.loader import Batch, batches
 from memjax.measure import MAE_SEEDS, compiled, pictures_a_device, variables, working_bytes
 from memjax.storage import Place
@@ -175,12 +174,12 @@ Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
 def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Any) -> Measured:
     """Each batch with its values, one batch behind the devices, so that decoding and writing overlap with them."""
     layout = encoder.config.layout.under(plan.protocol)
-    run = compiled(encoder.config, layout, plan.tokens, mesh, patch_layers=plan.patch_layers)
+    kept = {"patch_layers": plan.patch_layers, "levels": encoder.preprocessing}
+    run = compiled(encoder.config, layout, plan.tokens, mesh, **kept)
     params = devices.replicate(encoder.params, mesh)
     ahead: tuple[Batch, dict[str, Any]] | None = None
     for batch in stream:
-        pixels = devices.split(normalise(batch.pixels, encoder.preprocessing), mesh)
-        started = (batch, run(params, pixels))
+        started = (batch, run(params, devices.split(batch.pixels, mesh)))
         if ahead is not None:
             yield ahead[0], {name: np.asarray(x) for name, x in ahead[1].items()}
         ahead = started

@@ -27,7 +27,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image as PILImage
 
 from memjax.checks import InputError
-from memjax.preprocessing import Preprocessing, preprocessing_from_config
+from memjax.preprocessing import Preprocessing, normalise_table, preprocessing_from_config
 
 __all__ = [
     "MAX_BYTES",
@@ -36,7 +36,6 @@ __all__ = [
     "Preprocessing",
     "decode",
     "normalise",
-    "normalise_table",
     "preprocessing_from_config",
     "read_bytes",
     "read_image",
@@ -203,18 +202,6 @@ def _center_crop(pixels: UInt8[np.ndarray, "_ _ c"], y: int, x: int) -> UInt8[np
     padded[top : top + height, left : left + width] = pixels
     top, left = (height - y) // 2 + top, (width - x) // 2 + left
     return padded[max(0, top) : top + y, max(0, left) : left + x]
-
-
-def normalise_table(pre: Preprocessing) -> Float[np.ndarray, "256 3"]:
-    """What each grey level becomes in each channel: float32 ``[256, 3]``; the whole of `normalise` in one table.
-
-    ``float32(level * rescale)``, the product in float64; then ``(value - mean) / std`` in float32.
-    """
-    levels = np.arange(256, dtype=np.float64)[:, None].repeat(3, axis=1)
-    values = (levels if pre.rescale is None else levels * pre.rescale).astype(np.float32)
-    if pre.mean is None or pre.std is None:
-        return values
-    return (values - np.asarray(pre.mean, np.float32)) / np.asarray(pre.std, np.float32)
 
 
 def normalise(pixels: UInt8[np.ndarray, "... c"], pre: Preprocessing) -> Float[np.ndarray, "... c"]:

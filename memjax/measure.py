@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import UInt8
 
 from memjax import devices, metrics
 from memjax.axes import Array, Float, Image, Pixels
@@ -15,9 +16,11 @@ from memjax.encoder import Encoder
 from memjax.models.config import ViTConfig
 from memjax.models.mae import mean_mae_loss, seeded_noise
 from memjax.models.vit import ViTParams, forward
+from memjax.preprocessing import Preprocessing, normalise_table
 from memjax.traces import BlockTrace, Layout
 
 Table = dict[str, Float[Array, "*b l1"]]
+Levels = UInt8[Array | np.ndarray, "b y x c"]
 TOKENS = ("cls", "mean")
 MAE_SEEDS = 4
 """Masks over which ``mae_loss`` is averaged, the same for every image."""
@@ -119,11 +122,19 @@ def compiled(
     mesh: jax.sharding.Mesh,
     mae_seeds: int = MAE_SEEDS,
     patch_layers: tuple[int, ...] = (),
+    levels: Preprocessing | None = None,
 ) -> Callable[..., Any]:
-    """The jitted, data-parallel ``(params, pixels) -> table`` of an architecture; traced once for each batch shape."""
+    """The jitted, data-parallel ``(params, pixels) -> table`` of an architecture; traced once for each batch shape.
 
-    def batched(params: ViTParams, pixels: Pixels) -> dict[str, Array]:
-        def one(image: Image) -> dict[str, Array]:
+    With ``levels`` the pixels are the loader's grey levels, uint8, and normalised on the device, which has a quarter of the
+    bytes sent to it and gives the same bits as `memjax.images.normalise`; otherwise they are normalised already.
+    """
+    table = None if levels is None else normalise_table(levels)
+
+    def batched(params: ViTParams, pixels: Pixels | Levels) -> dict[str, Array]:
+        def one(image: Array) -> dict[str, Array]:
+            if table is not None:
+                image = jnp.asarray(table)[image, jnp.arange(3)]
             return image_features(params, image, config, layout, tokens, mae_seeds, patch_layers)
 
         return jax.vmap(one)(pixels)

@@ -9,6 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from memjax.checks import InputError, expected
 
 
@@ -187,3 +190,15 @@ def _triple(value: Any, name: str, positive: bool = False) -> tuple[float, float
         raise expected(f"preprocessor_config.json, {name}", "a number or one for each of 3 channels", repr(value))
     first, second, third = (_number(v, name, positive) for v in values)
     return first, second, third
+
+
+def normalise_table(pre: Preprocessing) -> Float[np.ndarray, "256 3"]:
+    """What each grey level becomes in each channel: float32 ``[256, 3]``; the whole of `memjax.images.normalise` in one table.
+
+    ``float32(level * rescale)``, the product in float64; then ``(value - mean) / std`` in float32.
+    """
+    levels = np.arange(256, dtype=np.float64)[:, None].repeat(3, axis=1)
+    values = (levels if pre.rescale is None else levels * pre.rescale).astype(np.float32)
+    if pre.mean is None or pre.std is None:
+        return values
+    return (values - np.asarray(pre.mean, np.float32)) / np.asarray(pre.std, np.float32)

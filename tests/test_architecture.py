@@ -30,7 +30,7 @@ ALLOWED = {
     "datasets": {"cache", "images", "preprocessing"},
     "loader": {"datasets", "images", "preprocessing"},
     "encoder": {"models", "preprocessing", "traces"},
-    "measure": {"encoder", "models", "metrics", "devices", "traces"},
+    "measure": {"encoder", "models", "metrics", "devices", "preprocessing", "traces"},
     "store": {"datasets", "storage"},
     "extract": {
         "encoder",
@@ -39,7 +39,6 @@ ALLOWED = {
         "storage",
         "loader",
         "datasets",
-        "images",
         "devices",
         "processes",
     },
