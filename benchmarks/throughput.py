@@ -81,7 +81,7 @@ def memjax_sides(args: Arguments, encoder: Any, pixels: np.ndarray, mesh: Any) -
     measured = compiled(config, config.layout, (), mesh)
 
     def last(weights: Any, batch: Any) -> Any:
-        one = lambda image: forward(weights, image.astype(weights.patch.kernel.dtype), config, lambda block: None).last  # noqa: E731
+        one = lambda image: forward(weights, image.astype(weights.patch.kernel.dtype), config, tap=None).last  # noqa: E731
         return jax.vmap(one)(batch)
 
     def side(run: Callable[..., Any], each: int) -> turns.Side:

@@ -73,6 +73,23 @@ def test_own_tap_under_vmap_and_jit_traced_once():
     np.testing.assert_allclose(tapped["peak"][2], one.attention.max(axis=(1, 2, 3)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["plain", "rotary-gated", "scaled"])
+def test_untapped_the_same_comes_out(name):
+    config = architecture(name)
+    params, image = tiny_model.params(config), tiny_model.pictures(1, config)[0]
+    tapped, untapped = forward(params, image, config), forward(params, image, config, tap=None)
+    assert untapped.tapped is None
+    np.testing.assert_allclose(untapped.last, tapped.last, rtol=1e-6, atol=1e-6)
+
+
+def test_fused_attention_is_the_explicit_one():
+    query, key, value = jax.random.normal(jax.random.key(0), (3, 4, 9, 8))
+    np.testing.assert_allclose(layers.fused_mix(query, key, value), layers.mix(query, key, value), rtol=1e-5, atol=1e-6)
+    first = jax.tree.map(lambda x: x[0], tiny_model.params(BASE).blocks.attention)
+    elsewhere = jax.export.export(jax.jit(layers.attend_unseen), platforms=["cuda", "tpu"])
+    assert elsewhere(first, jnp.ones((5, BASE.width))).platforms == ("cuda", "tpu")
+
+
 def test_trace_of_a_batch_is_the_images_one_by_one(tmp_path):
     encoder = memjax.load(str(tiny_model.write(tmp_path)))
     pixels = tiny_model.pictures(3)

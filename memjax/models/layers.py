@@ -18,6 +18,8 @@ from memjax.axes import Array, Attention, Float, Tokens
 
 Angles = Float[Array, "p k"]
 Rotation = tuple[Angles, Angles] | None
+Heads = Float[Array, "h t k"]
+Sources = Float[Array, "h s k"]
 
 
 @struct.dataclass
@@ -142,11 +144,42 @@ def into_heads(params: HeadLinear, x: Tokens) -> Float[Array, "h t k"]:
     return out if params.bias is None else out + params.bias[:, None, :]
 
 
-def attention_weights(query: Float[Array, "h t k"], key: Float[Array, "h s k"]) -> Attention:
+def attention_weights(query: Float[Array, "h t k"], key: Sources) -> Attention:
     """Scaled dot-product attention's probabilities (Vaswani et al. 2017, eq. 1), softmax in float32."""
     scaled = query * jnp.asarray(query.shape[-1] ** -0.5, query.dtype)
     logits = jnp.einsum("htk,hsk->hts", scaled, key, preferred_element_type=jnp.float32)
     return jax.nn.softmax(logits, axis=-1)
+
+
+def project(
+    params: SelfAttention, x: Float[Array, "s d"], rotation: Rotation = None, queries: Tokens | None = None
+) -> tuple[Heads, Sources, Sources]:
+    """Queries ``[h, t, k]``, keys and values ``[h, s, k]``, with rotary positions where there are any."""
+    query = into_heads(params.query, x if queries is None else queries)
+    key, value = into_heads(params.key, x), into_heads(params.value, x)
+    if rotation is not None:
+        query, key = rotate(query, rotation), rotate(key, rotation)
+    return query, key, value
+
+
+def weigh(weights: Attention, value: Sources) -> Heads:
+    """Sum of the values, weighted by attention."""
+    return jnp.einsum("hts,hsk->htk", weights.astype(value.dtype), value)
+
+
+def mix(query: Heads, key: Sources, value: Sources) -> Heads:
+    """Attention's output by way of its probabilities."""
+    return weigh(attention_weights(query, key), value)
+
+
+def fused_mix(query: Heads, key: Sources, value: Sources) -> Heads:
+    """The same by whatever JAX thinks best for the device."""
+    with jax.numpy_dtype_promotion("standard"):  # jax's own sum of bfloat16 and float32
+        return jax.nn.dot_product_attention(*(x.swapaxes(0, 1) for x in (query, key, value))).swapaxes(0, 1)
+
+
+def out_of_heads(params: HeadLinear, mixed: Heads) -> Tokens:
+    return add_bias(jnp.einsum("htk,hkd->td", mixed, params.kernel), params.bias)
 
 
 def attend(
@@ -166,13 +199,19 @@ def attend(
     Returns:
         The output ``[t, d]`` and the probabilities ``[h, t, s]`` (float32).
     """
-    query = into_heads(params.query, x if queries is None else queries)
-    key, value = into_heads(params.key, x), into_heads(params.value, x)
-    if rotation is not None:
-        query, key = rotate(query, rotation), rotate(key, rotation)
+    query, key, value = project(params, x, rotation, queries)
     weights = attention_weights(query, key)
-    mixed = jnp.einsum("hts,hsk->htk", weights.astype(value.dtype), value)
-    return add_bias(jnp.einsum("htk,hkd->td", mixed, params.out.kernel), params.out.bias), weights
+    return out_of_heads(params.out, weigh(weights, value)), weights
+
+
+def attend_unseen(params: SelfAttention, x: Tokens, rotation: Rotation = None) -> Tokens:
+    """The output of `attend` over ``x``, ``[t, d]``, where nobody asks for the probabilities.
+
+    Then they need not be formed: `jax.nn.dot_product_attention`. A CPU forms them all the same, since there it is the faster
+    way (benchmarks/README.md).
+    """
+    mixed = jax.lax.platform_dependent(*project(params, x, rotation), cpu=mix, default=fused_mix)
+    return out_of_heads(params.out, mixed)
 
 
 def rotary(rows: int, columns: int, head_width: int, theta: float) -> tuple[Angles, Angles]:

@@ -51,7 +51,7 @@ def encode_visible(params: ViTParams, image: Image, keep: Int[Array, "v"], confi
     """The encoder over cls and the patches ``keep``, with the final norm."""
     patches, prefix = embed_patches(params, image, config)
     tokens = jnp.concatenate([params.cls + prefix, patches[keep]])
-    last, _ = run_blocks(params.blocks, tokens, config, lambda block: None)
+    last, _ = run_blocks(params.blocks, tokens, config, tap=None)
     return layers.layer_norm(params.final_norm, last, config.eps)
 
 
@@ -62,7 +62,7 @@ def decode(params: Decoder, visible: Float[Array, "v1 d"], restore: Int[Array, "
     hidden = jnp.broadcast_to(params.mask_token, (restore.shape[0] - tokens.shape[0] + 1, inner.width))
     patches = jnp.concatenate([tokens[1:], hidden])[restore]
     tokens = jnp.concatenate([tokens[:1], patches]) + params.position
-    last, _ = run_blocks(params.blocks, tokens, inner, lambda block: None)
+    last, _ = run_blocks(params.blocks, tokens, inner, tap=None)
     return layers.linear(params.predict, layers.layer_norm(params.norm, last, config.eps))[1:]
 
 

@@ -191,17 +191,30 @@ def run_block(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = 
     The stream stays float32 whatever the parameters' type: rounding it to bfloat16 at every block would add up.
     """
     branch, attention = layers.attend(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
-    x = x + (branch if params.scale1 is None else branch * params.scale1[None, :]).astype(x.dtype)
+    return add_branches(params, x, branch, config), attention
+
+
+def run_block_untapped(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None) -> Hidden:
+    """`run_block` where nobody asks for the attention, which then need not be formed."""
+    branch = layers.attend_unseen(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
+    return add_branches(params, x, branch, config)
+
+
+def add_branches(params: Block, x: Hidden, attended: Hidden, config: ViTConfig) -> Hidden:
+    """The residual stream with a block's two branches added: what attention gave, and the MLP of that sum."""
+    x = x + (attended if params.scale1 is None else attended * params.scale1[None, :]).astype(x.dtype)
     branch = layers.mlp(params.mlp, layers.layer_norm(params.norm2, x, config.eps), config.activation)
-    return x + (branch if params.scale2 is None else branch * params.scale2[None, :]).astype(x.dtype), attention
+    return x + (branch if params.scale2 is None else branch * params.scale2[None, :]).astype(x.dtype)
 
 
 def run_blocks(
-    blocks: Block, tokens: Hidden, config: ViTConfig, tap: Tap, rotation: Rotation = None
+    blocks: Block, tokens: Hidden, config: ViTConfig, tap: Tap | None, rotation: Rotation = None
 ) -> tuple[Hidden, Any]:
     """All blocks, scanned: what leaves the last one, and what the tap returned for each, stacked ``[l, ...]``."""
 
     def step(x: Hidden, block: Block) -> tuple[Hidden, Any]:
+        if tap is None:
+            return run_block_untapped(block, x, config, rotation), None
         after, attention = run_block(block, x, config, rotation)
         return after, tap(BlockTrace(before=x, after=after, attention=attention))
 
@@ -213,14 +226,15 @@ def keep_all(block: BlockTrace) -> BlockTrace:
     return block
 
 
-def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_all) -> Output:
+def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None = keep_all) -> Output:
     """One image through the encoder.
 
     Args:
         params: as `init_vit` makes them or `memjax.load` reads them. Their dtype is the compute dtype.
         image: ``[y, x, 3]``, normalised as the encoder's preprocessing says.
         config: the architecture (static under jit).
-        tap: a pure function of one block's trace.
+        tap: a pure function of one block's trace; None where only the last layer is wanted, so that no attention is formed
+            for it (`memjax.models.layers.attend_unseen`).
 
     Returns:
         `Output`: what entered, what left, and what the tap returned, stacked ``[l, ...]``.
