@@ -141,10 +141,8 @@ def measure(args: Arguments, source: str, name: str, scratch: Path) -> dict[str,
     result: dict[str, Any] = {"encoder": name, "batch": size, "images": len(pixels)}
     result["work"] = dataclasses.asdict(architectures.work(config))
     if args.profile:
-        import jax
-
         sides["metrics"].run()
-        with jax.profiler.trace(str(args.profile / name)):
+        with devices.profiled(args.profile / name):
             sides["metrics"].run()
     sides |= machine.sgemm_sides(config.width, config.mlp_width, mesh)
     if args.peers and machine.has_torch():

@@ -64,6 +64,8 @@ class Arguments:
     """Of the resamples."""
     workers: int = 0
     """Processes that decode pictures; 0 uses threads."""
+    profile: Path | None = None
+    """Write a trace of the extraction here (jax.profiler; for xprof or Perfetto). With --limit: it grows with the pictures."""
     download: bool = False
     """Fetch the data set's files first, where that is possible (lnsim)."""
     distributed: bool = False
@@ -95,7 +97,7 @@ def open_data(args: Arguments) -> Any:
     return open_dataset(args.dataset or "demo", args.data_dir, args.limit, args.download)
 
 
-HOW = ("out", "workers", "download", "distributed", "coordinator", "processes", "process", "heartbeat")
+HOW = ("out", "workers", "profile", "download", "distributed", "coordinator", "processes", "process", "heartbeat")
 """Arguments that say how a run is done, and leave its results as they are."""
 
 
@@ -115,9 +117,10 @@ def measure(args: Arguments, dataset: Any, encoders: list[Any], shown: bool) -> 
 
     plan = Plan(args.protocol, args.batch_size, args.tokens, args.patch_layers, args.workers)
     failures, started = list(dataset.rejected), time.perf_counter()
-    for encoder in encoders:
-        with extraction_bar(label(encoder), len(dataset)) if shown else nullcontext() as advance:
-            failures += extract(dataset, encoder, args.out, plan, advance)
+    with devices.profiled(args.profile):
+        for encoder in encoders:
+            with extraction_bar(label(encoder), len(dataset)) if shown else nullcontext() as advance:
+                failures += extract(dataset, encoder, args.out, plan, advance)
     return list(dict.fromkeys(failures)), time.perf_counter() - started
 
 

@@ -6,6 +6,8 @@ On a CPU, one host device per core is used: it was measured faster than XLA's ow
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -42,6 +44,11 @@ def use_cache() -> None:
     """Keep compiled programs between runs (`memjax.cache`), so that the second start is quick."""
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def profiled(folder: Path | None) -> AbstractContextManager[None]:
+    """A block whose operations are traced into ``folder``, for xprof or Perfetto; nothing is where it is None."""
+    return nullcontext() if folder is None else jax.profiler.trace(str(folder))
 
 
 def free_bytes(device: Any) -> int:

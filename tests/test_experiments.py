@@ -99,6 +99,15 @@ def test_metrics_that_others_add_join_table_and_report(monkeypatch, pictures, tm
     assert "Left out: it needs 50 images with every measure, and one that varies; there are 6." in page
 
 
+def test_a_profile_is_beside_the_run_not_of_it(monkeypatch, pictures, tmp_path, capsys):
+    profile, out = tmp_path / "profile", tmp_path / "out"
+    assert sweep(monkeypatch, *own(pictures), "--out", out, "--profile", profile) == 0
+    (trace,) = profile.rglob("*.xplane.pb")
+    assert b"dot" in trace.read_bytes(), "the encoder's products are in it"
+    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert "finished" in capsys.readouterr().out
+
+
 def test_synthetic_scores_have_no_human_ceiling(monkeypatch, tmp_path, capsys):
     out = tmp_path / "out"
     assert sweep(monkeypatch, "--limit", 60, "--bootstraps", 50, "--out", out) == 0
