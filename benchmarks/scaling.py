@@ -1,16 +1,18 @@
 """Do time per picture and memory stay the same as the data grow? Generated JPEGs, made when they are read; no files.
 
-  python benchmarks/scaling.py                                        1,000, 2,000 and 4,000 pictures, 1 and 2 devices
+  python benchmarks/scaling.py                                        1,000, 2,000 and 4,000 pictures; devices, processes 1 and 2
   python benchmarks/scaling.py --images 2000 20000 --devices 2        the two sizes of the claim on memory
   python benchmarks/scaling.py --images 1000 10000 100000
 
-Each run is a fresh process that goes the whole way: records, decoding in threads, the packaged tiny encoder, all metrics, the
-feature store. Its peak memory is its own; the time per picture leaves out the first batches (start, compilation). Sizes take
-turns in ``--repeats`` rounds; reported are medians. Ratios are to the smallest size on the same number of devices.
+Each run is a fresh process, or several joined by `jax.distributed`, that goes the whole way: records, decoding in threads, the
+packaged tiny encoder, all metrics, the feature store. Only as many devices and processes are combined as there are cores. The
+peak memory is that of the largest process; the time per picture leaves out the first batches (start, compilation). Sizes take
+turns in ``--repeats`` rounds; reported are medians. Ratios are to the smallest size on as many processes and devices.
 """
 
 import dataclasses
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != H
 
 from benchmarks import machine
 from experiments.cli import read_arguments
-from memjax import devices
+from memjax import devices, processes
 from memjax.checks import expected, run_main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,25 +40,42 @@ class Arguments:
     images: tuple[int, ...] = (1000, 2000, 4000)
     """Pictures of each run."""
     devices: tuple[int, ...] = ()
-    """Numbers of host devices; by default 1 and one a core."""
+    """Numbers of host devices of a process; by default 1 and one a core."""
+    processes: tuple[int, ...] = ()
+    """Numbers of processes, with as many chunks at once; by default 1 and one a core."""
     width: int = 96
     """Width of a picture, in pixels; it is three quarters as high."""
     repeats: int = 1
     """Rounds."""
     json: Path | None = None
     """Write every run's figures here."""
-    one_run: bool = False
-    """Do the first size on the first number of devices in this process, and print its figures as JSON."""
+    one_run: Path | None = None
+    """Be one process of one run, with the first of each number, write the store here and print the figures as JSON."""
+    coordinator: str | None = None
+    """With --one-run, where there are several processes: host:port of process 0."""
+    process: int = 0
+    """With --one-run: which one this is."""
 
 
-def one_run(images: int, count: int, width: int) -> dict[str, float]:
-    """A whole extraction in this process: seconds, seconds a picture after the first chunk of progress, peak MiB."""
-    devices.use_cores(count)
+@dataclasses.dataclass(frozen=True, order=True)
+class Run:
+    """What is run."""
+
+    processes: int
+    devices: int
+    images: int
+
+
+def one_run(args: Arguments, run: Run, out: Path) -> dict[str, float]:
+    """This process's part of an extraction: seconds, seconds a picture after the first chunk of progress, peak MiB."""
+    if run.processes > 1:
+        processes.start(args.coordinator, run.processes, args.process)
+    devices.use_cores(run.devices)
     import memjax
     from benchmarks.pictures import generated
     from memjax.extract import extract
 
-    encoder, dataset = memjax.load("memjax/tiny"), generated(images, width, width * 3 // 4)
+    encoder, dataset = memjax.load("memjax/tiny"), generated(run.images, args.width, args.width * 3 // 4)
     marks: list[tuple[int, float, float]] = []
     done = 0
 
@@ -66,11 +85,10 @@ def one_run(images: int, count: int, width: int) -> dict[str, float]:
         marks.append((done, time.perf_counter(), time.process_time()))
 
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as out:
-        failures = extract(dataset, encoder, Path(out), progress=progress)
+    failures = extract(dataset, encoder, out, progress=progress)
     assert not failures, "generated pictures are whole"
     seconds = time.perf_counter() - started
-    warm = next(mark for mark in marks if mark[0] >= min(256, images // 4) and mark[0])
+    warm = next(mark for mark in marks if mark[0] >= min(256, run.images // 4) and mark[0])
     last, pictures = marks[-1], max(marks[-1][0] - warm[0], 1)
     return {
         "seconds": seconds,
@@ -80,51 +98,63 @@ def one_run(images: int, count: int, width: int) -> dict[str, float]:
     }
 
 
-def in_a_process(images: int, count: int, width: int) -> dict[str, float]:
-    """`one_run` in a fresh process.
+def in_processes(run: Run, width: int) -> dict[str, float]:
+    """`one_run` in fresh processes: times of the first, processor time of all, memory of the largest.
 
     Raises:
-        RuntimeError: it failed; with what it said.
+        RuntimeError: one failed; with what it said.
     """
-    command = [sys.executable, __file__, "--one-run", "--images", images, "--devices", count, "--width", width]
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, cwd=ROOT, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{images} pictures on {count} devices: exit code {done.returncode}\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    with tempfile.TemporaryDirectory() as out, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        numbers = {"images": run.images, "devices": run.devices, "processes": run.processes, "width": width}
+        command = [sys.executable, __file__, "--one-run", out, "--coordinator", address]
+        command += [str(word) for name, value in numbers.items() for word in (f"--{name}", value)]
+        free.close()  # for process 0 to take
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
+        started = [subprocess.Popen([*command, "--process", str(i)], **pipes) for i in range(run.processes)]
+        said = [process.communicate() for process in started]
+    for process, (_, errors) in zip(started, said, strict=True):
+        if process.returncode:
+            raise RuntimeError(f"{run}: exit code {process.returncode}\n{errors[-2000:]}")
+    found = [json.loads(output.strip().splitlines()[-1]) for output, _ in said]
+    together = {"cpu_ms_a_picture": sum, "peak_mib": max}
+    return {name: together.get(name, next)(iter(f[name] for f in found)) for name in found[0]}
 
 
-def show(rows: dict[tuple[int, int], dict[str, float]]) -> None:
-    """One row a run; ratios to the smallest size on as many devices."""
-    columns = ("images", "devices", "ms/picture", "cpu-ms/picture", "peak MiB", "time", "memory")
+def show(rows: dict[Run, dict[str, float]]) -> None:
+    """One row a run; ratios to the smallest size on as many processes and devices."""
+    columns = ("images", "processes", "devices", "ms/picture", "cpu-ms/picture", "peak MiB", "time", "memory")
     print("".join(f"{name:>15}" for name in columns))
-    for (count, images), row in sorted(rows.items()):
-        base = rows[count, min(size for held, size in rows if held == count)]
-        line = f"{images:>15}{count:>15}{row['ms_a_picture']:>15.3f}{row['cpu_ms_a_picture']:>15.3f}{row['peak_mib']:>15.0f}"
+    for run, row in sorted(rows.items()):
+        base = rows[min(r for r in rows if (r.processes, r.devices) == (run.processes, run.devices))]
+        line = f"{run.images:>15}{run.processes:>15}{run.devices:>15}"
+        line += f"{row['ms_a_picture']:>15.3f}{row['cpu_ms_a_picture']:>15.3f}{row['peak_mib']:>15.0f}"
         print(line + "".join(f"{row[key] / base[key]:>14.3f}x" for key in ("ms_a_picture", "peak_mib")))
 
 
 def main() -> int:
     args = read_arguments(Arguments, __doc__ or "")
-    counts = args.devices or tuple(dict.fromkeys((1, machine.cores())))
-    if min(*args.images, *counts, args.width, args.repeats) < 1:
+    cores = machine.cores()
+    up_to_cores = tuple(dict.fromkeys((1, cores)))
+    counts, joined = args.devices or up_to_cores, args.processes or up_to_cores
+    if min(*args.images, *counts, *joined, args.width, args.repeats) < 1:
         raise expected("sizes", "1 or more", "less")
-    if args.one_run:
-        print(json.dumps(one_run(args.images[0], counts[0], args.width)))
+    wanted = [Run(p, d, n) for p in joined for d in counts for n in args.images if p * d <= cores]
+    if not wanted:
+        raise expected("processes times devices", f"at most {cores}, the cores of this machine", "more")
+    if args.one_run is not None:
+        print(json.dumps(one_run(args, wanted[0], args.one_run)))
         return 0
     about = machine.describe()
     print("; ".join(f"{key} {value}" for key, value in about.items()))
-    runs: dict[tuple[int, int], list[dict[str, float]]] = {}
-    for _ in range(args.repeats):
-        for count in counts:
-            for images in args.images:
-                runs.setdefault((count, images), []).append(in_a_process(images, count, args.width))
-    rows = {key: {name: float(np.median([r[name] for r in found])) for name in found[0]} for key, found in runs.items()}
+    runs: dict[Run, list[dict[str, float]]] = {}
+    for run in wanted * args.repeats:
+        runs.setdefault(run, []).append(in_processes(run, args.width))
+    rows = {run: {name: float(np.median([r[name] for r in found])) for name in found[0]} for run, found in runs.items()}
     show(rows)
     if args.json:
-        made: dict[str, Any] = {
-            "machine": about,
-            "runs": [{"devices": c, "images": n, **r} for (c, n), r in rows.items()],
-        }
+        made = {"machine": about, "runs": [dataclasses.asdict(run) | row for run, row in rows.items()]}
         args.json.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     return 0
 

@@ -14,7 +14,7 @@ NOTES = {
     "files to store": "memjax, JPEG files to the store",
     "decode": "one thread, 640 x 480 JPEG",
     "resize": "one thread",
-    "transfer": "normalise and place on the devices",
+    "transfer": "place grey levels on the devices",
     "write": "one chunk of the store",
 }
 STAGES = ("decode", "resize", "transfer", "write")

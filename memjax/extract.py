@@ -106,8 +106,7 @@ def extract(
     todo = [c for c in range(writer.chunks) if c not in done][index::count]
     advance = report if count == 1 else watching(writer, writer.images_in(done), report)
     if todo:
-        rows = np.concatenate([np.arange(writer.images)[writer.span(c)] for c in todo])
-        stream = batches(dataset, encoder.preprocessing, size, rows, plan.workers)
+        stream = batches(dataset, encoder.preprocessing, size, writer.rows(todo), plan.workers)
         write_chunks(writer, todo, measured(stream, encoder, plan, mesh), advance)
     processes.wait_for_all("chunks written")
     advance(0)

@@ -60,6 +60,10 @@ class Writer:
         """Rows of a chunk."""
         return slice(chunk * self.chunk, min((chunk + 1) * self.chunk, self.images))
 
+    def rows(self, chunks: Iterable[int]) -> np.ndarray:
+        """Rows of some chunks, int64, one after another."""
+        return np.concatenate([np.arange(span.start, span.stop) for span in map(self.span, chunks)])
+
     def images_in(self, chunks: Iterable[int]) -> int:
         """How many images some chunks have."""
         return sum(self.span(c).stop - self.span(c).start for c in chunks)

@@ -124,7 +124,8 @@ def test_the_default_batch_counts_tokens(name, each, monkeypatch):
 
 
 def test_scaling(tmp_path):
-    run("scaling.py", "--images", 130, 260, "--devices", 1, "--width", 32, "--json", tmp_path / "runs.json")
+    sizes = ("--images", 130, 520, "--devices", 1, "--processes", 1, 2, "--width", 32)
+    run("scaling.py", *sizes, "--json", tmp_path / "runs.json")
     runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
-    assert [(r["devices"], r["images"]) for r in runs] == [(1, 130), (1, 260)]
+    assert [(r["processes"], r["images"]) for r in runs] == [(1, 130), (1, 520), (2, 130), (2, 520)]
     assert all(r["ms_a_picture"] > 0 and 100 < r["peak_mib"] < 4000 for r in runs)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import xarray as xr
 from memjax.checks import InputError
 from memjax.datasets import Failure
 from memjax.storage import locked
-from memjax.store import group_name, open_features, open_writer
+from memjax.store import Writer, group_name, open_features, open_writer
 
 SHAPES = {"cls_mean": (4,), "cls": (4, 5)}
 IDENTITY = {"model": "some/encoder", "checksum": "ab", "protocol": "native"}
@@ -119,3 +120,13 @@ def test_no_store_is_one_line(tmp_path):
 
 def test_group_names_hold_no_slash():
     assert group_name("facebook/dinov2-small") == "facebook--dinov2-small"
+
+
+def test_the_rows_of_a_million_images_are_made_once(tmp_path):
+    writer = Writer(tmp_path, "g", 1_000_000, 256)
+    tracemalloc.start()
+    rows = writer.rows(range(1, writer.chunks))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(rows, np.arange(256, 1_000_000))
+    assert peak < 3 * rows.nbytes
