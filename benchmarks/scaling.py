@@ -88,8 +88,9 @@ def one_run(args: Arguments, run: Run, out: Path) -> dict[str, float]:
     failures = extract(dataset, encoder, out, progress=progress)
     assert not failures, "generated pictures are whole"
     seconds = time.perf_counter() - started
-    warm = next(mark for mark in marks if mark[0] >= min(256, run.images // 4) and mark[0])
-    last, pictures = marks[-1], max(marks[-1][0] - warm[0], 1)
+    last = marks[-1]  # of several processes, progress comes in chunks: in a small run the first may be the last
+    warm = next((mark for mark in marks if min(256, run.images // 4) <= mark[0] < last[0]), marks[0])
+    pictures = max(last[0] - warm[0], 1)
     return {
         "seconds": seconds,
         "ms_a_picture": (last[1] - warm[1]) / pictures * 1e3,
