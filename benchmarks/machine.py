@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import socket
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -111,3 +112,10 @@ def peak_mib() -> float:
         return int(peak.split()[1]) / 2**10
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak_bytes / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

@@ -12,7 +12,6 @@ turns in ``--repeats`` rounds; reported are medians. Ratios are to the smallest 
 
 import dataclasses
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,8 +28,6 @@ from benchmarks import machine
 from experiments.cli import read_arguments
 from memjax import devices, processes
 from memjax.checks import expected, run_main
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,22 +102,22 @@ def in_processes(run: Run, width: int) -> dict[str, float]:
     Raises:
         RuntimeError: one failed; with what it said.
     """
-    with tempfile.TemporaryDirectory() as out, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with tempfile.TemporaryDirectory() as out:
+        address = f"127.0.0.1:{machine.free_port()}"
         numbers = {"images": run.images, "devices": run.devices, "processes": run.processes, "width": width}
         command = [sys.executable, __file__, "--one-run", out, "--coordinator", address]
         command += [str(word) for name, value in numbers.items() for word in (f"--{name}", value)]
-        free.close()  # for process 0 to take
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": HERE.parent}
         started = [subprocess.Popen([*command, "--process", str(i)], **pipes) for i in range(run.processes)]
         said = [process.communicate() for process in started]
     for process, (_, errors) in zip(started, said, strict=True):
         if process.returncode:
             raise RuntimeError(f"{run}: exit code {process.returncode}\n{errors[-2000:]}")
     found = [json.loads(output.strip().splitlines()[-1]) for output, _ in said]
-    together = {"cpu_ms_a_picture": sum, "peak_mib": max}
-    return {name: together.get(name, next)(iter(f[name] for f in found)) for name in found[0]}
+    return found[0] | {
+        "cpu_ms_a_picture": sum(one["cpu_ms_a_picture"] for one in found),
+        "peak_mib": max(one["peak_mib"] for one in found),
+    }
 
 
 def show(rows: dict[Run, dict[str, float]]) -> None:

@@ -23,7 +23,7 @@ import optax
 from experiments.cli import read_arguments
 from experiments.terminal import CONSOLE, extraction_bar
 from memjax import devices
-from memjax.checks import expected, run_main
+from memjax.checks import expected, make_folder, run_main
 from memjax.models.config import DecoderConfig, ViTConfig
 from memjax.models.vit import ViTParams
 
@@ -182,6 +182,7 @@ def main() -> int:
 
     started = time.perf_counter()
     pictures = gather(args)
+    make_folder(args.out, "--out")
     params, (held_out, trivial, colour) = train(args, pictures)
     write_folder(args.out, params, CONFIG, PROCESSOR)
     count = sum(x.size for x in jax.tree.leaves(params))

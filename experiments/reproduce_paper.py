@@ -41,7 +41,7 @@ from experiments.outputs import write_table
 from experiments.paper_inputs import Inputs, read_inputs
 from experiments.paper_page import figures_of, strongest, write_page
 from experiments.paper_results import Results, compute
-from memjax.checks import expected, run_main
+from memjax.checks import expected, make_folder, run_main
 from memjax.report import figures
 from memjax.report.labels import ceiling_words
 from memjax.report.readout import sentences
@@ -85,6 +85,7 @@ def main() -> int:
     check_numbers(args)
     with CONSOLE.status("reading"):
         inputs = read_inputs(args)
+    make_folder(args.out, "--out")
     with CONSOLE.status("correlations, their intervals, and the readout"):
         results = compute(inputs, args)
     write(results, inputs, args)
@@ -122,7 +123,6 @@ def check_numbers(args: Arguments) -> None:
 
 
 def write(results: Results, inputs: Inputs, args: Arguments) -> None:
-    args.out.mkdir(parents=True, exist_ok=True)
     for name, table in results.tables.items():
         write_table(table, args.out, name)
     failed = pd.DataFrame(inputs.failures, columns=["image", "stage", "error"])

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from experiments.cli import FolderOrUrl, read_arguments
 from memjax import devices
-from memjax.checks import InputError, check_folder, expected, run_main
+from memjax.checks import InputError, check_folder, expected, make_folder, run_main
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +117,7 @@ def measure(args: Arguments, dataset: Any, encoders: list[Any], shown: bool) -> 
 
     plan = Plan(args.protocol, args.batch_size, args.tokens, args.patch_layers, args.workers)
     failures, started = list(dataset.rejected), time.perf_counter()
-    with devices.profiled(args.profile):
+    with devices.profiled(args.profile and make_folder(args.profile, "--profile")):
         for encoder in encoders:
             with extraction_bar(label(encoder), len(dataset)) if shown else nullcontext() as advance:
                 failures += extract(dataset, encoder, args.out, plan, advance)

@@ -28,6 +28,9 @@ Image = Float[Array | np.ndarray, "y x c"]
 Pixels = Float[Array | np.ndarray, "b y x c"]
 """A batch of pictures."""
 
+Levels = UInt8[Array | np.ndarray, "b y x c"]
+"""A batch of pictures before rescaling and normalisation: grey levels, as they are decoded."""
+
 Hidden = Float[Array, "t d"]
 """The tokens of one image at one layer: cls, registers, patches (row-major)."""
 

@@ -5,6 +5,7 @@ is one line. The experiments print that line and leave with exit code 2. Our own
 """
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,25 @@ def check_file(path: str | Path, what: str, fix: str = "") -> Path:
     if file.is_file():
         return file
     raise expected(f"{what} {file}", "a file", "a folder" if file.is_dir() else "nothing there", fix)
+
+
+def make_folder(folder: Path, what: str) -> Path:
+    """``folder``, made where it is missing, if it can be written: to be asked before the work, not after it.
+
+    Raises:
+        InputError: naming ``what`` and the path.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise unwritable(what, folder, error) from error
+
+
+def unwritable(what: str, path: Path, error: OSError) -> InputError:
+    """An `InputError` for a folder that refuses to be written. Raise what it returns."""
+    return InputError(f"{what} {path}: can't be written ({error.strerror}); choose another folder")
 
 
 def run_main(main: Callable[[], int]) -> None:

@@ -173,8 +173,9 @@ Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
 def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Any) -> Measured:
     """Each batch with its values, one batch behind the devices, so that decoding and writing overlap with them."""
     layout = encoder.config.layout.under(plan.protocol)
-    kept = {"patch_layers": plan.patch_layers, "levels": encoder.preprocessing}
-    run = compiled(encoder.config, layout, plan.tokens, mesh, **kept)
+    run = compiled(
+        encoder.config, layout, plan.tokens, mesh, patch_layers=plan.patch_layers, levels=encoder.preprocessing
+    )
     params = devices.replicate(encoder.params, mesh)
     ahead: tuple[Batch, dict[str, Any]] | None = None
     for batch in stream:

@@ -7,10 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import UInt8
 
 from memjax import devices, metrics
-from memjax.axes import Array, Float, Image, Pixels
+from memjax.axes import Array, Float, Image, Levels, Pixels
 from memjax.checks import expected
 from memjax.encoder import Encoder
 from memjax.models.config import ViTConfig
@@ -20,7 +19,6 @@ from memjax.preprocessing import Preprocessing, normalise_table
 from memjax.traces import BlockTrace, Layout
 
 Table = dict[str, Float[Array, "*b l1"]]
-Levels = UInt8[Array | np.ndarray, "b y x c"]
 TOKENS = ("cls", "mean")
 MAE_SEEDS = 4
 """Masks over which ``mae_loss`` is averaged, the same for every image."""

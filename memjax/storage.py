@@ -21,7 +21,7 @@ from typing import IO, Any
 import fsspec
 from upath import UPath
 
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, expected, unwritable
 
 Place = Path | UPath
 
@@ -108,7 +108,7 @@ def _flocked(out: Path) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
         handle: IO[str] = (out / ".lock").open("w")
     except OSError as error:
-        raise InputError(f"--out {out}: can't be written ({error.strerror}); choose another folder") from error
+        raise unwritable("--out", out, error) from error
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -203,6 +203,10 @@ def test_wrong_input_is_one_line_and_code_2(monkeypatch, pictures, tmp_path, cap
     assert not any(c in line for c in ("---", "─", "│")), "tyro's frame is taken off"
     assert "limit" in refused(monkeypatch, capsys, *own(pictures), "--limit", 0, *out)
     assert "different names" in refused(monkeypatch, capsys, *own(pictures), "--models", TINY, TINY, *out)
+    for option in ("--out", "--profile"):
+        line = refused(monkeypatch, capsys, *own(pictures), *out, option, scores / "below")
+        assert f"{option} {scores / 'below'}: can't be written" in line
+    assert not list((tmp_path / "out").glob("progress/*/*.json")), "told before the work"
 
 
 @pytest.mark.parametrize(

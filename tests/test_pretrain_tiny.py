@@ -90,6 +90,13 @@ def test_wrong_input_is_one_line(monkeypatch, capsys, tmp_path, arguments, words
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_the_training(monkeypatch, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(pretrain_tiny, "train", lambda *inputs: pytest.fail("too late"))
+    assert pretrain(monkeypatch, "--stimuli", "300", "--steps", "1", "--out", tmp_path / "file" / "below") == 2
+    assert "can't be written" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_command_is_deterministic_and_learns(monkeypatch, capsys, tmp_path):
     for name in ("one", "two"):

@@ -1,7 +1,6 @@
 """One run of many processes: the numbers of a single one; a process that dies ends the others, and the run resumes."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.machine import free_port
 from memjax import processes
 from memjax.checks import InputError
 from memjax.store import open_features
@@ -24,12 +24,6 @@ Writer.write = lambda *rest: os.kill(os.getpid(), 9)
 """
 RUN = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
 SWEEP = ["experiments/sweep_layers.py", "--limit", "37", "--batch-size", "4", "--bootstraps", "50", "--out"]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def start(out: Path, devices: int, *options: str, before: str = "") -> subprocess.Popen:

@@ -177,6 +177,9 @@ def test_wrong_input_is_one_clear_line(made_up, tmp_path: Path, monkeypatch) -> 
         with pytest.raises(InputError, match=message) as caught:
             run(monkeypatch, *arguments, "--out", tmp_path / "out")
         assert "\n" not in str(caught.value)
+    monkeypatch.setattr(reproduce_paper, "compute", lambda *inputs: pytest.fail("told before the work"))
+    with pytest.raises(InputError, match="can't be written"):
+        run(monkeypatch, "--memvis", folder, "--memcat", csv, "--out", csv / "below")
 
 
 @pytest.mark.parametrize(

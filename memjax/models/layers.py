@@ -173,7 +173,7 @@ def mix(query: Heads, key: Sources, value: Sources) -> Heads:
 
 
 def fused_mix(query: Heads, key: Sources, value: Sources) -> Heads:
-    """The same by whatever JAX thinks best for the device."""
+    """The same by whatever JAX thinks best for the device (as of jax 0.10 it forms the probabilities too)."""
     with jax.numpy_dtype_promotion("standard"):  # jax's own sum of bfloat16 and float32
         return jax.nn.dot_product_attention(*(x.swapaxes(0, 1) for x in (query, key, value))).swapaxes(0, 1)
 

@@ -233,8 +233,8 @@ def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None 
         params: as `init_vit` makes them or `memjax.load` reads them. Their dtype is the compute dtype.
         image: ``[y, x, 3]``, normalised as the encoder's preprocessing says.
         config: the architecture (static under jit).
-        tap: a pure function of one block's trace; None where only the last layer is wanted, so that no attention is formed
-            for it (`memjax.models.layers.attend_unseen`).
+        tap: a pure function of one block's trace; None where only the last layer is wanted, whose attention then need not
+            be formed (`memjax.models.layers.attend_unseen`).
 
     Returns:
         `Output`: what entered, what left, and what the tap returned, stacked ``[l, ...]``.
