@@ -104,7 +104,7 @@ def overview(
         )
         figure.set_label(
             f"{method_symbol(method)} between each metric and memorability, by layer; one vertical scale. "
-            f"{_subtitle(table, level, synthetic)}"
+            + _subtitle(table, level, synthetic).replace("\n", ". ")
         )
     return figure
 
