@@ -19,8 +19,8 @@ import scipy.stats
 HERE = Path(__file__).resolve().parent  # left out below: its statistics.py would hide Python's own
 sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != HERE)]
 
-from experiments.cli import read_arguments
-from memjax.checks import expected, run_main
+from memjax.checks import expected
+from memjax.cli.arguments import read_arguments, run_main
 from memjax.stats import resampling
 from memjax.stats.correlation import bootstrap
 

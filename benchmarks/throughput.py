@@ -27,9 +27,9 @@ HERE = Path(__file__).resolve().parent  # left out below: its statistics.py woul
 sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != HERE)]
 
 from benchmarks import architectures, machine, show, start_up, turns
-from experiments.cli import read_arguments
 from memjax import devices
-from memjax.checks import expected, run_main
+from memjax.checks import expected
+from memjax.cli.arguments import read_arguments, run_main
 
 Name = Literal["dinov2-s14", "clip-b32", "clip-b16", "siglip2-b16", "tiny"]
 

@@ -20,10 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.cli import read_arguments
 from experiments.terminal import CONSOLE, extraction_bar
 from memjax import devices
-from memjax.checks import expected, make_folder, run_main
+from memjax.checks import expected, make_folder
+from memjax.cli.arguments import read_arguments, run_main
 from memjax.models.config import DecoderConfig, ViTConfig
 from memjax.models.vit import ViTParams
 

@@ -36,12 +36,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from experiments.cli import read_arguments
 from experiments.outputs import write_table
 from experiments.paper_inputs import Inputs, read_inputs
 from experiments.paper_page import figures_of, strongest, write_page
 from experiments.paper_results import Results, compute
-from memjax.checks import expected, make_folder, run_main
+from memjax.checks import expected, make_folder
+from memjax.cli.arguments import read_arguments, run_main
 from memjax.report import figures
 from memjax.report.labels import ceiling_words
 from memjax.report.readout import sentences

@@ -25,9 +25,9 @@ from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from experiments.cli import FolderOrUrl, read_arguments
 from memjax import devices
-from memjax.checks import InputError, check_folder, expected, make_folder, run_main
+from memjax.checks import InputError, check_folder, expected, make_folder
+from memjax.cli.arguments import FolderOrUrl, read_arguments, run_main
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,10 +34,10 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from experiments.cli import read_arguments
 from experiments.outputs import write_table
 from memjax import devices
-from memjax.checks import expected, run_main
+from memjax.checks import expected
+from memjax.cli.arguments import read_arguments, run_main
 
 SCORES = ("error", "error_mean", "error_normalised", "l0", "l1", "magnitude", "squared_length")
 

@@ -1,20 +1,27 @@
 """One voice for errors: what was expected, what came, and the likely fix.
 
-Everything that a user can get wrong (a path, a table, a checkpoint, an option) is raised as `InputError`, whose message
-is one line. The experiments print that line and leave with exit code 2. Our own invariants are `assert`s.
+Everything that a user can get wrong (a path, a table, a checkpoint, a setting) is raised as `InputError`, whose message
+is one line and names no flag of a command: `memjax.cli.arguments` adds that. Our own invariants are `assert`s.
 """
 
-import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 
 class InputError(ValueError):
-    """Something given to memjax cannot be used; the message is one line: what, where, what to do."""
+    """Something given to memjax cannot be used; the message is one line: what, where, what to do.
+
+    Attributes:
+        argument: the parameter or setting that is wrong, or that would help, by its name in Python; may be empty.
+        value: what it should be, where that is one word; may be empty.
+    """
+
+    def __init__(self, message: str, argument: str = "", value: str = ""):
+        super().__init__(message)
+        self.argument, self.value = argument, value
 
 
-def expected(what: str, wanted: object, came: object, fix: str = "") -> InputError:
+def expected(what: str, wanted: object, came: object, fix: str = "", argument: str = "", value: str = "") -> InputError:
     """An `InputError` in the common form. Raise what it returns.
 
     Args:
@@ -22,16 +29,17 @@ def expected(what: str, wanted: object, came: object, fix: str = "") -> InputErr
         wanted: what was expected there.
         came: what was found.
         fix: the likely remedy, a sentence without its full stop; may be empty.
+        argument, value: see `InputError`.
 
     Example:
-        >>> str(expected("--limit", "a positive number", 0, "leave it out to use every image"))
-        '--limit: expected a positive number, got 0; leave it out to use every image'
+        >>> str(expected("limit", "a positive number", 0, "leave it out to use every image", argument="limit"))
+        'limit: expected a positive number, got 0; leave it out to use every image'
     """
     line = f"{what}: expected {wanted}, got {came}"
-    return InputError(" ".join((f"{line}; {fix}" if fix else line).split()))
+    return InputError(" ".join((f"{line}; {fix}" if fix else line).split()), argument, value)
 
 
-def check_folder(path: str | Path, what: str, fix: str = "") -> Path:
+def check_folder(path: str | Path, what: str, fix: str = "", argument: str = "") -> Path:
     """``path`` as a `Path` if it is a folder that exists.
 
     Raises:
@@ -40,10 +48,10 @@ def check_folder(path: str | Path, what: str, fix: str = "") -> Path:
     folder = Path(path).expanduser()
     if folder.is_dir():
         return folder
-    raise expected(f"{what} {folder}", "a folder", "a file" if folder.exists() else "nothing there", fix)
+    raise expected(f"{what} {folder}", "a folder", "a file" if folder.exists() else "nothing there", fix, argument)
 
 
-def check_file(path: str | Path, what: str, fix: str = "") -> Path:
+def check_file(path: str | Path, what: str, fix: str = "", argument: str = "") -> Path:
     """``path`` as a `Path` if it is a regular file that exists.
 
     Raises:
@@ -52,10 +60,10 @@ def check_file(path: str | Path, what: str, fix: str = "") -> Path:
     file = Path(path).expanduser()
     if file.is_file():
         return file
-    raise expected(f"{what} {file}", "a file", "a folder" if file.is_dir() else "nothing there", fix)
+    raise expected(f"{what} {file}", "a file", "a folder" if file.is_dir() else "nothing there", fix, argument)
 
 
-def make_folder(folder: Path, what: str) -> Path:
+def make_folder(folder: Path, what: str, argument: str = "") -> Path:
     """``folder``, made where it is missing, if it can be written: to be asked before the work, not after it.
 
     Raises:
@@ -66,22 +74,9 @@ def make_folder(folder: Path, what: str) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise unwritable(what, folder, error) from error
+        raise unwritable(what, folder, error, argument) from error
 
 
-def unwritable(what: str, path: Path, error: OSError) -> InputError:
+def unwritable(what: str, path: Path, error: OSError, argument: str = "") -> InputError:
     """An `InputError` for a folder that refuses to be written. Raise what it returns."""
-    return InputError(f"{what} {path}: can't be written ({error.strerror}); choose another folder")
-
-
-def run_main(main: Callable[[], int]) -> None:
-    """Run an experiment's ``main`` and leave with its exit code; an `InputError` becomes one line and code 2."""
-    try:
-        code = main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command again resumes", file=sys.stderr)
-        code = 130
-    sys.exit(code)
+    return InputError(f"{what} {path}: can't be written ({error.strerror}); choose another folder", argument)

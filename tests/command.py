@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from memjax.checks import run_main
+from memjax.cli.arguments import run_main
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, experiment: ModuleType, *arguments: object) -> int:

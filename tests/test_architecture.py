@@ -15,6 +15,7 @@ OTHERS = sorted(p for folder in ("experiments", "benchmarks", "tests") for p in 
 ALLOWED = {
     "": {"*"},  # memjax/__init__ lists the public names
     "axes": set(),
+    "cli": {"*"},
     "checks": set(),
     "traces": set(),
     "cache": set(),

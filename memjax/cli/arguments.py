@@ -1,0 +1,139 @@
+"""Command lines from dataclasses, with errors of one line: what the commands, experiments and benchmarks share."""
+
+import contextlib
+import dataclasses
+import io
+import itertools
+import re
+import sys
+from collections.abc import Callable, Container, Sequence
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import tyro
+from tyro.constructors import PrimitiveConstructorSpec
+
+from memjax.checks import InputError
+from memjax.storage import Place, place
+
+Arguments = TypeVar("Arguments")
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, Place)
+
+
+FolderOrUrl = Annotated[
+    Any,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="DIR|URL",
+        instance_from_str=lambda words: place(words[0]),
+        is_instance=_is_place,
+        str_from_instance=lambda value: [str(value)],
+    ),
+]
+"""An option whose value is a folder or an object store's URL, `memjax.storage.Place`."""
+
+
+def read_arguments(
+    kind: type[Arguments], description: str, words: Sequence[str] | None = None, program: str | None = None
+) -> Arguments:
+    """Parse a command line into a dataclass; fields' docstrings are the help.
+
+    Args:
+        kind: the dataclass.
+        description: what ``--help`` says first.
+        words: the command line after the program's name; by default ``sys.argv``'s.
+        program: how the help calls the program.
+
+    Raises:
+        InputError: for a wrong command line, in one line.
+    """
+    given = list(sys.argv[1:] if words is None else words)
+    if {"-h", "--help"} & set(given):
+        return tyro.cli(kind, description=description, args=given, prog=program)
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
+            joined = join_repeated(given, several_valued(kind))
+            return tyro.cli(kind, description=description, args=joined, prog=program)
+    except SystemExit as stop:
+        raise InputError(one_line(errors.getvalue())) from stop
+
+
+def several_valued(kind: type) -> set[str]:
+    """The options of a dataclass that take any number of values (``tuple[..., ...]``), those of nested ones too."""
+    found: set[str] = set()
+    for name, hint in get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            found |= several_valued(hint)
+        elif any(get_origin(part) is tuple for part in (hint, *get_args(hint))):
+            found.add("--" + name.replace("_", "-"))
+    return found
+
+
+def join_repeated(words: Sequence[str], options: Container[str]) -> list[str]:
+    """A command line with the values of each of ``options`` that is given several times put together.
+
+    An option that takes one value keeps its last, as everywhere in a shell.
+
+    Example:
+        >>> join_repeated(["--models", "a", "--limit", "3", "--models=b"], {"--models"})
+        ['--limit', '3', '--models', 'a', 'b']
+    """
+    rest: list[str] = []
+    values: dict[str, list[str]] = {}
+    into = rest
+    for word in words:
+        option, equals, value = word.partition("=")
+        name = option.replace("_", "-")
+        if name in options:
+            into = values.setdefault(name, [])
+            into += [value] if equals else []
+            continue
+        into = rest if word.startswith("--") else into
+        into.append(word)
+    return rest + [word for name, several in values.items() for word in (name, *several)]
+
+
+def told(error: InputError) -> str:
+    """An error as a command says it: parameters are called by their flags.
+
+    Example:
+        >>> told(InputError("limit: expected a positive number, got 0", "limit"))
+        '--limit: expected a positive number, got 0'
+        >>> told(InputError("features.zarr: no variable 'mean' there; sweep again and keep it", "tokens", "mean"))
+        "features.zarr: no variable 'mean' there; sweep again and keep it (--tokens mean)"
+    """
+    message, flag = str(error), "--" + error.argument.replace("_", "-")
+    if not error.argument:
+        return message
+    if re.match(rf"{re.escape(error.argument)}[: ]", message):
+        return flag + message[len(error.argument) :]
+    return f"{message} ({' '.join(filter(None, (flag, error.value)))})"
+
+
+def run_main(main: Callable[[], int]) -> None:
+    """Run a command and leave with its exit code; an `InputError` becomes one line and code 2."""
+    try:
+        code = main()
+    except InputError as error:
+        print(f"error: {told(error)}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command again resumes", file=sys.stderr)
+        code = 130
+    sys.exit(code)
+
+
+def one_line(message: str) -> str:
+    """tyro's boxed message as one line: without its frame and rules, and without the help text of the argument.
+
+    Example:
+        >>> one_line("╭─ Error ─╮\\n│ no such option │\\n------\\n│ Argument helptext: │\\n╰───╯")
+        'Error: no such option'
+    """
+    lines = [re.sub(r"[╭╮╰╯│]|─+|-{6,}", " ", line).strip() for line in message.splitlines()]
+    head, *rest = [line for line in lines if line] or ["unusable command line"]
+    kept = itertools.takewhile(lambda line: not line.startswith("Argument helptext"), rest)
+    return " ".join([f"{head}:", *kept])
