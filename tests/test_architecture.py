@@ -29,6 +29,7 @@ ALLOWED = {
     "stats": set(),
     "images": {"preprocessing"},
     "datasets": {"cache", "images", "preprocessing"},
+    "outputs": {"datasets", "stats", "storage"},
     "loader": {"datasets", "images", "preprocessing"},
     "encoder": {"models", "preprocessing", "traces"},
     "measure": {"encoder", "models", "metrics", "devices", "preprocessing", "traces"},
