@@ -3,8 +3,24 @@
 The public names; each is imported when first used, so that ``import memjax`` stays light.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from memjax.lazy import attach
+
+if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table below
+    from memjax.checks import InputError
+    from memjax.datasets import Dataset, open_dataset, open_folder, open_table
+    from memjax.encoder import Encoder, encoders, load, trace
+    from memjax.images import read_images
+    from memjax.measure import features
+    from memjax.metrics import METRICS, Metric
+    from memjax.models.vit import encode
+    from memjax.paper.inputs import PaperSettings, PaperSources
+    from memjax.pipelines.paper import PaperResult, reproduce_paper
+    from memjax.pipelines.saes import SAEResult, SAESettings, train_saes
+    from memjax.pipelines.settings import SweepSettings
+    from memjax.pipelines.sweep import sweep
+    from memjax.pipelines.sweep_result import Sweep, read_sweep
 
 _NAMES = {
     # Encoders
@@ -42,15 +58,4 @@ _PARTS = ("baselines", "datasets", "devices", "metrics", "models", "paper", "pro
 
 __version__ = "0.2.0"
 __all__ = [*_NAMES, "__version__"]
-
-
-def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
-    if name in _PARTS:
-        return importlib.import_module(f"memjax.{name}")
-    raise AttributeError(f"module 'memjax' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, *_PARTS])
+__getattr__, __dir__ = attach(__name__, _NAMES, _PARTS)

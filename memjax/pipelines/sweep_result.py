@@ -10,7 +10,7 @@ import xarray as xr
 from memjax.checks import expected
 from memjax.outputs import FAILURES, Run, read_failures, read_run, read_table
 from memjax.stats.reliability import Reliability
-from memjax.storage import Place
+from memjax.storage import Place, place
 from memjax.store import metric_variables, open_features
 
 CORRELATIONS, READOUTS, WEIGHTS, REPORT = "correlations", "readout", "readout_weights", "report.html"
@@ -87,7 +87,7 @@ def finished_run(out: Place, identity: str, scored: bool) -> Run | None:
     return run if run.metrics == stored_metrics(open_features(out)) else None
 
 
-def read_sweep(out: Place, run: Run | None = None) -> Sweep:
+def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
     """The result of a finished sweep, from its folder.
 
     Args:
@@ -97,9 +97,10 @@ def read_sweep(out: Place, run: Run | None = None) -> Sweep:
     Raises:
         InputError: no finished run there.
     """
-    found = run or read_run(out)
+    where = place(out)
+    found = run or read_run(where)
     if found is None:
-        raise expected(f"out {out}", "a finished run", "none", "run the sweep to its end", argument="out")
-    features = features_of(out, [model.model for model in found.models])
-    tables = [read_table(out, name) for name in (CORRELATIONS, READOUTS, WEIGHTS)]
-    return Sweep(out, found, tables[0], features, read_failures(out), tables[1], tables[2], recognised=True)
+        raise expected(f"out {where}", "a finished run", "none", "run the sweep to its end", argument="out")
+    features = features_of(where, [model.model for model in found.models])
+    tables = [read_table(where, name) for name in (CORRELATIONS, READOUTS, WEIGHTS)]
+    return Sweep(where, found, tables[0], features, read_failures(where), tables[1], tables[2], recognised=True)
