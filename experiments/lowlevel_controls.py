@@ -15,7 +15,7 @@ from memjax.checks import check_folder, expected
 from memjax.datasets import Dataset, Failure, Record
 from memjax.datasets.base import make_table
 from memjax.datasets.folder import FolderRecords
-from memjax.datasets.paths import pictures
+from memjax.datasets.paths import image_names
 from memjax.loader import batches
 from memjax.metrics.lowlevel import LOWLEVEL, lowlevel
 from memjax.preprocessing import Preprocessing
@@ -55,7 +55,7 @@ def pictures_of(folder: Path, scores: pd.Series) -> Dataset:
     folder = check_folder(folder, "--images", "the folder with the pictures that have scores")
     found: dict[str, str] = {}
     unreadable: list[Failure] = []
-    for path in pictures(folder, unreadable):
+    for path in image_names(folder, unreadable):
         image = path if path in scores.index else os.path.basename(path)
         if image not in scores.index:
             continue

@@ -20,7 +20,7 @@ from memjax.correlations import measures_of
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, trace
 from memjax.extract import label
-from memjax.images import ImageError, decode, normalise, resize_crop
+from memjax.images import ImageError, decode_image, normalise, resize_crop
 from memjax.report import figures as draw
 from memjax.report.page import Section, write_report
 from memjax.report.readout import READOUT, readout_section, sentences
@@ -151,7 +151,7 @@ def write(
 
 def picture_of(dataset: Dataset, name: str) -> Image:
     """An image of the data set by its id, decoded. Raises `ImageError`."""
-    return decode(dataset.records[list(dataset.table.index).index(name)].data)
+    return decode_image(dataset.records[list(dataset.table.index).index(name)].data)
 
 
 def thumbnails(dataset: Dataset, ids: list[str]) -> dict[str, bytes]:

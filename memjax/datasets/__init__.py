@@ -1,4 +1,4 @@
-"""Data sets of pictures with human memorability scores, by name (`open_dataset`) or from one's own folder."""
+"""Data sets of images with human memorability scores, by name (`open_dataset`) or from one's own folder."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def spec(name: str) -> Spec:
     """
     if name not in SPECS:
         raise InputError(
-            f"data set {name!r}: unknown; known are {', '.join(SPECS)}, or use a folder of your own pictures"
+            f"data set {name!r}: unknown; known are {', '.join(SPECS)}, or use a folder of your own images"
         )
     return SPECS[name]
 
