@@ -79,7 +79,7 @@ class Dataset:
     name: str
     table: pd.DataFrame
     records: Records
-    info: dict[str, Any]
+    info: dict[str, str | bool | int]
     halves: np.ndarray | None = None
     rejected: list[Failure] = dataclasses.field(default_factory=list)
 
@@ -131,7 +131,8 @@ class Spec:
     synthetic: bool = False
     version: str = "1.0.0"
 
-    def info(self, fingerprint: str) -> dict[str, Any]:
+    def info(self, fingerprint: str) -> dict[str, str | bool | int]:
+        """`Dataset.info`, but for how many images there are."""
         return {
             "citation": self.citation,
             "licence": self.licence,
@@ -152,14 +153,19 @@ def make_table(ids: Sequence[str], scores: Sequence[float] | np.ndarray, **colum
     return table
 
 
+def check_limit(limit: int | None) -> None:
+    """Refuse a limit below 1, with `InputError`."""
+    if limit is not None and limit < 1:
+        raise expected("limit", "a positive number", limit, "leave it out to use every image", argument="limit")
+
+
 def take(dataset: Dataset, limit: int | None) -> Dataset:
     """The first ``limit`` images of a data set, in its order.
 
     Raises:
         InputError: the limit is not positive, or the data set is empty.
     """
-    if limit is not None and limit < 1:
-        raise expected("limit", "a positive number", limit, "leave it out to use every image")
+    check_limit(limit)
     if not len(dataset):
         first = f", the first: {dataset.rejected[0].error}" if dataset.rejected else ""
         raise InputError(f"{dataset.name}: no usable image ({len(dataset.rejected)} set aside{first})")

@@ -20,6 +20,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image as PILImage
 
 from memjax.checks import InputError, check_folder, expected
@@ -47,10 +48,10 @@ def read_source(folder: Path | None, n_images: int = N_IMAGES) -> Source:
     """
     assert folder is not None
     images = first_there(folder, ORIGINAL)
-    return _load_original(images, n_images) if images.exists() else _load_table(folder)
+    return _read_original(images, n_images) if images.exists() else _read_table(folder)
 
 
-def _load_original(path: Path, n_images: int) -> Source:
+def _read_original(path: Path, n_images: int) -> Source:
     data = path.parents[1]
     pixels = read_variable(path, "img", "isola2011: images")
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[2] != 3 or pixels.shape[3] < n_images:
@@ -85,8 +86,12 @@ def _from_pixels(source: Source, pixels: np.ndarray) -> Source:
     return Source(source.table, read, source.rejected, source.halves)
 
 
-def _load_table(folder: Path) -> Source:
-    path = first_there(folder, TABLES)
+def read_rows(path: Path) -> pd.DataFrame:
+    """Lin et al.'s table as text, checked.
+
+    Raises:
+        InputError: a column missing, an id twice, a score that is not the difference of its rates.
+    """
     rows = read_csv(path, ["im_ind", "hit", "fa", "corrected_hit"], "isola2011: table").map(str.strip)
     check_unique(rows["im_ind"], f"isola2011: {path}, column im_ind")
     hit_rate, alarm_rate, score = (numbers(rows[name]) for name in ("hit", "fa", "corrected_hit"))
@@ -97,12 +102,23 @@ def _load_table(folder: Path) -> Source:
             f"isola2011: {path}: {wrong.sum()} rows, first {image}, where corrected_hit is not hit - fa; take the "
             "published file"
         )
+    return rows
+
+
+def to_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """`read_rows` with numbers as numbers, in the form of `Dataset.table`."""
+    score, hit_rate, false_alarm_rate = (numbers(rows[name]) for name in ("corrected_hit", "hit", "fa"))
+    return make_table(rows["im_ind"].tolist(), score, hit_rate=hit_rate, false_alarm_rate=false_alarm_rate)
+
+
+def _read_table(folder: Path) -> Source:
+    path = first_there(folder, TABLES)
+    rows = read_rows(path)
     images = check_folder(
         first_there(folder, IMAGES), "isola2011: the table is there, the images are not:", SPEC.instructions
     )
-    table = make_table(rows["im_ind"].tolist(), score, hit_rate=hit_rate, false_alarm_rate=alarm_rate)
     names = [f"{image}.jpg" for image in rows["im_ind"]]
-    return join(table, images, names, unusable(rows["im_ind"], rows["corrected_hit"], path.name))
+    return join(to_table(rows), images, names, unusable(rows["im_ind"], rows["corrected_hit"], path.name))
 
 
 SPEC = Spec(
