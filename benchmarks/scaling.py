@@ -70,7 +70,7 @@ def one_run(args: Arguments, run: Run, out: Path) -> dict[str, float]:
         processes.start(args.coordinator, run.processes, args.process)
     devices.use_cores(run.devices)
     import memjax
-    from benchmarks.pictures import generated
+    from benchmarks.generated_images import generated
     from memjax.extract import extract
 
     encoder, dataset = memjax.load("memjax/tiny"), generated(run.images, args.width, args.width * 3 // 4)

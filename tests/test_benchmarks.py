@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import architectures, machine, pictures, turns
-from memjax.images import decode
+from benchmarks import architectures, generated_images, machine, turns
+from memjax.images import decode_image
 from memjax.models import families
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,12 +101,12 @@ def products(jaxpr, times: int = 1) -> int:
     return total
 
 
-def test_generated_pictures_differ_and_repeat():
-    data = pictures.generated(3, 40, 30)
+def test_generated_images_differ_and_repeat():
+    data = generated_images.generated(3, 40, 30)
     files = [data.records[i].data for i in range(3)]
     assert len(set(files)) == 3
     assert data.records[1].data == files[1]
-    assert decode(files[0]).size == (40, 30)
+    assert decode_image(files[0]).size == (40, 30)
     assert data.records[2].image == data.table.index[2]
 
 

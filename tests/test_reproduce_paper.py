@@ -30,11 +30,12 @@ CONTRACT = ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n
 @pytest.fixture
 def made_up(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, Path]:
     """A folder in the released layout for two encoders, and a table in MemCat's."""
-    score = rng.uniform(0.3, 1, size=N)
-    names = [f"{i:04d}.jpg" for i in range(N)]
     responses = rng.integers(60, 100, size=N)
+    hits = rng.binomial(responses, rng.uniform(0.3, 1, size=N))
+    score = (hits - 2) / responses
+    names = [f"{i:04d}.jpg" for i in range(N)]
     table = pd.DataFrame({"image_file": names, "category": np.repeat(["food", "animal"], N // 2), "subcategory": "any"})
-    table = table.assign(H=rng.binomial(responses, score), FA=2, n_resp=responses, memorability_w_fa_correction=score)
+    table = table.assign(H=hits, FA=2, n_resp=responses, memorability_w_fa_correction=score)
     csv = tmp_path / "memcat_image_data.csv"
     table.to_csv(csv, index=False)
     folder = tmp_path / "memvis"
@@ -180,7 +181,7 @@ def test_wrong_input_is_one_clear_line(made_up, tmp_path: Path, monkeypatch) -> 
     cases = [
         ((), "reference data"),
         (("--memvis", folder), "both"),
-        (("--memvis", tmp_path / "none", "--memcat", csv), "--memvis"),
+        (("--memvis", tmp_path / "none", "--memcat", csv), "memvis .*none: expected a folder"),
         (("--memvis", tmp_path, "--memcat", csv), "none of them"),
         (("--memvis", folder, "--memcat", folder), "MemCat table"),
         (("--memvis", folder, "--memcat", csv, "--folds", 1), "--folds"),

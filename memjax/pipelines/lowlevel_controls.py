@@ -15,7 +15,7 @@ from memjax.checks import check_folder, expected
 from memjax.datasets import Dataset, Failure, Record
 from memjax.datasets.base import make_table
 from memjax.datasets.folder import FolderRecords
-from memjax.datasets.paths import pictures
+from memjax.datasets.paths import image_names
 from memjax.loader import batches
 from memjax.metrics.lowlevel import LOWLEVEL, lowlevel
 from memjax.paper.inputs import ImageStatistics
