@@ -13,7 +13,7 @@ from memjax import devices
 from memjax.datasets import open_folder
 from memjax.encoder import Encoder
 from memjax.extract import Plan, extract
-from memjax.images import decode_image, read_bytes, resize_crop
+from memjax.images import decode, read_bytes, resize_crop
 from memjax.measure import variables
 from memjax.store import open_writer
 
@@ -34,11 +34,11 @@ def stage_sides(encoder: Encoder, folder: Path, mesh: Any) -> dict[str, Side]:
     Decoding and resizing are timed in one thread; in a run they take as many as there are cores, beside the encoder.
     """
     files = sorted((folder / "pictures").iterdir())
-    decoded = [decode_image(read_bytes(file)) for file in files]
+    decoded = [decode(read_bytes(file)) for file in files]
     resized = np.stack([resize_crop(image, encoder.preprocessing) for image in decoded])
     even = resized[: len(resized) // mesh.size * mesh.size]
     sides: dict[str, tuple[Callable[[], Any], int]] = {
-        "decode": (lambda: [decode_image(read_bytes(file)) for file in files], len(files)),
+        "decode": (lambda: [decode(read_bytes(file)) for file in files], len(files)),
         "resize": (lambda: [resize_crop(image, encoder.preprocessing) for image in decoded], len(files)),
         "transfer": (lambda: devices.split(even, mesh).block_until_ready(), len(even)),
         "write": (_writes(len(files), encoder, folder), len(files)),

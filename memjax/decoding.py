@@ -96,7 +96,7 @@ def check_form(source: object) -> None:
     raise ImageError(f"expected an image ({wanted}), got {came}", "decode")
 
 
-def decode_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> PILImage.Image:
+def decode(source: ImageSource, max_pixels: int = MAX_PIXELS) -> PILImage.Image:
     """Decode an image to RGB as the processors do (module docstring).
 
     Args:
@@ -107,7 +107,7 @@ def decode_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> PILImage.
         ImageError: stage "read" for the file, "decode" for its contents or form; one line.
 
     Example:
-        >>> decode_image(np.full((3, 2), 7, np.uint8)).getpixel((0, 0))
+        >>> decode(np.full((3, 2), 7, np.uint8)).getpixel((0, 0))
         (7, 7, 7)
     """
     check_form(source)

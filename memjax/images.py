@@ -23,7 +23,7 @@ from memjax.decoding import (
     ImageError,
     ImageSource,
     check_form,
-    decode_image,
+    decode,
     name_of,
     read_bytes,
 )
@@ -38,7 +38,7 @@ __all__ = [
     "ImageSource",
     "Preprocessing",
     "check_form",
-    "decode_image",
+    "decode",
     "normalise",
     "preprocessing_from_config",
     "read_bytes",
@@ -107,7 +107,7 @@ def read_image(source: ImageSource, pre: Preprocessing) -> Float[np.ndarray, "y 
     Raises:
         ImageError: it cannot be read, decoded or resized; names the path, if it has one.
     """
-    image = decode_image(source)
+    image = decode(source)
     try:
         return normalise(resize_crop(image, pre), pre)
     except ImageError as error:

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int, UInt8
 
 from memjax.checks import expected
 from memjax.datasets.base import Dataset, Failure
-from memjax.images import ImageError, Preprocessing, decode_image, resize_crop
+from memjax.images import ImageError, Preprocessing, decode, resize_crop
 
 AHEAD = 2
 """Batches made ahead of the one in use: bounds the memory, together with a batch's size."""
@@ -54,7 +54,7 @@ def prepare_image(dataset: Dataset, pre: Preprocessing, position: int) -> _Prepa
         record = dataset.records[position]
         if record.image != image:
             raise ImageError(f"expected the image of {image}, got that of {record.image}", "read")
-        return _Prepared(position, image, resize_crop(decode_image(record.data), pre), None)
+        return _Prepared(position, image, resize_crop(decode(record.data), pre), None)
     except ImageError as error:
         return _Prepared(position, image, None, (error.stage, str(error)))
     except (OSError, MemoryError) as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import architectures, generated_images, machine, turns
-from memjax.images import decode_image
+from memjax.images import decode
 from memjax.models import families
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,7 +106,7 @@ def test_generated_images_differ_and_repeat():
     files = [data.records[i].data for i in range(3)]
     assert len(set(files)) == 3
     assert data.records[1].data == files[1]
-    assert decode_image(files[0]).size == (40, 30)
+    assert decode(files[0]).size == (40, 30)
     assert data.records[2].image == data.table.index[2]
 
 

@@ -19,7 +19,7 @@ from memjax.checks import InputError
 from memjax.datasets import demo, lnsim, open_dataset, open_folder
 from memjax.datasets.base import Spec
 from memjax.datasets.builder import open_built
-from memjax.images import ImageError, decode_image
+from memjax.images import ImageError, decode
 from tests.miniatures import write_image
 
 
@@ -37,7 +37,7 @@ def test_demo_scores_follow_the_documented_formula():
     assert residual.std() == pytest.approx(demo.NOISE, rel=0.2)
     assert dataset.info["synthetic"] is True
     assert all(name.startswith("synthetic-") for name in dataset.table.index)
-    np.testing.assert_array_equal(np.asarray(decode_image(dataset.records[5].data)), demo.stimuli(6)[5])
+    np.testing.assert_array_equal(np.asarray(decode(dataset.records[5].data)), demo.stimuli(6)[5])
     assert "tensorflow" not in sys.modules
 
 
@@ -269,4 +269,4 @@ def test_lnsim_as_distributed(lnsim_dir):
     assert dataset.rejected == []
     assert lnsim.files_checksum(lnsim_dir) == lnsim.CHECKSUM
     assert dataset.records[2631].image == "2632.jpg"
-    assert decode_image(dataset.records[0].data).mode == "RGB"
+    assert decode(dataset.records[0].data).mode == "RGB"

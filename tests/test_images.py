@@ -10,7 +10,7 @@ from PIL import Image
 
 from memjax import images
 from memjax.checks import InputError
-from memjax.images import ImageError, decode_image, normalise, read_image, read_images, resize_crop
+from memjax.images import ImageError, decode, normalise, read_image, read_images, resize_crop
 from memjax.preprocessing import Preprocessing, preprocessing_from_config
 
 
@@ -27,30 +27,30 @@ def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarr
 
 def test_rgb_is_kept_bit_for_bit():
     pixels = noise(5, 7)
-    np.testing.assert_array_equal(np.asarray(decode_image(encoded(Image.fromarray(pixels)))), pixels)
+    np.testing.assert_array_equal(np.asarray(decode(encoded(Image.fromarray(pixels)))), pixels)
 
 
 def test_exif_orientation_is_not_applied():
     image = Image.fromarray(noise(6, 9))
     exif = image.getexif()
     exif[0x0112] = 6  # "rotate by 90 degrees to show"
-    assert decode_image(encoded(image, "JPEG", exif=exif)).size == (9, 6)
+    assert decode(encoded(image, "JPEG", exif=exif)).size == (9, 6)
 
 
 def test_grey_is_repeated_and_16_bit_grey_is_what_pillow_makes_of_it():
     grey = noise(4, 6, channels=1)
-    out = np.asarray(decode_image(encoded(Image.fromarray(grey))))
+    out = np.asarray(decode(encoded(Image.fromarray(grey))))
     np.testing.assert_array_equal(out, np.repeat(grey[..., None], 3, axis=2))
     deep = Image.fromarray(np.linspace(0, 65535, 24).astype(np.uint16).reshape(4, 6))
     with Image.open(io.BytesIO(encoded(deep))) as opened:
         wanted = np.asarray(opened.convert("RGB"))
-    np.testing.assert_array_equal(np.asarray(decode_image(encoded(deep))), wanted)
+    np.testing.assert_array_equal(np.asarray(decode(encoded(deep))), wanted)
 
 
 def test_transparency_is_laid_over_white():
     pixels = np.zeros((3, 4, 4), np.uint8)
     pixels[0, :, :3], pixels[0, :, 3] = 80, 255  # opaque row; the rest is fully transparent black
-    out = np.asarray(decode_image(encoded(Image.fromarray(pixels, "RGBA"))))
+    out = np.asarray(decode(encoded(Image.fromarray(pixels, "RGBA"))))
     assert (out[0] == 80).all()
     assert (out[1:] == 255).all()
 
@@ -58,7 +58,7 @@ def test_transparency_is_laid_over_white():
 def test_palette_with_a_transparent_colour():
     image = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), "P")
     image.putpalette([10, 20, 30, 200, 100, 50])
-    out = np.asarray(decode_image(encoded(image, "PNG", transparency=0)))
+    out = np.asarray(decode(encoded(image, "PNG", transparency=0)))
     assert out[0, 0].tolist() == [255, 255, 255]
     assert out[0, 1].tolist() == [200, 100, 50]
 
@@ -67,18 +67,18 @@ def test_cmyk_is_converted_by_pillow():
     image = Image.fromarray(noise(5, 5, 4), "CMYK")
     with Image.open(io.BytesIO(encoded(image, "JPEG"))) as opened:
         wanted = np.asarray(opened.convert("RGB"))
-    np.testing.assert_array_equal(np.asarray(decode_image(encoded(image, "JPEG"))), wanted)
+    np.testing.assert_array_equal(np.asarray(decode(encoded(image, "JPEG"))), wanted)
 
 
 @pytest.mark.parametrize("kind", images.FORMATS)
 def test_every_format_that_is_named_opens_in_a_new_process(kind):
     kind = {"MPO": "JPEG"}.get(kind, kind)  # a phone's JPEG with one image
-    assert decode_image(encoded(Image.fromarray(noise(8, 8)), kind)).size == (8, 8)
+    assert decode(encoded(Image.fromarray(noise(8, 8)), kind)).size == (8, 8)
 
 
 def refused(data: bytes, stage: str = "decode", **options: int) -> str:
     with pytest.raises(ImageError) as caught:
-        decode_image(data, **options)
+        decode(data, **options)
     assert caught.value.stage == stage
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -107,10 +107,10 @@ def test_animations_and_bombs_are_refused():
 def test_what_would_take_for_ever_is_refused():
     progressive = encoded(Image.fromarray(noise(16, 16, 1)), "JPEG", progressive=True)
     last = progressive[progressive.rindex(b"\xff\xda") : -2]
-    assert decode_image(progressive[:-2] + 5 * last + progressive[-2:]).size == (16, 16)
+    assert decode(progressive[:-2] + 5 * last + progressive[-2:]).size == (16, 16)
     assert "scans" in refused(progressive[:-2] + images.MAX_SCANS * last + progressive[-2:])
     after = progressive + images.MAX_SCANS * last  # trailing bytes are not part of the image, as in a phone's video
-    assert decode_image(after).size == (16, 16)
+    assert decode(after).size == (16, 16)
     assert "text form" in refused(b"P3 1 1 255\n1 2 3\n")
     pages = [Image.fromarray(noise(4, 4, seed=i)) for i in range(2)]
     assert "stack" in refused(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
@@ -120,7 +120,7 @@ def test_files_that_cannot_be_read_name_the_path(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     for name in ("none.jpg", "folder.jpg"):
         with pytest.raises(ImageError, match=name) as caught:
-            decode_image(tmp_path / name)
+            decode(tmp_path / name)
         assert caught.value.stage == "read"
 
 
@@ -130,7 +130,7 @@ def test_damaged_files_never_crash(junk, cut, kind):
     whole = encoded(Image.fromarray(noise(12, 12)), kind)
     damaged = whole[:cut] + junk + whole[cut + len(junk) :]
     try:
-        image = decode_image(damaged)
+        image = decode(damaged)
     except ImageError:
         return  # any other exception fails the test
     assert image.mode == "RGB"

@@ -6,7 +6,7 @@ from PIL import Image
 
 from memjax.checks import InputError
 from memjax.datasets import open_folder
-from memjax.images import decode_image, resize_crop
+from memjax.images import decode, resize_crop
 from memjax.loader import batches
 from memjax.preprocessing import Preprocessing
 
@@ -40,7 +40,7 @@ def test_order_padding_and_failures(dataset, workers):
         for position, valid, pixels in zip(batch.positions, batch.valid, batch.pixels):
             if valid:
                 np.testing.assert_array_equal(
-                    pixels, resize_crop(decode_image(dataset.records[int(position)].data), PRE)
+                    pixels, resize_crop(decode(dataset.records[int(position)].data), PRE)
                 )
             else:
                 assert not pixels.any()

@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder, trace
-from memjax.images import ImageError, decode_image, normalise, resize_crop
+from memjax.images import ImageError, decode, normalise, resize_crop
 from memjax.report.figures import attention_over_image
 
 THUMBNAIL = 224
@@ -18,7 +18,7 @@ THUMBNAIL = 224
 
 def image_of(dataset: Dataset, name: str) -> Image:
     """An image of the data set by its id, decoded. Raises `ImageError`."""
-    return decode_image(dataset.records[dataset.table.index.get_loc(name)].data)
+    return decode(dataset.records[dataset.table.index.get_loc(name)].data)
 
 
 def thumbnails(dataset: Dataset, ids: list[str]) -> dict[str, bytes]:

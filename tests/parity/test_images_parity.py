@@ -10,7 +10,7 @@ transformers = pytest.importorskip("transformers")
 
 from PIL import Image
 
-from memjax.images import decode_image, normalise, resize_crop
+from memjax.images import decode, normalise, resize_crop
 from memjax.models.presets import processor
 from memjax.preprocessing import preprocessing_from_config
 
@@ -51,7 +51,7 @@ def compare(family: str, images: list[bytes]) -> None:
             image = image.convert("RGB")
             resized = np.asarray(levels(image, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
             values = np.asarray(theirs(image, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
-        pixels = resize_crop(decode_image(data), ours)
+        pixels = resize_crop(decode(data), ours)
         assert np.abs(pixels.astype(np.float64) - resized).max() == 0
         assert np.abs(normalise(pixels, ours) - values).max() <= 1e-6
 
@@ -84,5 +84,5 @@ def test_kinds_of_images_as_the_processor_converts_them():
         image.save(buffer, kind)
         with Image.open(io.BytesIO(buffer.getvalue())) as opened:
             values = np.asarray(theirs(opened, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
-        ours = normalise(resize_crop(decode_image(buffer.getvalue()), pre), pre)
+        ours = normalise(resize_crop(decode(buffer.getvalue()), pre), pre)
         assert np.abs(ours - values).max() <= 1e-6, name
