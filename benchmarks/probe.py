@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent  # left out below: its statistics.py would hide Python's own
-sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != HERE)]
 
 
 def memjax_side(source: str, batch: int, dtype: str) -> dict[str, float]:
@@ -88,22 +86,18 @@ class Clock:
 
 
 def sweep(models: list[str]) -> None:
-    """The real command, until its bar first moves; prints the time of day then, and leaves."""
-    from experiments import sweep_layers, terminal
+    """A sweep of the demo, until its progress first moves; prints the time of day then, and leaves."""
+    import memjax
+    from memjax import devices
 
-    @contextlib.contextmanager
-    def bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
-        def advance(added: int) -> None:
-            if added:
-                print(json.dumps({"measured_at": time.time(), "images": added}), flush=True)
-                os._exit(0)
+    def first_images(what: str, done: int, total: int) -> None:
+        if done:
+            print(json.dumps({"measured_at": time.time(), "images": done}), flush=True)
+            os._exit(0)
 
-        yield advance
-
-    terminal.extraction_bar = bar
+    devices.use_cache()
     with tempfile.TemporaryDirectory() as out:
-        sys.argv = ["sweep_layers.py", "--out", out, *(["--models", *models] if models else [])]
-        sweep_layers.main()
+        memjax.sweep(memjax.open_dataset("demo"), models or ["memjax/tiny"], out, progress=first_images)
 
 
 def main() -> None:

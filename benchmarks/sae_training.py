@@ -18,8 +18,6 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent  # left out below: its statistics.py would hide Python's own
-sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != HERE)]
 
 from benchmarks.turns import Side, ratio, take_turns
 from memjax import devices

@@ -21,13 +21,14 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent  # left out below: its statistics.py would hide Python's own
-sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != HERE)]
 
 from benchmarks import machine
 from memjax import devices, processes
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments, run_main
+
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ def one_run(args: Arguments, run: Run, out: Path) -> dict[str, float]:
         processes.start(args.coordinator, run.processes, args.process)
     devices.use_cores(run.devices)
     import memjax
-    from benchmarks.pictures import generated
+    from benchmarks.generated_images import generated
     from memjax.extract import extract
 
     encoder, dataset = memjax.load("memjax/tiny"), generated(run.images, args.width, args.width * 3 // 4)
@@ -107,7 +108,7 @@ def in_processes(run: Run, width: int) -> dict[str, float]:
         numbers = {"images": run.images, "devices": run.devices, "processes": run.processes, "width": width}
         command = [sys.executable, __file__, "--one-run", out, "--coordinator", address]
         command += [str(word) for name, value in numbers.items() for word in (f"--{name}", value)]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": HERE.parent}
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
         started = [subprocess.Popen([*command, "--process", str(i)], **pipes) for i in range(run.processes)]
         said = [process.communicate() for process in started]
     for process, (_, errors) in zip(started, said, strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pictures import jpeg, name
+from benchmarks.generated_images import jpeg, name
 from benchmarks.turns import Side
 from memjax import devices
 from memjax.datasets import open_folder

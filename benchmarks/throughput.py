@@ -23,8 +23,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent  # left out below: its statistics.py would hide Python's own
-sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != HERE)]
 
 from benchmarks import architectures, machine, show, start_up, turns
 from memjax import devices

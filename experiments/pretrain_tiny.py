@@ -20,10 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.terminal import CONSOLE, extraction_bar
 from memjax import devices
 from memjax.checks import expected, make_folder
 from memjax.cli.arguments import read_arguments, run_main
+from memjax.cli.terminal import say
+from memjax.progress import progress_of
 from memjax.models.config import DecoderConfig, ViTConfig
 from memjax.models.vit import ViTParams
 
@@ -75,7 +76,7 @@ class Arguments:
 
 
 def gather(args: Arguments) -> np.ndarray:
-    """All training pictures, uint8 ``[n, 64, 64, 3]``: stimuli of a seed that the demo does not use, photographs."""
+    """All training images, uint8 ``[n, 64, 64, 3]``: stimuli of a seed that the demo does not use, photographs."""
     from memjax.datasets.demo import SEED, stimuli
 
     made = [stimuli(args.stimuli, seed=SEED + 1 + args.seed)]
@@ -96,7 +97,7 @@ def normalised(pixels: jax.Array) -> jax.Array:
 
 
 def loss_of(params: ViTParams, pixels: jax.Array, key: jax.Array) -> jax.Array:
-    """Mean masked-autoencoding loss of a uint8 batch, each picture under its own mask."""
+    """Mean masked-autoencoding loss of a uint8 batch, each image under its own mask."""
     from memjax.models.mae import mae_loss
 
     noise = jax.random.uniform(key, (pixels.shape[0], CONFIG.grid[0] * CONFIG.grid[1]))
@@ -136,7 +137,7 @@ def trainable(params: ViTParams) -> ViTParams:
     return labels.replace(position="keep", decoder=labels.decoder.replace(position="keep"))
 
 
-def train(args: Arguments, pictures: np.ndarray) -> tuple[ViTParams, tuple[float, float, float]]:
+def train(args: Arguments, images: np.ndarray) -> tuple[ViTParams, tuple[float, float, float]]:
     """Parameters after ``args.steps`` steps of AdamW; held-out losses: ours, of patch means, of the visible colour."""
     from memjax.models.mae import init_decoder
     from memjax.models.positions import sincos_table
@@ -157,17 +158,17 @@ def train(args: Arguments, pictures: np.ndarray) -> tuple[ViTParams, tuple[float
         return optax.apply_updates(params, updates), state, loss
 
     rng = np.random.default_rng(args.seed)
-    order = rng.permutation(len(pictures))
-    held, rest = pictures[order[:HELD_OUT]], pictures[order[HELD_OUT:]]
+    order = rng.permutation(len(images))
+    held, rest = images[order[:HELD_OUT]], images[order[HELD_OUT:]]
     evaluate = jax.jit(loss_of)
-    with extraction_bar("pretraining (pictures seen)", args.steps * args.batch_size) as advance:
+    with progress_of("pretraining (images seen)", args.steps * args.batch_size, True) as advance:
         for i in range(args.steps):
             batch = rest[rng.integers(0, len(rest), args.batch_size)]
             flipped = np.where(rng.random((args.batch_size, 1, 1, 1)) < 0.5, batch[:, :, ::-1], batch)
             params, state, loss = step(params, state, flipped, jax.random.fold_in(run, i))
             advance(args.batch_size)
             if i % 250 == 0:
-                CONSOLE.print(f"step {i}: loss {float(loss):.4f}")
+                say(f"step {i}: loss {float(loss):.4f}")
     key = jax.random.key(1)
     return params, (float(evaluate(params, held, key)), trivial_loss(held), colour_loss(held, key))
 
@@ -181,14 +182,14 @@ def main() -> int:
     from memjax.models.export import write_folder
 
     started = time.perf_counter()
-    pictures = gather(args)
-    make_folder(args.out, "--out")
-    params, (held_out, trivial, colour) = train(args, pictures)
+    images = gather(args)
+    make_folder(args.out, "out", argument="out")
+    params, (held_out, trivial, colour) = train(args, images)
     write_folder(args.out, params, CONFIG, PROCESSOR)
     count = sum(x.size for x in jax.tree.leaves(params))
     size = (args.out / "model.safetensors").stat().st_size / 2**20
-    CONSOLE.print(f"{count:,} parameters, {size:.2f} MiB in {args.out}; {time.perf_counter() - started:.0f} s")
-    CONSOLE.print(
+    say(f"{count:,} parameters, {size:.2f} MiB in {args.out}; {time.perf_counter() - started:.0f} s")
+    say(
         f"held-out loss {held_out:.4f}; predicting each patch's own mean gives {trivial:.4f}, "
         f"the mean colour of the visible ones {colour:.4f}"
     )

@@ -3,8 +3,24 @@
 The public names; each is imported when first used, so that ``import memjax`` stays light.
 """
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+from memjax.lazy import attach
+
+if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table below
+    from memjax.checks import InputError
+    from memjax.datasets import Dataset, open_dataset, open_folder, open_table
+    from memjax.encoder import Encoder, encoders, load, trace
+    from memjax.images import read_images
+    from memjax.measure import features
+    from memjax.metrics import METRICS, Metric
+    from memjax.models.vit import encode
+    from memjax.paper.inputs import PaperSettings, PaperSources
+    from memjax.pipelines.paper import PaperResult, reproduce_paper
+    from memjax.pipelines.saes import SAEResult, SAESettings, train_saes
+    from memjax.pipelines.settings import SweepSettings
+    from memjax.pipelines.sweep import sweep
+    from memjax.pipelines.sweep_result import Sweep, read_sweep
 
 _NAMES = {
     # Encoders
@@ -12,28 +28,34 @@ _NAMES = {
     "encoders": "memjax.encoder",
     "Encoder": "memjax.encoder",
     "encode": "memjax.models.vit",
-    # Pictures and scores
+    # Images and scores
     "read_images": "memjax.images",
     "open_dataset": "memjax.datasets",
+    "open_folder": "memjax.datasets",
+    "open_table": "memjax.datasets",
+    "Dataset": "memjax.datasets",
     # Inside an encoder
     "trace": "memjax.encoder",
     "features": "memjax.measure",
     "METRICS": "memjax.metrics",
+    "Metric": "memjax.metrics",
+    # Whole studies
+    "sweep": "memjax.pipelines.sweep",
+    "SweepSettings": "memjax.pipelines.settings",
+    "Sweep": "memjax.pipelines.sweep_result",
+    "read_sweep": "memjax.pipelines.sweep_result",
+    "train_saes": "memjax.pipelines.saes",
+    "SAESettings": "memjax.pipelines.saes",
+    "SAEResult": "memjax.pipelines.saes",
+    "reproduce_paper": "memjax.pipelines.paper",
+    "PaperSources": "memjax.paper.inputs",
+    "PaperSettings": "memjax.paper.inputs",
+    "PaperResult": "memjax.pipelines.paper",
     # Errors
     "InputError": "memjax.checks",
 }
+_PARTS = ("baselines", "datasets", "devices", "metrics", "models", "paper", "processes", "report", "sae", "stats")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [*_NAMES, "__version__"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
-    if name in ("datasets", "devices", "metrics", "models", "report", "sae", "stats"):
-        return importlib.import_module(f"memjax.{name}")
-    raise AttributeError(f"module 'memjax' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = attach(__name__, _NAMES, _PARTS)

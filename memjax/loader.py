@@ -1,7 +1,7 @@
 """Records to padded batches of pixels, through a grain pipeline, in a given and repeatable order.
 
-Decoding and resizing run in threads beside the computation (Pillow lets go of Python's lock while it works) or, with
-``workers > 0``, in worker processes. A picture that fails is a `Failure` and a row of zeros; it never ends a run.
+Decoding and resizing run in threads beside the computation (Pillow releases the GIL while it works) or, with
+``workers > 0``, in worker processes. An image that fails is a `Failure` and a row of zeros; it never ends a run.
 """
 
 import dataclasses
@@ -18,19 +18,19 @@ from memjax.datasets.base import Dataset, Failure
 from memjax.images import ImageError, Preprocessing, decode, resize_crop
 
 AHEAD = 2
-"""Batches made ahead of the one in use; with a batch's size this bounds the memory."""
+"""Batches made ahead of the one in use: bounds the memory, together with a batch's size."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Pictures ready for an encoder, but for `memjax.images.normalise`.
+    """Images ready for an encoder, but for `memjax.images.normalise`.
 
     Attributes:
         positions: rows of the data set's table, int64 ``[b]``; -1 where padded.
         ids: image ids, ``b`` of them; "" where padded.
         pixels: uint8 ``[b, y, x, 3]``; zeros where failed or padded.
         valid: bool ``[b]``: neither failed nor padded.
-        failures: the pictures of this batch that failed.
+        failures: the images of this batch that failed.
     """
 
     positions: Int[np.ndarray, " b"]
@@ -40,25 +40,25 @@ class Batch:
     failures: list[Failure]
 
 
-class _Picture(NamedTuple):
+class _Prepared(NamedTuple):
     position: int
     image: str
     pixels: np.ndarray | None
     failure: tuple[str, str] | None
 
 
-def prepare(dataset: Dataset, pre: Preprocessing, position: int) -> _Picture:
-    """One picture's pixels, or what went wrong with it."""
+def prepare_image(dataset: Dataset, pre: Preprocessing, position: int) -> _Prepared:
+    """One image's pixels, or what went wrong with it."""
     image = str(dataset.table.index[position])
     try:
         record = dataset.records[position]
         if record.image != image:
-            raise ImageError(f"expected the picture of {image}, got that of {record.image}", "read")
-        return _Picture(position, image, resize_crop(decode(record.data), pre), None)
+            raise ImageError(f"expected the image of {image}, got that of {record.image}", "read")
+        return _Prepared(position, image, resize_crop(decode(record.data), pre), None)
     except ImageError as error:
-        return _Picture(position, image, None, (error.stage, str(error)))
+        return _Prepared(position, image, None, (error.stage, str(error)))
     except (OSError, MemoryError) as error:
-        return _Picture(position, image, None, ("read", f"{image}: {error or type(error).__name__}"))
+        return _Prepared(position, image, None, ("read", f"{image}: {error or type(error).__name__}"))
 
 
 def batches(
@@ -69,20 +69,20 @@ def batches(
     workers: int = 0,
     threads: int | None = None,
 ) -> Iterator[Batch]:
-    """Batches of ``batch_size`` pictures; the last is padded.
+    """Batches of ``batch_size`` images; the last is padded.
 
     Args:
         positions: rows of ``dataset.table`` to read, in this order; None: all of them. A host of many passes its own.
         workers: worker processes; 0 decodes in threads of this process.
-        threads: threads of each process that decodes, by default one a core.
+        threads: threads of each process that decodes, by default one per core.
 
     Raises:
         InputError: the batch size or ``workers`` is not usable, a position is out of range.
     """
     if batch_size < 1:
-        raise expected("batch size", "a positive number", batch_size)
+        raise expected("batch size", "a positive number", batch_size, argument="batch_size")
     if workers < 0:
-        raise expected("workers", "0 or a positive number", workers)
+        raise expected("workers", "0 or a positive number", workers, argument="workers")
     rows = np.arange(len(dataset)) if positions is None else np.asarray(positions, np.int64)
     if len(rows) and not (rows.min() >= 0 and rows.max() < len(dataset)):
         raise expected("positions", f"rows 0 to {len(dataset) - 1}", f"{rows.min()} to {rows.max()}")
@@ -94,9 +94,9 @@ def _iterate(
 ) -> Iterator[Batch]:
     import grain
 
-    pictures: Any = grain.MapDataset.source(rows.tolist() or [0]).map(functools.partial(prepare, dataset, pre))
+    images: Any = grain.MapDataset.source(rows.tolist() or [0]).map(functools.partial(prepare_image, dataset, pre))
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, AHEAD * batch_size))
-    stream = pictures.slice(slice(0, len(rows))).to_iter_dataset(read_options=options)
+    stream = images.slice(slice(0, len(rows))).to_iter_dataset(read_options=options)
     if workers:
         from absl import flags
 
@@ -105,12 +105,12 @@ def _iterate(
         stream = stream.mp_prefetch(
             grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD * batch_size)
         )
-    # After the workers, which deal pictures out among themselves: before them, batches would mix the order.
+    # After the workers, which deal images out among themselves: before them, batches would mix the order.
     stream = stream.batch(batch_size, batch_fn=functools.partial(_assemble, batch_size, pre.image_size))
     return iter(stream)
 
 
-def _assemble(batch_size: int, image_size: tuple[int, int], pictures: list[_Picture]) -> Batch:
+def _assemble(batch_size: int, image_size: tuple[int, int], prepared: list[_Prepared]) -> Batch:
     batch = Batch(
         np.full(batch_size, -1, np.int64),
         [""] * batch_size,
@@ -118,10 +118,10 @@ def _assemble(batch_size: int, image_size: tuple[int, int], pictures: list[_Pict
         np.zeros(batch_size, np.bool_),
         [],
     )
-    for row, picture in enumerate(pictures):
-        batch.positions[row], batch.ids[row] = picture.position, picture.image
-        if picture.pixels is not None:
-            batch.pixels[row], batch.valid[row] = picture.pixels, True
-        elif picture.failure is not None:
-            batch.failures.append(Failure(picture.image, *picture.failure))
+    for row, one in enumerate(prepared):
+        batch.positions[row], batch.ids[row] = one.position, one.image
+        if one.pixels is not None:
+            batch.pixels[row], batch.valid[row] = one.pixels, True
+        elif one.failure is not None:
+            batch.failures.append(Failure(one.image, *one.failure))
     return batch

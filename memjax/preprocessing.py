@@ -25,7 +25,7 @@ class Preprocessing:
         resample: Pillow's filter: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming.
         rescale: factor on the grey levels 0..255; None leaves them.
         mean, std: per channel, after rescaling; both None where nothing is normalised.
-        convert_rgb: whether the processor itself converts to RGB (pictures always end as RGB here).
+        convert_rgb: whether the processor itself converts to RGB (images always end as RGB here).
     """
 
     resize: int | tuple[int, int] | None = 256
@@ -38,17 +38,17 @@ class Preprocessing:
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Size ``(y, x)`` of every prepared picture.
+        """Size ``(y, x)`` of every prepared image.
 
         Raises:
-            InputError: the size would depend on the picture.
+            InputError: the size would depend on the image.
         """
         if self.crop is not None:
             return self.crop
         if isinstance(self.resize, tuple):
             return self.resize
         raise InputError(
-            f"preprocessing: pictures would differ in size (resize {self.resize}, no crop); "
+            f"preprocessing: images would differ in size (resize {self.resize}, no crop); "
             "give a crop size, or a resize to height and width"
         )
 
@@ -82,7 +82,7 @@ _COMMON = {
     "do_resize": True, "do_center_crop": False, "do_rescale": True, "do_normalize": True, "do_convert_rgb": False,
     "rescale_factor": 1 / 255, "default_to_square": True, "crop_size": None,
 }  # fmt: skip
-# Fields that say how arrays are handed over or which class reads the file; they do not touch the pixels of one picture.
+# Fields that say how arrays are handed over or which class reads the file; they do not touch the pixels of one image.
 _NEUTRAL = {
     "_processor_class", "_valid_processor_keys", "auto_map", "data_format", "device", "disable_grouping",
     "feature_extractor_type", "image_processor_type", "image_seq_length", "input_data_format", "processor_class",
@@ -101,7 +101,7 @@ def preprocessing_from_config(config: Mapping[str, Any]) -> Preprocessing:
         config: the file's contents.
 
     Raises:
-        InputError: unknown processor, unknown or contradicting fields (all named), sizes that leave pictures unequal.
+        InputError: unknown processor, unknown or contradicting fields (all named), sizes that leave images unequal.
 
     Example:
         >>> preprocessing_from_config({"image_processor_type": "CLIPImageProcessor", "size": 224}).resize
@@ -129,7 +129,7 @@ def preprocessing_from_config(config: Mapping[str, Any]) -> Preprocessing:
         std=_triple(fields["image_std"], "image_std", positive=True) if norm else None,
         convert_rgb=rgb,
     )
-    pre.image_size  # noqa: B018  (refuses a size that depends on the picture)
+    pre.image_size  # noqa: B018  (refuses a size that depends on the image)
     return pre
 
 

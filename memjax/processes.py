@@ -26,39 +26,38 @@ class ProcessLostError(RuntimeError):
 
 
 def start(
-    coordinator: str | None = None, count: int | None = None, index: int | None = None, heartbeat: int = HEARTBEAT
+    coordinator: str | None = None, processes: int | None = None, process: int | None = None, heartbeat: int = HEARTBEAT
 ) -> None:
     """Join the other processes; before anything touches JAX's backend.
 
     Args:
-        coordinator: ``host:port`` of process 0. None, with ``count`` and ``index`` None too: found out from SLURM, Open MPI or
-            the TPU pod.
-        count, index: how many processes there are, and which one this is.
+        coordinator: ``host:port`` of process 0. None, with ``processes`` and ``process`` None too: found out from SLURM,
+            Open MPI or the TPU pod.
+        processes, process: how many there are, and which one this is.
         heartbeat: seconds after which a silent process counts as dead, and all others end.
 
     Raises:
         InputError: only some of the three are given, or nothing says what they are, or the others cannot be reached.
     """
-    given = (coordinator, count, index)
+    given = (coordinator, processes, process)
     if any(value is None for value in given) and any(value is not None for value in given):
-        raise InputError(
-            "--distributed: give --coordinator, --processes and --process, or none of them (SLURM, TPU pod)"
-        )
-    if count is not None and index is not None and not 0 <= index < count:
-        raise expected("--process", f"0 to {count - 1}", index)
+        told = "coordinator, processes, process: give all three, or none of them (SLURM, TPU pod)"
+        raise InputError(told, argument="distributed")
+    if processes is not None and process is not None and not 0 <= process < processes:
+        raise expected("process", f"0 to {processes - 1}", process, argument="process")
     jax.config.update("jax_cpu_collectives_implementation", None)  # or every pair of processes would open a connection
     try:
         jax.distributed.initialize(
             coordinator,
-            count,
-            index,
+            processes,
+            process,
             initialization_timeout=CONNECTING,
             heartbeat_timeout_seconds=heartbeat,
             shutdown_timeout_seconds=FOR_EVER,  # the others wait while process 0 does the statistics
         )
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"--distributed: the processes could not be joined: {reason}") from error
+        raise InputError(f"the processes could not be joined: {reason}", argument="distributed") from error
 
 
 def this() -> tuple[int, int]:

@@ -4,7 +4,6 @@ Both behave as `pathlib` paths (`upath.UPath` is one over fsspec). An object sto
 ``s3fs``, which also say how credentials are given.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -14,14 +13,15 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import fsspec
 from upath import UPath
 
 from memjax.checks import InputError, expected, unwritable
+from memjax.locks import HeldError, locked_file
 
 Place = Path | UPath
 
@@ -85,7 +85,7 @@ def read_json(file: Place) -> dict[str, Any]:
 
 
 def listing(folder: Place, pattern: str) -> list[Place]:
-    """What is there now, sorted; other processes' new files too, which an object store's driver may have cached away."""
+    """What is there now, sorted; with other processes' new files, which an object store's driver may not have seen."""
     if isinstance(folder, UPath):
         folder.fs.invalidate_cache()
     return sorted(folder.glob(pattern), key=str)
@@ -96,24 +96,22 @@ def locked(out: Place) -> Iterator[None]:
     """Hold a run's folder, so that no second run writes into it.
 
     Raises:
-        InputError: if another run holds it, or it can't be written.
+        InputError: another run holds it, or it can't be written or locked.
     """
-    with _leased(out) if isinstance(out, UPath) else _flocked(out):
+    with _leased(out) if isinstance(out, UPath) else _locked_folder(out):
         yield
 
 
 @contextmanager
-def _flocked(out: Path) -> Iterator[None]:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle: IO[str] = (out / ".lock").open("w")
-    except OSError as error:
-        raise unwritable("--out", out, error) from error
-    with handle:
+def _locked_folder(out: Path) -> Iterator[None]:
+    with ExitStack() as held:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(locked_file(out / ".lock", wait=False))
+        except HeldError as error:
+            wait = "wait for it or choose another"
+            raise InputError(f"out {out}: another run is writing there; {wait}", argument="out") from error
         except OSError as error:
-            raise InputError(f"--out {out}: another run is writing there; wait for it or choose another") from error
+            raise unwritable("out", out, error, argument="out") from error
         yield
 
 
@@ -141,7 +139,7 @@ def _leased(out: UPath) -> Iterator[None]:
     try:
         claim()
     except OSError as error:
-        raise InputError(f"--out {out}: can't be written ({error}); choose another place") from error
+        raise InputError(f"out {out}: can't be written ({error}); choose another place", argument="out") from error
     time.sleep(0.1)
     _check_free(file, me)
     thread = threading.Thread(target=renew, daemon=True)
@@ -162,11 +160,13 @@ def _check_free(file: UPath, me: str = "") -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise InputError(f"--out {file.parent}: can't be read ({error}); check the address and credentials") from error
+        message = f"out {file.parent}: can't be read ({error}); check the address and credentials"
+        raise InputError(message, argument="out") from error
     if held["by"] != me and time.time() - held["time"] < LEASE:
         who = f"process {held['pid']} on {held['host']}"
         raise InputError(
-            f"--out {file.parent}: another run is writing there ({who}); wait for it, or {LEASE} s after it died"
+            f"out {file.parent}: another run is writing there ({who}); wait for it, or {LEASE} s after it died",
+            argument="out",
         )
 
 

@@ -1,12 +1,15 @@
 """A run as the sweep would hand it to the report: 2 encoders, 10 metrics, 13 layers, from a seeded generator."""
 
 import io
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from PIL import Image
+
+from memjax.outputs import DatasetRecord, ModelRecord, Run
+from memjax.report.labels import Context
+from memjax.stats.reliability import Reliability
 
 MODELS = ("facebook/dinov2-small", "openai/clip-vit-base-patch32")
 METRICS = (
@@ -17,11 +20,8 @@ LAYERS = 13
 COLUMNS = ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n"]
 
 
-@dataclass(frozen=True)
-class Ceiling:
-    rho: float = 0.779
-    ci_low: float = 0.765
-    ci_high: float = 0.792
+CEILING = Reliability(0.779, 0.765, 0.792)
+CONTEXT = Context(ceiling=CEILING)
 
 
 def has_value(metric: str, layer: int) -> bool:
@@ -76,30 +76,23 @@ def thumbnails(ids: list[str]) -> dict[str, bytes]:
     return found
 
 
-RUN = {
-    "command": ["experiments/sweep_layers.py", "--dataset", "lnsim", "--models", *MODELS],
-    "dataset": {
-        "name": "lnsim",
-        "synthetic": False,
-        "citation": "Lu, J., Xu, M., Yang, R., & Wang, Z. (2020). Understanding and predicting the memorability of "
+RUN = Run(
+    dataset=DatasetRecord(
+        name="lnsim",
+        citation="Lu, J., Xu, M., Yang, R., & Wang, Z. (2020). Understanding and predicting the memorability of "
         "outdoor natural scenes. IEEE Transactions on Image Processing, 29.",
-        "fingerprint": "9f2c" * 16,
-    },
-    "method": "spearman",
-    "protocol": "native",
-    "seed": 0,
-    "models": [
-        {
-            "name": name,
-            "revision": "0123abcd" * 5,
-            "checksum": "77aa" * 16,
-            "preprocessing": {"resize": 256, "crop": 224},
-        }
+        fingerprint="9f2c" * 16,
+    ),
+    command=" ".join(["python experiments/sweep_layers.py --dataset lnsim --models", *MODELS]),
+    protocol="native",
+    models=tuple(
+        ModelRecord(name, name, "0123abcd" * 5, "77aa" * 16, preprocessing={"resize": 256, "crop": 224})
         for name in MODELS
-    ],
-    "versions": {"memjax": "0.1.0", "jax": "0.10.2", "numpy": "2.4.1"},
-}
+    ),
+    versions={"memjax": "0.1.0", "jax": "0.10.2", "numpy": "2.4.1"},
+    ceiling=CEILING,
+)
 
 FAILURES = pd.DataFrame(
-    [("0031.jpg", "decode", "truncated picture"), ("0977.jpg", "read", "no bytes")], columns=["image", "stage", "error"]
+    [("0031.jpg", "decode", "truncated image"), ("0977.jpg", "read", "no bytes")], columns=["image", "stage", "error"]
 )

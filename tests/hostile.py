@@ -1,4 +1,4 @@
-"""Hostile inputs: what a folder of pictures with a score file can hold that is no good picture, one function a kind.
+"""Hostile inputs: what a folder of images with a score file can hold that is no good image, one function a kind.
 
 A kind takes a folder, a stem for names and Hypothesis' draw, puts something there, and says what row the score file has
 for it and what has to become of it.
@@ -70,7 +70,7 @@ def png_that_claims_to_be_huge(folder: Path, stem: str, draw: Draw) -> Hostile:
 
 
 @kind
-def picture_that_is_huge(folder: Path, stem: str, draw: Draw) -> Hostile:
+def image_that_is_huge(folder: Path, stem: str, draw: Draw) -> Hostile:
     side = draw(st.integers(9_000, 11_000))
     image = Image.new("1", (side, MAX_PIXELS // side + 1))
     form = draw(st.sampled_from(["PNG", "GIF", "BMP", "TIFF"]))
@@ -79,7 +79,7 @@ def picture_that_is_huge(folder: Path, stem: str, draw: Draw) -> Hostile:
 
 
 @kind
-def picture_with_a_changed_size(folder: Path, stem: str, draw: Draw) -> Hostile:
+def image_with_a_changed_size(folder: Path, stem: str, draw: Draw) -> Hostile:
     form, at, code = draw(st.sampled_from([("BMP", 18, "<ii"), ("GIF", 6, "<HH"), ("PNG", 16, ">II")]))
     data = bytearray(encoded(good(draw), form))
     top = 65_535 if form == "GIF" else 2**31 - 1
@@ -88,18 +88,18 @@ def picture_with_a_changed_size(folder: Path, stem: str, draw: Draw) -> Hostile:
 
 
 @kind
-def very_thin_picture(folder: Path, stem: str, draw: Draw) -> Hostile:
+def very_thin_image(folder: Path, stem: str, draw: Draw) -> Hostile:
     return put(folder, f"{stem}.png", encoded(Image.new("RGB", (1, draw(st.integers(20_000, 90_000)))), "PNG"), EITHER)
 
 
 @kind
-def truncated_picture(folder: Path, stem: str, draw: Draw) -> Hostile:
+def truncated_image(folder: Path, stem: str, draw: Draw) -> Hostile:
     data = encoded(good(draw), draw(st.sampled_from(FORMATS)))
     return put(folder, f"{stem}.jpg", data[: draw(st.integers(1, len(data) - 1))], EITHER)
 
 
 @kind
-def picture_with_junk_in_it(folder: Path, stem: str, draw: Draw) -> Hostile:
+def image_with_junk_in_it(folder: Path, stem: str, draw: Draw) -> Hostile:
     data = bytearray(encoded(good(draw), draw(st.sampled_from(FORMATS))))
     for _ in range(draw(st.integers(1, 5))):
         at, junk = draw(st.integers(0, len(data) - 1)), draw(st.binary(min_size=1, max_size=30))
@@ -140,13 +140,13 @@ def ppm_of_very_many_comments(folder: Path, stem: str, draw: Draw) -> Hostile:
 
 
 @kind
-def picture_under_another_extension(folder: Path, stem: str, draw: Draw) -> Hostile:
+def image_under_another_extension(folder: Path, stem: str, draw: Draw) -> Hostile:
     form, ending = draw(st.sampled_from(FORMATS)), draw(st.sampled_from(["png", "jpg", "gif", "txt", "svg", "exe"]))
     return put(folder, f"{stem}.{ending}", encoded(good(draw), form), MEASURED)
 
 
 @kind
-def picture_of_an_unusual_mode(folder: Path, stem: str, draw: Draw) -> Hostile:
+def image_of_an_unusual_mode(folder: Path, stem: str, draw: Draw) -> Hostile:
     mode, form = draw(
         st.sampled_from(
             [
@@ -165,7 +165,7 @@ def picture_of_an_unusual_mode(folder: Path, stem: str, draw: Draw) -> Hostile:
 
 
 @kind
-def no_picture_at_all(folder: Path, stem: str, draw: Draw) -> Hostile:
+def no_image_at_all(folder: Path, stem: str, draw: Draw) -> Hostile:
     starts = [
         b"",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -254,7 +254,7 @@ def score_that_is_none(folder: Path, stem: str, draw: Draw) -> Hostile:
 
 
 @kind
-def picture_without_a_row(folder: Path, stem: str, draw: Draw) -> Hostile:
+def image_without_a_row(folder: Path, stem: str, draw: Draw) -> Hostile:
     tail = draw(st.sampled_from([b".png", b"\xff\xfe.JPG", b"\xc3.gif", "é.png".encode(), b'\r\n,".bmp']))
     data = encoded(good(draw), "PNG") if draw(st.booleans()) else b""
     name = stem + os.fsdecode(tail)

@@ -1,4 +1,4 @@
-"""Published data sets in small: a few generated pictures and made-up scores, in the layout that each is distributed in."""
+"""Published data sets in small: a few generated images and made-up scores, in the layout that each is distributed in."""
 
 import csv
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def pixels(seed: int = 0, height: int = 20, width: int = 24) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def picture(path: Path, seed: int = 0) -> None:
+def write_image(path: Path, seed: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels(seed)).save(path)
 
@@ -38,7 +38,7 @@ MEMCAT_SCORES = ("memorability_wo_fa_correction", "memorability_w_fa_correction"
 
 
 def memcat(folder: Path, names: Sequence[str] = ("1.jpg", "2.jpg", "3.jpg", "4.jpg")) -> list[float]:
-    """MemCat's table and pictures; the scores."""
+    """MemCat's table and images; the scores."""
     rows, scores = [], []
     for i, name in enumerate(names):
         hits, alarms, shown = 50 + 3 * i, 4 + i, 90 + i
@@ -46,7 +46,7 @@ def memcat(folder: Path, names: Sequence[str] = ("1.jpg", "2.jpg", "3.jpg", "4.j
         group = ("animal", "bear") if i % 2 else ("food", "soup")
         rows.append([str(i + 1), name, *group, "coco", hits, alarms, shown, hits / shown, scores[-1]])
         if "/" not in name:
-            picture(folder / "MemCat" / "/".join(group) / name, i)
+            write_image(folder / "MemCat" / "/".join(group) / name, i)
     write_table(folder / "memcat_image_data.csv", MEMCAT + MEMCAT_SCORES, rows)
     return scores
 
@@ -60,7 +60,7 @@ def lamem_splits(n: int = 7) -> tuple[list[str], np.ndarray, list[list[str]]]:
 
 
 def lamem_files(folder: Path) -> tuple[list[str], np.ndarray, list[list[str]]]:
-    """LaMem's pictures and split files, whose rows are in no order."""
+    """LaMem's images and split files, whose rows are in no order."""
     names, scores, parts = lamem_splits()
     (folder / "splits").mkdir(parents=True, exist_ok=True)
     for k in range(5):
@@ -68,7 +68,7 @@ def lamem_files(folder: Path) -> tuple[list[str], np.ndarray, list[list[str]]]:
             rows = [f"{n} {s:.6f}\n" for n, s, p in zip(names, scores[k], parts[k]) if p == part]
             (folder / "splits" / f"{part}_{k + 1}.txt").write_text("".join(reversed(rows)))
     for i, name in enumerate(names):
-        picture(folder / "images" / name, i)
+        write_image(folder / "images" / name, i)
     return names, scores, parts
 
 
@@ -86,14 +86,14 @@ def counts(hits: int, misses: int, alarms: int, correct: int) -> dict[str, float
 
 
 def figrim(folder: Path, role: str = "targets", scenes: str = "SCENES_700x700") -> None:
-    """Four scenes; picture i was recognised in ``6 + i`` of 20 repeats across categories, ``3 + i`` of 10 within."""
+    """Four scenes; image i was recognised in ``6 + i`` of 20 repeats across categories, ``3 + i`` of 10 within."""
     rows = []
     for i in range(4):
         category, name = ("badlands", "kitchen")[i % 2], f"sun_{'abcd'[i]}.jpg"
         within = counts(3 + i, 7 - i, 1, 9)
         across = counts(6 + i, 14 - i, 2, 38) if role == "targets" or i else counts(0, 0, 1, 30)
         rows.append({"filename": name, "isdemo": 0.0, "category": category, "amt1": within, "amt2": across})
-        picture(folder / scenes / category / name, i)
+        write_image(folder / scenes / category / name, i)
     scipy.io.savemat(folder / f"image_data_{role}.mat", {f"image_data_{role}": structs(rows)})
 
 
@@ -102,7 +102,7 @@ ISOLA = [(17, 3, 2, 18), (10, 10, 1, 19), (12, 8, 4, 16), (5, 15, 0, 20)]
 
 
 def isola_original(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The original release with five pictures, of which four count; pixels ``[y, x, 3, 5]``, halves ``[2, 25, 4]``."""
+    """The original release with five images, of which four count; pixels ``[y, x, 3, 5]``, halves ``[2, 25, 4]``."""
     images = np.stack([pixels(i, 16, 16) for i in range(5)], axis=-1)
     data = folder / "Data"
     for name in ("Image data", "Experiment data", "Random splits"):
@@ -123,7 +123,7 @@ def isola_table(folder: Path) -> None:
     rows = [[i + 1, h / (h + m), f / (f + c), h / (h + m) - f / (f + c)] for i, (h, m, f, c) in enumerate(ISOLA)]
     write_table(folder / "Image_info" / isola2011.TABLE, ("im_ind", "hit", "fa", "corrected_hit"), rows)
     for i in range(4):
-        picture(folder / "Images" / "Targets" / f"{i + 1}.jpg", i)
+        write_image(folder / "Images" / "Targets" / f"{i + 1}.jpg", i)
 
 
 THINGS = {
@@ -140,4 +140,4 @@ def things(folder: Path, scores: dict[str, object] | None = None) -> None:
     write_table(folder / "THINGS_Memorability_Scores.csv", ("image_nr", "file_path", "image_name", "cr"), rows)
     for i, path in enumerate(scores):
         if ".." not in path:
-            picture(folder / path, i)
+            write_image(folder / path, i)

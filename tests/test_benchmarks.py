@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import architectures, machine, pictures, turns
+from benchmarks import architectures, generated_images, machine, turns
 from memjax.images import decode
 from memjax.models import families
 
@@ -101,8 +101,8 @@ def products(jaxpr, times: int = 1) -> int:
     return total
 
 
-def test_generated_pictures_differ_and_repeat():
-    data = pictures.generated(3, 40, 30)
+def test_generated_images_differ_and_repeat():
+    data = generated_images.generated(3, 40, 30)
     files = [data.records[i].data for i in range(3)]
     assert len(set(files)) == 3
     assert data.records[1].data == files[1]

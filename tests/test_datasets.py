@@ -4,11 +4,13 @@ import functools
 import http.server
 import io
 import os
+import pickle
 import sys
 import tarfile
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 
@@ -18,7 +20,7 @@ from memjax.datasets import demo, lnsim, open_dataset, open_folder
 from memjax.datasets.base import Spec
 from memjax.datasets.builder import open_built
 from memjax.images import ImageError, decode
-from tests.miniatures import picture
+from tests.miniatures import write_image
 
 
 @pytest.fixture(autouse=True)
@@ -59,11 +61,11 @@ def test_unknown_names_list_the_known_ones():
 
 
 def miniature(folder, n=6):
-    """LNSIM's layout in small, with a known score for each picture."""
+    """LNSIM's layout in small, with a known score for each image."""
     rng = np.random.default_rng(4)
     halves = rng.random((2, lnsim.N_SPLITS, n))
     for i in range(n):
-        picture(folder / "Image_data" / f"{i + 1:04d}.jpg", seed=i)
+        write_image(folder / "Image_data" / f"{i + 1:04d}.jpg", seed=i)
     (folder / "Random_splits").mkdir()
     for half, name in zip(halves, lnsim.HALVES):
         scipy.io.savemat(folder / "Random_splits" / f"{name}.mat", {name: half})
@@ -71,7 +73,9 @@ def miniature(folder, n=6):
 
 
 def small_lnsim(n=6):
-    return Spec("lnsim", "d", "c", "l", "s", functools.partial(lnsim.load, n_images=n), "instructions", lnsim.inputs)
+    return Spec(
+        "lnsim", "d", "c", "l", "s", functools.partial(lnsim.read_source, n_images=n), "instructions", lnsim.inputs
+    )
 
 
 def test_lnsim_layout(tmp_path):
@@ -92,11 +96,37 @@ def test_lnsim_layout(tmp_path):
 def test_changed_source_makes_a_new_copy(tmp_path):
     miniature(tmp_path / "data")
     first = open_built(small_lnsim(), tmp_path / "data")
-    picture(tmp_path / "data" / "Image_data" / "0001.jpg", seed=99)
+    write_image(tmp_path / "data" / "Image_data" / "0001.jpg", seed=99)
     os.utime(tmp_path / "data" / "Image_data" / "0001.jpg", (1, 1))
     second = open_built(small_lnsim(), tmp_path / "data")
     assert first.records[0].data != second.records[0].data
     assert first.info["fingerprint"] != second.info["fingerprint"]
+
+
+@pytest.mark.parametrize("name", ["demo", "lnsim"])
+def test_without_array_record_the_files_are_read_in_place(tmp_path, monkeypatch, name):
+    miniature(tmp_path / "data")
+    (tmp_path / "data" / "Image_data" / "0003.jpg").unlink()
+    spec, folder = (small_lnsim(), tmp_path / "data") if name == "lnsim" else (demo.SPEC, None)
+    built = open_built(spec, folder)
+    wanted = [built.records[i] for i in range(len(built))]
+    monkeypatch.setitem(sys.modules, "array_record", None)
+    monkeypatch.setitem(sys.modules, "array_record.python.array_record_module", None)
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    for _ in range(2):  # the second time from the cache
+        found = open_built(spec, folder)
+        pd.testing.assert_frame_equal(found.table, built.table, check_exact=True)
+        np.testing.assert_array_equal(found.halves, built.halves)
+        assert (found.info, found.rejected) == (built.info, built.rejected)
+        records = pickle.loads(pickle.dumps(found.records))
+        assert [records[i] for i in range(len(records))] == wanted
+        with pytest.raises(IndexError):
+            records[len(records)]
+    assert len(list((tmp_path / "cache" / "datasets").glob("*-in-place"))) == 1, "what was learned is kept"
+    if folder is not None:
+        os.utime(folder / "Image_data" / "0001.jpg", (1, 1))
+        open_built(spec, folder)
+        assert len(list((tmp_path / "cache" / "datasets").glob("*-in-place"))) == 2, "changed files are read again"
 
 
 @pytest.mark.parametrize("damage", ["missing", "shape", "bytes"])
@@ -179,37 +209,37 @@ def test_download_that_fails_leaves_nothing(tmp_path, server):
 
 def own(tmp_path, text, header="image,memorability"):
     for i in range(3):
-        picture(tmp_path / "pictures" / f"{i}.png", seed=i)
+        write_image(tmp_path / "images" / f"{i}.png", seed=i)
     scores = tmp_path / "scores.csv"
     scores.write_text(f"{header}\n{text}")
-    return open_folder(tmp_path / "pictures", scores)
+    return open_folder(tmp_path / "images", scores)
 
 
-def test_own_pictures_in_the_order_of_the_file(tmp_path):
+def test_own_images_in_the_order_of_the_file(tmp_path):
     dataset = own(tmp_path, "2.png,0.9,cat\n0.png,0.1,dog\n1.png,0.5,cat\n", "image,memorability,category")
     assert list(dataset.table.index) == ["2.png", "0.png", "1.png"]
     assert list(dataset.table["category"]) == ["cat", "dog", "cat"]
-    assert dataset.records[1].data == (tmp_path / "pictures" / "0.png").read_bytes()
+    assert dataset.records[1].data == (tmp_path / "images" / "0.png").read_bytes()
     assert dataset.rejected == []
 
 
-def test_own_pictures_outside_of_the_folder_are_set_aside(tmp_path):
-    picture(tmp_path / "secret.png")
-    picture(tmp_path / "pictures" / "0.png")
-    (tmp_path / "pictures" / "link.png").symlink_to(tmp_path / "secret.png")
+def test_own_images_outside_of_the_folder_are_set_aside(tmp_path):
+    write_image(tmp_path / "secret.png")
+    write_image(tmp_path / "images" / "0.png")
+    (tmp_path / "images" / "link.png").symlink_to(tmp_path / "secret.png")
     dataset = own(tmp_path, f"0.png,0.1\n../secret.png,0.2\nlink.png,0.3\n{tmp_path}/secret.png,0.4\n")
     assert list(dataset.table.index) == ["0.png"]
     told = {f.image: f.error for f in dataset.rejected}
     assert "refused" in told["../secret.png"]
     assert "symbolic link" in told["link.png"]
     assert f"{tmp_path}/secret.png" in told
-    assert {"1.png", "2.png"} <= set(told), "pictures without a score are told too"
+    assert {"1.png", "2.png"} <= set(told), "images without a score are told too"
 
 
 def test_ids_that_do_not_fit_on_a_line_are_told_with_escapes(tmp_path):
     for name in ("a\n.png", r"a\n.png"):
-        picture(tmp_path / "pictures" / name)
-    picture(tmp_path / "pictures" / "b\r.png")
+        write_image(tmp_path / "images" / name)
+    write_image(tmp_path / "images" / "b\r.png")
     dataset = own(tmp_path, '"a\n.png",0.1\n"a\\n.png",0.2\n"c\n.png",none\n0.png,0.3\n1.png,1\n2.png,2\n')
     assert list(dataset.table.index) == [r"a\n.png", "0.png", "1.png", "2.png"], "the second has no line break"
     assert [(f.image, f.stage) for f in dataset.rejected] == [
@@ -224,10 +254,10 @@ def test_rows_with_too_many_cells_are_refused(tmp_path):
         own(tmp_path, "0.png,0.1,\n1.png,0.2,\n")
 
 
-def test_a_picture_that_changes_after_opening_is_checked_again(tmp_path):
+def test_an_image_that_changes_after_opening_is_checked_again(tmp_path):
     dataset = own(tmp_path, "0.png,0.1\n1.png,0.2\n")
-    (tmp_path / "pictures" / "0.png").unlink()
-    (tmp_path / "pictures" / "0.png").symlink_to("/etc/passwd")
+    (tmp_path / "images" / "0.png").unlink()
+    (tmp_path / "images" / "0.png").symlink_to("/etc/passwd")
     with pytest.raises(ImageError, match="symbolic link"):
         dataset.records[0]
 
@@ -237,6 +267,6 @@ def test_lnsim_as_distributed(lnsim_dir):
     dataset = open_dataset("lnsim", lnsim_dir)
     assert len(dataset) == 2632
     assert dataset.rejected == []
-    assert lnsim.checksum(lnsim_dir) == lnsim.CHECKSUM
+    assert lnsim.files_checksum(lnsim_dir) == lnsim.CHECKSUM
     assert dataset.records[2631].image == "2632.jpg"
     assert decode(dataset.records[0].data).mode == "RGB"

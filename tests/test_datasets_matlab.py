@@ -22,7 +22,9 @@ def cache(tmp_path_factory, monkeypatch):
 
 
 def small_isola():
-    return dataclasses.replace(isola2011.SPEC, load=functools.partial(isola2011.load, n_images=4), n_images=4)
+    return dataclasses.replace(
+        isola2011.SPEC, read_source=functools.partial(isola2011.read_source, n_images=4), n_images=4
+    )
 
 
 @pytest.mark.parametrize("scenes", [figrim.SCENES, "Targets"])
@@ -116,7 +118,7 @@ def test_an_original_release_that_is_not_whole_is_refused(tmp_path, damage):
         open_built(small_isola(), tmp_path)
 
 
-def test_an_isola_table_that_contradicts_itself_or_lacks_pictures(tmp_path):
+def test_an_isola_table_that_contradicts_itself_or_lacks_images(tmp_path):
     miniatures.isola_table(tmp_path)
     path = tmp_path / "Image_info" / isola2011.TABLE
     text = path.read_text()
@@ -125,15 +127,15 @@ def test_an_isola_table_that_contradicts_itself_or_lacks_pictures(tmp_path):
         open_dataset("isola2011", tmp_path)
     path.write_text(text)
     (tmp_path / "Images").rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="pictures are not"):
+    with pytest.raises(InputError, match="images are not"):
         open_dataset("isola2011", tmp_path)
 
 
 @pytest.mark.slow
-def test_isolas_published_table_with_generated_pictures(isola_dir, tmp_path):
+def test_isolas_published_table_with_generated_images(isola_dir, tmp_path):
     (tmp_path / isola2011.TABLE).write_bytes((isola_dir / isola2011.TABLE).read_bytes())
     for i in range(1, 2223):
-        miniatures.picture(tmp_path / "Images" / "Targets" / f"{i}.jpg", i)
+        miniatures.write_image(tmp_path / "Images" / "Targets" / f"{i}.jpg", i)
     dataset = open_dataset("isola2011", tmp_path)
     assert len(dataset) == isola2011.N_IMAGES
     assert dataset.rejected == []

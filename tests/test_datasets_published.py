@@ -1,4 +1,4 @@
-"""Published data sets, on miniatures in their published layout: every score meets its own picture, nothing goes silently."""
+"""Published data sets, on miniatures in their published layout: every score meets its own image, nothing goes silently."""
 
 import numpy as np
 import pytest
@@ -65,10 +65,10 @@ def test_memcat_as_its_two_archives_unpack(tmp_path):
     assert len(open_dataset("memcat", tmp_path)) == 4
 
 
-def test_memcats_table_without_pictures_says_to_ask_the_authors(tmp_path):
+def test_memcats_table_without_images_says_to_ask_the_authors(tmp_path):
     miniatures.memcat(tmp_path)
     (tmp_path / "MemCat").rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"pictures are not.*ask the authors") as caught:
+    with pytest.raises(InputError, match=r"images are not.*ask the authors") as caught:
         open_dataset("memcat", tmp_path)
     assert "\n" not in str(caught.value)
     (tmp_path / "MemCat").mkdir()
@@ -78,7 +78,7 @@ def test_memcats_table_without_pictures_says_to_ask_the_authors(tmp_path):
 
 def test_memcat_lists_what_it_cannot_use(tmp_path):
     secret = tmp_path / "secret.jpg"
-    miniatures.picture(secret)
+    miniatures.write_image(secret)
     miniatures.memcat(tmp_path, ["1.jpg", "2.jpg", "../../../secret.jpg", "4.jpg", "5.jpg", "6.jpg"])
     (tmp_path / "MemCat/animal/bear/2.jpg").unlink()
     (tmp_path / "MemCat/animal/bear/4.jpg").unlink()
@@ -89,7 +89,7 @@ def test_memcat_lists_what_it_cannot_use(tmp_path):
     dataset = open_dataset("memcat", tmp_path)
     assert list(dataset.table.index) == ["1.jpg", "6.jpg"]
     errors = miniatures.told(dataset)
-    assert "no such picture" in errors["2.jpg"]
+    assert "no such image" in errors["2.jpg"]
     assert "refused" in errors["../../../secret.jpg"]
     assert "symbolic link" in errors["4.jpg"]
     assert "'NA'" in errors["5.jpg"]
@@ -129,14 +129,14 @@ def test_lamem_keeps_its_official_splits(tmp_path):
         assert dataset.records[i].data == (tmp_path / "images" / name).read_bytes()
 
 
-def test_lamem_lists_missing_pictures_and_scores(tmp_path):
+def test_lamem_lists_missing_images_and_scores(tmp_path):
     ids, scores, _ = miniatures.lamem_files(tmp_path)
     (tmp_path / "images" / ids[2]).unlink()
     file = next(p for p in sorted((tmp_path / "splits").glob("*_4.txt")) if ids[5] in p.read_text())
     file.write_text(file.read_text().replace(f"{ids[5]} {scores[3, 5]:.6f}", f"{ids[5]} n/a"))
     dataset = open_dataset("lamem", tmp_path)
     assert list(dataset.table.index) == [name for i, name in enumerate(ids) if i not in (2, 5)]
-    assert "no such picture" in miniatures.told(dataset)[ids[2]]
+    assert "no such image" in miniatures.told(dataset)[ids[2]]
     assert f"{file.name}, row" in miniatures.told(dataset)[ids[5]]
     assert dataset.info["images_listed"] == 7
 
@@ -188,7 +188,7 @@ def test_things_has_the_means_of_its_concepts(tmp_path):
 
 def test_things_refuses_doubles_and_sets_paths_out_of_the_folder_aside(tmp_path):
     miniatures.things(tmp_path, {"images/a/1.jpg": 0.5, "images/../../secret.jpg": 0.6})
-    miniatures.picture(tmp_path.parent / "secret.jpg")
+    miniatures.write_image(tmp_path.parent / "secret.jpg")
     dataset = open_dataset("things", tmp_path)
     assert list(dataset.table.index) == ["a/1.jpg"]
     assert "refused" in miniatures.told(dataset)["../../secret.jpg"]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from experiments import sweep_layers
+from memjax.cli import sweep as sweep_command
 from memjax.models.hub import TINY, locate
 from memjax.store import add_metrics, open_features
 from tests.command import exit_code
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def sweep(monkeypatch, *arguments: object) -> int:
-    return exit_code(monkeypatch, sweep_layers, *arguments)
+    return exit_code(monkeypatch, sweep_command, *arguments)
 
 
 @pytest.fixture
@@ -140,15 +140,15 @@ def test_published_half_splits_give_a_ceiling(monkeypatch, pictures, tmp_path, c
 
     halves = 0.4 + 0.07 * np.arange(6) + rng.normal(0, 0.02, (2, 25, 6))
 
-    def opened(args: sweep_layers.Arguments):
+    def opened(args: sweep_command.Arguments):
         return dataclasses.replace(open_folder(args.images, args.scores), halves=halves)
 
-    monkeypatch.setattr(sweep_layers, "open_data", opened)
+    monkeypatch.setattr(sweep_command, "open_data", opened)
     out = tmp_path / "out"
     assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
     ceiling = json.loads((out / "run.json").read_text())["ceiling"]
-    assert ceiling["splits"] == 25
-    assert ceiling["ceiling"] == pytest.approx(np.sqrt(2 * ceiling["rho"] / (1 + ceiling["rho"])))
+    assert ceiling["n_splits"] == 25
+    assert ceiling["ceiling"] == pytest.approx(np.sqrt(2 * ceiling["consistency"] / (1 + ceiling["consistency"])))
     assert f"at most the square root of that, {ceiling['ceiling']:.3f}" in (out / "report.html").read_text()
     assert f"human ceiling {ceiling['ceiling']:.3f}" in capsys.readouterr().out
     assert list(pd.read_csv(out / "correlations.csv").columns)[-3:] == ["p", "q", "n"]
@@ -167,7 +167,7 @@ def test_no_usable_picture_is_one_line(monkeypatch, pictures, tmp_path, capsys):
     for file in pictures.glob("*.png"):
         file.write_bytes(b"GIF89a")
     line = refused(monkeypatch, capsys, *own(pictures), "--out", tmp_path / "out")
-    assert "none of 6 pictures" in line
+    assert "none of 6 images" in line
     assert len(pd.read_csv(tmp_path / "out" / "failures.csv")) == 6
 
 

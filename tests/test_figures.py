@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from memjax.checks import InputError
 from memjax.report import epochs, figures, readout
+from memjax.report.labels import Context
 from memjax.report.style import COLOURS, encoder_styles
 from tests import fake_run
 
@@ -59,40 +60,40 @@ def test_rows_in_any_order_make_the_same_line() -> None:
 
 
 def test_title_units_method_and_n() -> None:
-    text = words(figures.rho_by_layer(fake_run.table(), "attention_entropy", method="kendall"))
+    text = words(figures.rho_by_layer(fake_run.table(), "attention_entropy", Context(method="kendall")))
     for part in ("(bits)", "Kendall's τ with memorability", "n = 2,632", "95 % bootstrap"):
         assert part in text
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_synthetic_data_are_labelled_in_every_figure(synthetic: bool) -> None:
-    table, values = fake_run.table(), np.arange(60.0)
+    table, values, context = fake_run.table(), np.arange(60.0), Context(synthetic=synthetic)
     made = [
-        figures.rho_by_layer(table, "cls_mean", synthetic=synthetic),
-        figures.overview(table, synthetic=synthetic),
-        figures.score_scatter(values, values, "cls_mean", 3, "m", synthetic=synthetic),
+        figures.rho_by_layer(table, "cls_mean", context),
+        figures.overview(table, context),
+        figures.score_scatter(values, values, ("m", "cls_mean", 3), context),
     ]
     rows = pd.DataFrame({"model": "m", "rho": [0.3], "ci_low": [0.2], "ci_high": [0.4], "n": 60, "columns": 2})
     rows = rows.assign(best_single="cls_mean, layer 1", best_single_rho=-0.1)
     weights = pd.DataFrame({"model": "m", "metric": "cls_mean", "layer": [1, 2], "weight": [0.1, -0.2]})
     epoch = pd.DataFrame({"model": "m", "epoch": [1, 2], "mean": [0.1, 0.2], "std": 0.0, "best": 0.2, "seeds": 1})
     made += [
-        readout.readout_beside(rows, synthetic=synthetic),
-        readout.layer_map(weights, "m", synthetic=synthetic),
+        readout.readout_beside(rows, context),
+        readout.layer_map(weights, "m", context=context),
         epochs.rho_by_epoch(epoch, synthetic=synthetic),
     ]
     assert [figures.SYNTHETIC in words(figure) for figure in made] == [synthetic] * 6
     assert [figures.SYNTHETIC in figure.get_label() for figure in made[3:]] == [synthetic] * 3
-    maps, picture = np.full((2, 4, 4), 1 / 16), np.zeros((8, 8, 3), np.uint8)
-    attention = figures.attention_over_picture(picture, maps, synthetic=synthetic)
-    assert (figures.SYNTHETIC_PICTURE in words(attention)) is synthetic
+    maps, image = np.full((2, 4, 4), 1 / 16), np.zeros((8, 8, 3), np.uint8)
+    attention = figures.attention_over_image(image, maps, synthetic=synthetic)
+    assert (figures.SYNTHETIC_IMAGE in words(attention)) is synthetic
 
 
 def test_ceiling_stands_on_the_side_of_the_strongest_value() -> None:
     table = fake_run.table()
     for sign in (1, -1):
         flipped = table.assign(rho=sign * table.rho.abs(), ci_low=-0.1, ci_high=0.1)
-        figure = figures.rho_by_layer(flipped, "cls_mean", fake_run.Ceiling())
+        figure = figures.rho_by_layer(flipped, "cls_mean", fake_run.CONTEXT)
         heights = [np.asarray(x.get_ydata()) for x in figure.axes[0].lines]
         assert any(np.allclose(y, sign * np.sqrt(2 * 0.779 / 1.779)) for y in heights)
         assert "human ceiling ±0.94 (split-half 0.78)" in words(figure)
@@ -111,9 +112,9 @@ def test_metric_with_one_layer_shows_a_point_for_each_encoder() -> None:
 
 @pytest.mark.parametrize("which", ["rho_by_layer", "overview"])
 def test_no_text_overlaps_another(which: str) -> None:
-    table, ceiling = fake_run.table(), fake_run.Ceiling()
+    table, context = fake_run.table(), fake_run.CONTEXT
     figure = (
-        figures.overview(table, ceiling) if which == "overview" else figures.rho_by_layer(table, "cls_sum", ceiling)
+        figures.overview(table, context) if which == "overview" else figures.rho_by_layer(table, "cls_sum", context)
     )
     figure.draw_without_rendering()
     texts = [t for t in figure.findobj(matplotlib.text.Text) if t.get_visible() and t.get_text().strip()]
@@ -136,8 +137,8 @@ def out_of_view(figure: Figure) -> set[matplotlib.text.Text]:
 
 
 def test_save_writes_the_same_bytes_each_time(tmp_path: Path) -> None:
-    first = figures.save(figures.overview(fake_run.table(), fake_run.Ceiling()), tmp_path / "a", "overview")
-    again = figures.save(figures.overview(fake_run.table(), fake_run.Ceiling()), tmp_path / "b", "overview")
+    first = figures.save_figure(figures.overview(fake_run.table(), fake_run.CONTEXT), tmp_path / "a", "overview")
+    again = figures.save_figure(figures.overview(fake_run.table(), fake_run.CONTEXT), tmp_path / "b", "overview")
     assert [path.suffix for path in first] == [".png", ".pdf"]
     for one, other in zip(first, again, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -153,7 +154,7 @@ def test_figures_leave_global_settings_alone() -> None:
 def test_scatter_leaves_out_nan_and_counts() -> None:
     values, scores = np.arange(100.0), np.linspace(0, 1, 100)
     values[:7], scores[-2:] = np.nan, np.nan
-    figure = figures.score_scatter(values, scores, "cls_mean", 3, "m")
+    figure = figures.score_scatter(values, scores, ("m", "cls_mean", 3))
     assert "n = 91" in words(figure)
     assert len(figure.axes[0].collections[0].get_offsets()) == 91
 
@@ -163,7 +164,7 @@ def test_attention_maps_state_their_largest_share(rng: np.random.Generator) -> N
     maps[1] = 0.0
     maps[1, 0, 0] = 1.0
     image = rng.integers(0, 255, (28, 35, 3), dtype=np.uint8)
-    text = words(figures.attention_over_picture(image, maps, "a.jpg", "enc"))
+    text = words(figures.attention_over_image(image, maps, "a.jpg", "enc"))
     for part in ("layer 1 · max 5.0 %", "layer 2 · max 100.0 %", "layer 3 · max 5.0 %", "a.jpg"):
         assert part in text
 
@@ -175,4 +176,4 @@ def test_bad_input_is_one_line() -> None:
     with pytest.raises(InputError, match="none named q"):
         figures.overview(table.drop(columns="q"))
     with pytest.raises(InputError, match=r"shape \[y, x, 3\]"):
-        figures.attention_over_picture(np.zeros((4, 4)), np.ones((1, 2, 2)))
+        figures.attention_over_image(np.zeros((4, 4)), np.ones((1, 2, 2)))

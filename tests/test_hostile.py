@@ -1,4 +1,4 @@
-"""200 hostile inputs: none crashes a run, hangs it, is missing from failures.csv, or changes what a good picture gives."""
+"""200 hostile inputs: none crashes a run, hangs it, is missing from failures.csv, or changes what a good image gives."""
 
 import csv
 import json
@@ -40,7 +40,7 @@ write_failures(out, dataset.rejected + failures)
 
 
 def run(folder: Path, scores: Path, out: Path) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
-    """Extract in a process of its own: values ``[l+1]`` of each picture in the store, and the rows of failures.csv."""
+    """Extract in a process of its own: values ``[l+1]`` of each image in the store, and the rows of failures.csv."""
     from memjax.store import open_features
 
     command = [sys.executable, "-c", RUN, str(folder), str(scores), str(out)]
@@ -58,7 +58,7 @@ def write_scores(path: Path, rows: list[tuple[str, str]]) -> Path:
     return path
 
 
-def good_pictures(folder: Path) -> list[tuple[str, str]]:
+def good_images(folder: Path) -> list[tuple[str, str]]:
     folder.mkdir()
     for i in range(GOOD):
         Image.fromarray(pixels(1000 + i, 40 + i, 70)).save(folder / f"good{i}.png")
@@ -67,10 +67,10 @@ def good_pictures(folder: Path) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> dict[str, np.ndarray]:
-    """The good pictures' values in a run without anything else."""
+    """The good images' values in a run without anything else."""
     home = tmp_path_factory.mktemp("alone")
-    rows = good_pictures(home / "pictures")
-    values, failures = run(home / "pictures", write_scores(home / "scores.csv", rows), home / "out")
+    rows = good_images(home / "images")
+    values, failures = run(home / "images", write_scores(home / "scores.csv", rows), home / "out")
     assert failures == []
     return values
 
@@ -102,15 +102,15 @@ def test_200_hostile_inputs(alone, tmp_path_factory):
     @given(st.data())
     def one_run(data: st.DataObject) -> None:
         home = tmp_path_factory.mktemp("hostile")
-        rows = good_pictures(home / "pictures")
+        rows = good_images(home / "images")
         inputs = [
-            make(home / "pictures", f"{number}-{copy}", data.draw)
+            make(home / "images", f"{number}-{copy}", data.draw)
             for number, make in enumerate(KINDS)
             for copy in range(EACH)
         ]
         rows += [hostile.row for hostile in inputs if hostile.row is not None]
         order = data.draw(st.permutations(rows))
-        values, failures = run(home / "pictures", write_scores(home / "scores.csv", order), home / "out")
+        values, failures = run(home / "images", write_scores(home / "scores.csv", order), home / "out")
         for hostile in inputs:
             check(hostile, values, failures)
         assert len(failures) == len({row["image"] for row in failures}), "each is told once"
@@ -125,14 +125,14 @@ def test_200_hostile_inputs(alone, tmp_path_factory):
     assert len({hostile.outcome for hostile in seen}) == 3
 
 
-def test_unreadable_pictures_are_told(tmp_path):
-    good_pictures(tmp_path / "pictures")
-    hidden = tmp_path / "pictures" / "good2.png"
+def test_unreadable_images_are_told(tmp_path):
+    good_images(tmp_path / "images")
+    hidden = tmp_path / "images" / "good2.png"
     hidden.chmod(0)
     if os.access(hidden, os.R_OK):
         pytest.skip("this user (root) may read a file whatever its permission bits say")
     dataset = open_folder(
-        tmp_path / "pictures", write_scores(tmp_path / "s.csv", [("good2.png", "1"), ("good1.png", "0")])
+        tmp_path / "images", write_scores(tmp_path / "s.csv", [("good2.png", "1"), ("good1.png", "0")])
     )
     with pytest.raises(ImageError, match="Permission denied"):
         dataset.records[0]
@@ -141,8 +141,8 @@ def test_unreadable_pictures_are_told(tmp_path):
 
 def test_what_permission_bits_do_is_told_for_root_too(tmp_path, monkeypatch):
     """The same, with the system's answer made up."""
-    rows = good_pictures(tmp_path / "pictures")
-    (tmp_path / "pictures" / "closed").mkdir()
+    rows = good_images(tmp_path / "images")
+    (tmp_path / "images" / "closed").mkdir()
     scan, read = os.scandir, Path.read_bytes
 
     def denied(path: object) -> PermissionError:
@@ -160,7 +160,7 @@ def test_what_permission_bits_do_is_told_for_root_too(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", scandir)
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
-    dataset = open_folder(tmp_path / "pictures", write_scores(tmp_path / "s.csv", rows))
+    dataset = open_folder(tmp_path / "images", write_scores(tmp_path / "s.csv", rows))
     assert [(f.image, f.stage) for f in dataset.rejected] == [("closed", "read")]
     assert "Permission denied" in dataset.rejected[0].error
     with pytest.raises(ImageError, match="Permission denied") as caught:

@@ -1,4 +1,4 @@
-"""Pictures as people have them: every kind has a defined outcome, everything unusable one clear line."""
+"""Images as people have them: every kind has a defined outcome, everything unusable one clear line."""
 
 import io
 
@@ -14,9 +14,9 @@ from memjax.images import ImageError, decode, normalise, read_image, read_images
 from memjax.preprocessing import Preprocessing, preprocessing_from_config
 
 
-def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -31,10 +31,10 @@ def test_rgb_is_kept_bit_for_bit():
 
 
 def test_exif_orientation_is_not_applied():
-    picture = Image.fromarray(noise(6, 9))
-    exif = picture.getexif()
+    image = Image.fromarray(noise(6, 9))
+    exif = image.getexif()
     exif[0x0112] = 6  # "rotate by 90 degrees to show"
-    assert decode(encoded(picture, "JPEG", exif=exif)).size == (9, 6)
+    assert decode(encoded(image, "JPEG", exif=exif)).size == (9, 6)
 
 
 def test_grey_is_repeated_and_16_bit_grey_is_what_pillow_makes_of_it():
@@ -56,23 +56,23 @@ def test_transparency_is_laid_over_white():
 
 
 def test_palette_with_a_transparent_colour():
-    picture = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), "P")
-    picture.putpalette([10, 20, 30, 200, 100, 50])
-    out = np.asarray(decode(encoded(picture, "PNG", transparency=0)))
+    image = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), "P")
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    out = np.asarray(decode(encoded(image, "PNG", transparency=0)))
     assert out[0, 0].tolist() == [255, 255, 255]
     assert out[0, 1].tolist() == [200, 100, 50]
 
 
 def test_cmyk_is_converted_by_pillow():
-    picture = Image.fromarray(noise(5, 5, 4), "CMYK")
-    with Image.open(io.BytesIO(encoded(picture, "JPEG"))) as opened:
+    image = Image.fromarray(noise(5, 5, 4), "CMYK")
+    with Image.open(io.BytesIO(encoded(image, "JPEG"))) as opened:
         wanted = np.asarray(opened.convert("RGB"))
-    np.testing.assert_array_equal(np.asarray(decode(encoded(picture, "JPEG"))), wanted)
+    np.testing.assert_array_equal(np.asarray(decode(encoded(image, "JPEG"))), wanted)
 
 
 @pytest.mark.parametrize("kind", images.FORMATS)
 def test_every_format_that_is_named_opens_in_a_new_process(kind):
-    kind = {"MPO": "JPEG"}.get(kind, kind)  # a phone's JPEG with one picture
+    kind = {"MPO": "JPEG"}.get(kind, kind)  # a phone's JPEG with one image
     assert decode(encoded(Image.fromarray(noise(8, 8)), kind)).size == (8, 8)
 
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_decoded_is_one_line():
     whole = encoded(Image.fromarray(noise(40, 40)), "JPEG")
     assert "empty" in refused(b"")
     refused(whole[: len(whole) // 2])
-    assert "format" in refused(b"this is no picture")
+    assert "format" in refused(b"this is no image")
     assert "format" in refused(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
 
 
@@ -109,7 +109,7 @@ def test_what_would_take_for_ever_is_refused():
     last = progressive[progressive.rindex(b"\xff\xda") : -2]
     assert decode(progressive[:-2] + 5 * last + progressive[-2:]).size == (16, 16)
     assert "scans" in refused(progressive[:-2] + images.MAX_SCANS * last + progressive[-2:])
-    after = progressive + images.MAX_SCANS * last  # trailing bytes are not part of the picture, as in a phone's video
+    after = progressive + images.MAX_SCANS * last  # trailing bytes are not part of the image, as in a phone's video
     assert decode(after).size == (16, 16)
     assert "text form" in refused(b"P3 1 1 255\n1 2 3\n")
     pages = [Image.fromarray(noise(4, 4, seed=i)) for i in range(2)]
@@ -130,10 +130,10 @@ def test_damaged_files_never_crash(junk, cut, kind):
     whole = encoded(Image.fromarray(noise(12, 12)), kind)
     damaged = whole[:cut] + junk + whole[cut + len(junk) :]
     try:
-        picture = decode(damaged)
+        image = decode(damaged)
     except ImageError:
         return  # any other exception fails the test
-    assert picture.mode == "RGB"
+    assert image.mode == "RGB"
 
 
 @pytest.mark.parametrize(("height", "width"), [(50, 80), (80, 50), (64, 64), (20, 300)])
@@ -142,7 +142,7 @@ def test_shortest_edge_then_centre_crop(height, width):
     assert out.shape == (32, 24, 3)
 
 
-def test_a_crop_larger_than_the_picture_is_padded_with_zeros():
+def test_a_crop_larger_than_the_image_is_padded_with_zeros():
     pixels = np.full((10, 10, 3), 200, np.uint8)
     out = resize_crop(Image.fromarray(pixels), Preprocessing(resize=None, crop=(14, 14)))
     assert (out[2:12, 2:12] == 200).all()
@@ -156,7 +156,7 @@ def test_normalise_follows_its_formula():
     np.testing.assert_allclose(normalise(pixels, pre), wanted, rtol=1e-6, atol=1e-6)
 
 
-def test_a_batch_is_its_pictures(tmp_path):
+def test_a_batch_is_its_images(tmp_path):
     pre = Preprocessing(resize=(16, 20), crop=None)
     paths = []
     for i in range(3):

@@ -15,7 +15,7 @@ PRE = Preprocessing(resize=(12, 16), crop=None)
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Seven pictures; number 3 is no picture at all."""
+    """Seven images; number 3 is no image at all."""
     rows = ["image,memorability"]
     rng = np.random.default_rng(1)
     for i in range(7):
@@ -39,7 +39,9 @@ def test_order_padding_and_failures(dataset, workers):
         assert batch.pixels.shape == (4, 12, 16, 3)
         for position, valid, pixels in zip(batch.positions, batch.valid, batch.pixels):
             if valid:
-                np.testing.assert_array_equal(pixels, resize_crop(decode(dataset.records[int(position)].data), PRE))
+                np.testing.assert_array_equal(
+                    pixels, resize_crop(decode(dataset.records[int(position)].data), PRE)
+                )
             else:
                 assert not pixels.any()
 

@@ -1,5 +1,6 @@
 """The report page: what it says, that nothing hostile gets through, and (slow) what a browser makes of it."""
 
+import dataclasses
 import html
 import json
 import os
@@ -13,26 +14,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from memjax.outputs import DatasetRecord, Run
 from memjax.report import figures, page
 from memjax.report.gallery import EDGE, data_uri
 from memjax.report.headline import best_row, caveats, headline
+from memjax.report.labels import Context
 from tests import fake_run
 
 IDS = [f"{i:04d}.jpg" for i in range(1, 61)]
 
 
 def written(folder: Path, **changes: Any) -> str:
-    table = changes.pop("table", fake_run.table())
-    given: dict[str, Any] = {
-        "run": fake_run.RUN,
-        "table": table,
-        "features": fake_run.features(IDS),
-        "figures": {"rho_by_layer_cls_mean": figures.rho_by_layer(table, "cls_mean", fake_run.Ceiling())},
-        "failures": fake_run.FAILURES,
-        "ceiling": fake_run.Ceiling(),
-        "thumbnails": fake_run.thumbnails,
-    }
-    page.write_report(folder / "report.html", **(given | changes))
+    table = changes.get("table", fake_run.table())
+    shown = page.Page(
+        run=fake_run.RUN,
+        table=table,
+        context=fake_run.CONTEXT,
+        failures=fake_run.FAILURES,
+        features=fake_run.features(IDS),
+        figures={"rho_by_layer_cls_mean": figures.rho_by_layer(table, "cls_mean", fake_run.CONTEXT)},
+        thumbnails=fake_run.thumbnails,
+    )
+    page.write_report(folder / "report.html", dataclasses.replace(shown, **changes))
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -53,7 +56,7 @@ def test_page_holds_every_part(tmp_path: Path) -> None:
         "at most the square root of that, 0.936",
         "rho / ceiling",
         "All correlations",
-        "truncated picture",
+        "truncated image",
     ]
     parts += ["arXiv:2509.01453", "IEEE Transactions", "models[1].revision", "9f2c9f2c", "People: least memorable"]
     for part in parts:
@@ -77,7 +80,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
 
 def test_hostile_text_is_escaped(tmp_path: Path) -> None:
     evil = '"><script>alert(1)</script>'
-    run = fake_run.RUN | {"dataset": {"name": evil, "citation": evil}, "seed": {evil: evil}}
+    run = Run(DatasetRecord(evil, citation=evil), settings={evil: evil})
     failures = pd.DataFrame([(evil, evil, evil)], columns=["image", "stage", "error"])
     table = fake_run.table().replace({"model": {fake_run.MODELS[0]: evil}})
     features = dict(zip((evil, fake_run.MODELS[1]), fake_run.features([evil, *IDS]).values()))
@@ -92,19 +95,16 @@ def test_hostile_text_is_escaped(tmp_path: Path) -> None:
     assert evil in words(text) or "alert(1)" in words(text)
 
 
-@pytest.mark.parametrize(
-    "run", [{"dataset": {"name": "demo", "synthetic": True}}, {"dataset": "demo", "synthetic": True}]
-)
-def test_synthetic_data_are_labelled(tmp_path: Path, run: dict[str, Any]) -> None:
-    text = words(written(tmp_path, run=run))
-    assert "Synthetic data. Pictures and scores were generated" in text
+def test_synthetic_data_are_labelled(tmp_path: Path) -> None:
+    text = words(written(tmp_path, context=Context(synthetic=True)))
+    assert "Synthetic data. Images and scores were generated" in text
     assert "nothing here is evidence about human memory" in text
     assert "Synthetic data." not in words(written(tmp_path))
 
 
 def test_empty_run_still_makes_a_page(tmp_path: Path) -> None:
     table = fake_run.table().assign(rho=np.nan, ci_low=np.nan, ci_high=np.nan, p=np.nan, q=np.nan)
-    text = words(written(tmp_path, table=table, run={}, features={}, ceiling=None, failures=fake_run.FAILURES[:0]))
+    text = words(written(tmp_path, table=table, run=Run(DatasetRecord("")), features={}, context=Context(), failures=fake_run.FAILURES[:0]))
     assert "No correlation could be computed" in text
     assert "None: every image with a score was used." in text
     assert "Not known: it needs half-splits" in text
@@ -115,7 +115,7 @@ def test_headline_names_the_largest_and_its_interval() -> None:
     best = best_row(table)
     assert best is not None
     assert abs(best.rho) == table.rho.abs().max()
-    sentence = headline(table, fake_run.Ceiling(), "spearman").replace("\xa0", " ")
+    sentence = headline(table, fake_run.CONTEXT).replace("\xa0", " ")
     assert f"({best.metric}) at layer {best.layer} of {best.model} is the strongest" in sentence
     ceiling = np.sqrt(2 * 0.779 / 1.779)  # of all observers' scores, from their halves
     assert f"{100 * abs(best.rho) / ceiling:.0f} % of the human ceiling" in sentence
@@ -123,7 +123,7 @@ def test_headline_names_the_largest_and_its_interval() -> None:
 
 def test_headline_claims_nothing_where_chance_would_do() -> None:
     quiet = fake_run.table(n=40, strength=0.03)
-    assert headline(quiet, None, "spearman").startswith("No metric is clearly related to memorability")
+    assert headline(quiet, Context()).startswith("No metric is clearly related to memorability")
 
 
 def test_caveats_count_the_overlapping_intervals() -> None:

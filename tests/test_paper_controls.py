@@ -1,4 +1,4 @@
-"""`experiments/reproduce_paper.py` on one's own features with pictures: low-level controls, ceilings, groups."""
+"""The reproduction on one's own features with images: low-level controls, ceilings, groups."""
 
 import dataclasses
 import json
@@ -10,18 +10,22 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from experiments import paper_inputs, reproduce_paper
-from experiments.lowlevel_controls import pictures_of
 from memjax.checks import InputError
+from memjax.cli import paper as command
+from memjax.paper.inputs import PaperSettings, PaperSources
+from memjax.paper.results import compute
+from memjax.pipelines import paper as pipeline
+from memjax.pipelines.lowlevel_controls import images_of
+from memjax.stats.reliability import Reliability
 from tests.command import exit_code
 
 
 @pytest.fixture
 def lnsim_like(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, Path]:
-    """A run's folder with features of 40 pictures, and the pictures below another; one file is damaged."""
+    """A run's folder with features of 40 images, and the images below another; one file is damaged."""
     import xarray as xr
 
-    home, run_folder = tmp_path / "pictures" / "deep", tmp_path / "run"
+    home, run_folder = tmp_path / "images" / "deep", tmp_path / "run"
     home.mkdir(parents=True)
     run_folder.mkdir()
     contrast = rng.uniform(2, 100, 40)
@@ -37,21 +41,21 @@ def lnsim_like(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, Path]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Consolidated metadata")  # as memjax.store does, and why
         data.to_zarr(run_folder / "features.zarr", group="made--up", mode="w", consolidated=True)
-    return run_folder, tmp_path / "pictures"
+    return run_folder, tmp_path / "images"
 
 
-def test_pictures_give_controls_and_the_run_its_ceiling(lnsim_like, tmp_path: Path, monkeypatch, capsys) -> None:
-    run_folder, pictures = lnsim_like
-    known = {"rho": 0.6, "ci_low": 0.5, "ci_high": 0.7, "splits": 25, "images": 40, "source": "a test"}
-    (run_folder / "run.json").write_text(json.dumps({"ceiling": known}))
+def test_images_give_controls_and_the_run_its_ceiling(lnsim_like, tmp_path: Path, monkeypatch, capsys) -> None:
+    run_folder, images = lnsim_like
+    known = Reliability(0.6, 0.5, 0.7, 25, 40, "a test").to_json()
+    (run_folder / "run.json").write_text(json.dumps({"dataset": {"name": "made up"}, "ceiling": known}))
     out = tmp_path / "out"
-    arguments = ("--features", run_folder / "features.zarr", "--images", pictures, "--out", out, "--bootstraps", 0)
-    assert exit_code(monkeypatch, reproduce_paper, *arguments, "--folds", 2) == 0
+    arguments = ("--features", run_folder / "features.zarr", "--images", images, "--out", out, "--bootstraps", 0)
+    assert exit_code(monkeypatch, command, *arguments, "--folds", 2) == 0
     table = pd.read_csv(out / "controls.csv").set_index(["controls", "model", "layer"]).sort_index()
     assert table["n"].eq(39).all()
     assert table.loc[("none", "made/up", 0), "rho"] > 0.7
     assert abs(table.loc[("low-level", "made/up", 0), "rho"]) < 0.4, "it only knows the contrast"
-    assert set(table.loc[("none", "picture")]["metric"]) == {"contrast", "edge_density"}, "grey pictures: no colour"
+    assert set(table.loc[("none", "image")]["metric"]) == {"contrast", "edge_density"}, "grey images: no colour"
     assert pd.read_csv(out / "failures.csv")["image"].tolist() == ["p3.png"]
     correlations = pd.read_csv(out / "correlations.csv")
     np.testing.assert_allclose(correlations["rho_over_ceiling"], correlations["rho"] / np.sqrt(0.75))
@@ -59,22 +63,22 @@ def test_pictures_give_controls_and_the_run_its_ceiling(lnsim_like, tmp_path: Pa
 
 
 def test_a_data_set_gives_half_splits(lnsim_like, tmp_path: Path, rng: np.random.Generator, monkeypatch) -> None:
-    """Halves are joined by id: the data set lists the pictures in another order."""
-    run_folder, pictures = lnsim_like
-    scores = reproduce_paper.read_inputs(reproduce_paper.Arguments(features=run_folder)).scores["memorability"]
-    other = pictures_of(pictures, scores.iloc[::-1])
+    """Halves are joined by id: the data set lists the images in another order."""
+    run_folder, images = lnsim_like
+    scores = pipeline.read_inputs(PaperSources(features=run_folder), PaperSettings()).scores["memorability"]
+    other = images_of(images, scores.iloc[::-1])
     halves = other.table["memorability"].to_numpy() + 0.05 * rng.normal(size=(2, 9, 40))
     kinds = other.table.assign(category=np.arange(40) % 4)
     opened = dataclasses.replace(other, table=kinds, halves=halves, name="made up")
-    monkeypatch.setattr(paper_inputs, "open_dataset", lambda *_: opened)
-    args = reproduce_paper.Arguments(features=run_folder, dataset="lnsim", groups="category", bootstraps=0)
-    inputs = reproduce_paper.read_inputs(args)
+    monkeypatch.setattr(pipeline, "open_dataset", lambda *_: opened)
+    settings = PaperSettings(groups="category", bootstraps=0)
+    inputs = pipeline.read_inputs(PaperSources(features=run_folder, dataset="lnsim"), settings)
     assert inputs.ceiling is not None
-    assert inputs.ceiling.halves is not None
-    assert np.corrcoef(inputs.ceiling.halves.mean(axis=(0, 1)), inputs.y)[0, 1] > 0.99
-    results = reproduce_paper.compute(inputs, args)
+    assert inputs.halves is not None
+    assert np.corrcoef(inputs.halves.mean(axis=(0, 1)), inputs.y)[0, 1] > 0.99
+    results = compute(inputs, settings)
     assert results.ceiling is not None
-    assert results.ceiling.half > 0.9
+    assert results.ceiling.consistency > 0.9
     assert sorted(set(results.tables["controls"]["controls"])) == [
         "category",
         "category and low-level",
@@ -88,13 +92,13 @@ def test_a_data_set_gives_half_splits(lnsim_like, tmp_path: Path, rng: np.random
     assert all(len(set(fold[groups == g])) == 1 for g in range(4))
 
 
-def test_pictures_are_found_once(lnsim_like, tmp_path: Path) -> None:
-    _, pictures = lnsim_like
+def test_images_are_found_once(lnsim_like, tmp_path: Path) -> None:
+    _, images = lnsim_like
     scores = pd.Series(0.5, index=["p0.png", "p1.png"])
-    assert list(pictures_of(pictures, scores).table.index) == ["p0.png", "p1.png"]
-    (pictures / "again").mkdir()
-    (pictures / "again" / "p1.png").write_bytes((pictures / "deep" / "p1.png").read_bytes())
-    with pytest.raises(InputError, match=r"one picture of p1\.png"):
-        pictures_of(pictures, scores)
-    with pytest.raises(InputError, match="pictures of the images that have scores"):
-        pictures_of(pictures, scores.rename(lambda name: f"x{name}"))
+    assert list(images_of(images, scores).table.index) == ["p0.png", "p1.png"]
+    (images / "again").mkdir()
+    (images / "again" / "p1.png").write_bytes((images / "deep" / "p1.png").read_bytes())
+    with pytest.raises(InputError, match=r"one image of p1\.png"):
+        images_of(images, scores)
+    with pytest.raises(InputError, match="the images that have scores"):
+        images_of(images, scores.rename(lambda name: f"x{name}"))

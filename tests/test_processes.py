@@ -12,6 +12,7 @@ import pytest
 from benchmarks.machine import free_port
 from memjax import processes
 from memjax.checks import InputError
+from memjax.cli.arguments import told
 from memjax.store import open_features
 from tests.command import exit_code
 
@@ -105,9 +106,11 @@ def test_alone_there_is_nothing_to_wait_for():
 def test_wrong_descriptions_of_processes_are_refused(monkeypatch, capsys):
     from experiments import sweep_layers
 
-    with pytest.raises(InputError, match="--coordinator, --processes and --process"):
+    with pytest.raises(InputError, match="coordinator, processes, process: give all three") as caught:
         processes.start("127.0.0.1:1", 2, None)
-    with pytest.raises(InputError, match="expected 0 to 1, got 2"):
+    assert told(caught.value).endswith("(--distributed)")
+    with pytest.raises(InputError, match="expected 0 to 1, got 2") as caught:
         processes.start("127.0.0.1:1", 2, 2)
+    assert told(caught.value).startswith("--process: ")
     assert exit_code(monkeypatch, sweep_layers, "--processes", "2") == 2
     assert "only with --distributed" in capsys.readouterr().err

@@ -45,6 +45,11 @@ def test_notebook_is_valid_and_has_no_outputs() -> None:
     assert any("No human saw" in cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
+def test_three_imports_are_enough() -> None:
+    nodes = [node for _, source in code_cells() for node in ast.walk(ast.parse(source))]
+    assert sum(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes) <= 3
+
+
 def test_every_cell_runs(tmp_path: Path) -> None:
     """In a new process and an empty folder, on embedded data, with the network's libraries told to stay offline."""
     settings = {"MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", "MEMJAX_CACHE": str(tmp_path / "cache")}
@@ -60,6 +65,6 @@ def test_every_cell_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     shown = dict(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("cell "))
     assert list(shown) == [name for name, _ in code_cells()]
-    for name, kind in {"maps": "Figure", "figure": "Figure", "correlate": "Figure", "sweep": "DataFrame"}.items():
+    for name, kind in {"maps": "Figure", "figure": "Figure", "correlate": "Figure", "sweep": "Sweep", "table": "DataFrame"}.items():
         assert shown[name] == kind
-    assert "96 pictures" in done.stdout
+    assert "96 images" in done.stdout

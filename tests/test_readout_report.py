@@ -1,5 +1,7 @@
 """The readout as tables, figures and a section of the page; the words for a ceiling and for an autoencoder's metrics."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +11,12 @@ from memjax.report import readout as show
 from memjax.report.labels import SAE_SCORES, ceiling_words, metric_label, share
 from memjax.report.page import Section
 from memjax.stats.readouts import ALL, readout_table, readouts, weight_table
-from memjax.stats.table import correlation_table
+from memjax.stats.reliability import Reliability
+from memjax.stats.table import correlation_table, stack
 from tests import fake_run
 
 N = 120
+NINE = Reliability(0.68)
 
 
 @pytest.fixture
@@ -25,10 +29,11 @@ def tables(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
         "one": {"cls_mean": np.column_stack([np.full(N, np.nan), parts[:, 0], noise[:, 0]])},
         "two": {"cls_mean": np.column_stack([noise[:, 1], parts[:, 1], np.ones(N)]), "mae_loss": noise[:, 2:]},
     }
-    found = readouts(measures, scores, n_folds=3, n_boot=100)
+    columns = stack(measures)
+    found = readouts(columns, scores, n_folds=3, n_boot=100)
     assert list(found) == ["one", "two", ALL]
-    table = correlation_table(measures, scores, n_boot=20)
-    return readout_table(found, table, ceiling=0.9), weight_table(found, measures)
+    table = correlation_table(columns, scores, n_boot=20)
+    return readout_table(found, table, NINE), weight_table(found, columns)
 
 
 def test_all_encoders_together_pass_each_of_them(tables) -> None:
@@ -36,8 +41,8 @@ def test_all_encoders_together_pass_each_of_them(tables) -> None:
     rho = rows.set_index("model")["rho"]
     assert rho[ALL] > max(rho["one"], rho["two"]) + 0.15
     assert rows["columns"].tolist() == [2, 3, 5]
-    np.testing.assert_allclose(rows["rho_over_ceiling"], rows["rho"] / 0.9)
-    np.testing.assert_allclose(rows["best_single_over_ceiling"], rows["best_single_rho"] / 0.9)
+    np.testing.assert_allclose(rows["rho_over_ceiling"], rows["rho"] / NINE.ceiling)
+    np.testing.assert_allclose(rows["best_single_over_ceiling"], rows["best_single_rho"] / NINE.ceiling)
     assert rows["best_single"].str.contains("cls_mean, layer 1").all()
     assert rows["best_single"].iloc[-1].endswith((", one", ", two"))
     used = weights.dropna(subset="weight")
@@ -46,15 +51,15 @@ def test_all_encoders_together_pass_each_of_them(tables) -> None:
 
 
 def test_no_ceiling_no_share(tables, rng: np.random.Generator) -> None:
-    measures, scores = {"one": {"cls_mean": rng.normal(size=(40, 2))}}, rng.normal(size=40)
-    found = readouts(measures, scores, n_folds=2, n_boot=0)
-    rows = readout_table(found, correlation_table(measures, scores, n_boot=0))
+    columns, scores = stack({"one": {"cls_mean": rng.normal(size=(40, 2))}}), rng.normal(size=40)
+    found = readouts(columns, scores, n_folds=2, n_boot=0)
+    rows = readout_table(found, correlation_table(columns, scores, n_boot=0))
     assert not {"ceiling", "rho_over_ceiling"} & set(rows)
     assert "ceiling" not in show.sentences(rows, None)[0]
 
 
 def test_section_has_figures_for_every_encoder(tables) -> None:
-    part = show.readout_section(*tables, fake_run.Ceiling(), "Folds at random.")
+    part = show.readout_section(*tables, fake_run.CONTEXT, "Folds at random.")
     assert isinstance(part, Section)
     wanted = {"readout", *(f"readout_{kind}_{model}" for kind in ("weights", "importance") for model in ("one", "two"))}
     assert set(part.figures) == wanted
@@ -65,7 +70,7 @@ def test_section_has_figures_for_every_encoder(tables) -> None:
 
 
 def test_figure_shows_rho_and_ceiling(tables) -> None:
-    axes = show.readout_beside(tables[0], fake_run.Ceiling()).axes[0]
+    axes = show.readout_beside(tables[0], fake_run.CONTEXT).axes[0]
     drawn = [float(np.asarray(line.get_xdata())[0]) for line in axes.lines]
     for value in (*tables[0]["rho"], *tables[0]["best_single_rho"].abs(), np.sqrt(2 * 0.779 / 1.779)):
         assert any(x == pytest.approx(value) for x in drawn)
@@ -81,11 +86,11 @@ def test_maps_refuse_what_is_not_there(tables) -> None:
 
 
 def test_ceiling_in_words() -> None:
-    text = ceiling_words(fake_run.Ceiling(), "published half-splits", "pearson")
+    text = ceiling_words(dataclasses.replace(fake_run.CEILING, source="published half-splits"), "pearson")
     for part in ("Pearson's r = +0.779", "published half-splits", "0.876", "0.936", "1.20 times"):
         assert part in text, part
-    assert "does not exist" in ceiling_words(fake_run.Ceiling(-0.1, np.nan, np.nan))
-    assert share(0.3, fake_run.Ceiling(0.0)) == "–"
+    assert "does not exist" in ceiling_words(Reliability(-0.1))
+    assert share(0.3, Reliability(0.0)) == "–"
 
 
 def test_autoencoder_metrics_are_words() -> None:

@@ -1,4 +1,4 @@
-"""`memjax.paper`, `experiments/reproduce_paper.py`, `benchmarks/statistics.py`: made-up and released files."""
+"""`memjax.paper`, `memjax.reproduce_paper`, its command, `benchmarks/bootstrap.py`: made-up and released files."""
 
 import json
 import sys
@@ -9,13 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import statistics
-from experiments import reproduce_paper
+import memjax
+from benchmarks import bootstrap
 from memjax.checks import InputError
+from memjax.cli import paper as command
+from memjax.cli.arguments import told
 from memjax.paper import published, tables
 from memjax.paper.released import LAYERWISE, read_isola, read_memcat, read_released
 from memjax.report import epochs
-from memjax.stats.table import correlation_table
+from memjax.paper.inputs import PaperSettings, PaperSources
+from memjax.paper.results import compute
+from memjax.pipelines import paper as pipeline
+from memjax.stats.reliability import Reliability
+from memjax.stats.table import correlation_table, stack
 
 N = 60
 CONTRACT = ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n"]
@@ -24,11 +30,12 @@ CONTRACT = ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n
 @pytest.fixture
 def made_up(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, Path]:
     """A folder in the released layout for two encoders, and a table in MemCat's."""
-    score = rng.uniform(0.3, 1, size=N)
-    names = [f"{i:04d}.jpg" for i in range(N)]
     responses = rng.integers(60, 100, size=N)
+    hits = rng.binomial(responses, rng.uniform(0.3, 1, size=N))
+    score = (hits - 2) / responses
+    names = [f"{i:04d}.jpg" for i in range(N)]
     table = pd.DataFrame({"image_file": names, "category": np.repeat(["food", "animal"], N // 2), "subcategory": "any"})
-    table = table.assign(H=rng.binomial(responses, score), FA=2, n_resp=responses, memorability_w_fa_correction=score)
+    table = table.assign(H=hits, FA=2, n_resp=responses, memorability_w_fa_correction=score)
     csv = tmp_path / "memcat_image_data.csv"
     table.to_csv(csv, index=False)
     folder = tmp_path / "memvis"
@@ -51,7 +58,7 @@ def made_up(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, Path]:
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     monkeypatch.setattr(sys, "argv", ["reproduce_paper.py", *map(str, arguments)])
-    return reproduce_paper.main()
+    return command.main()
 
 
 def test_files_stand_at_their_layers_and_join_by_id(made_up) -> None:
@@ -66,7 +73,7 @@ def test_files_stand_at_their_layers_and_join_by_id(made_up) -> None:
     assert np.isnan(clip["attention_entropy"][:, 0]).all()
     assert np.isnan(clip["delta_total"][:, :12]).all()
     np.testing.assert_array_equal(found.mae_loss["base"], scores["memorability"])
-    table = correlation_table(tables.per_image_measures(found), scores["memorability"].to_numpy(), n_boot=0)
+    table = correlation_table(stack(tables.per_image_measures(found)), scores["memorability"].to_numpy(), n_boot=0)
     assert table["rho"].tolist() == pytest.approx([1.0])
 
 
@@ -107,6 +114,20 @@ def test_the_command_writes_every_table_and_figure(made_up, tmp_path: Path, monk
         assert part in page, part
 
 
+def test_one_call_gives_a_typed_result(made_up) -> None:
+    """From Python, without a folder: the temporary one lives as long as the result."""
+    folder, csv = made_up
+    sources = memjax.PaperSources(memvis=str(folder), memcat=str(csv))
+    result = memjax.reproduce_paper(sources, settings=memjax.PaperSettings(bootstraps=20, folds=2))
+    assert result.report.is_file()
+    pd.testing.assert_frame_equal(pd.read_parquet(result.out / "readout.parquet"), result.tables["readout"])
+    assert result.ceiling is not None
+    assert result.run.settings["folds"] == 2
+    out = result.out
+    del result
+    assert not out.exists()
+
+
 def test_groups_stay_together(made_up, tmp_path: Path, monkeypatch) -> None:
     """Two categories are too few; with subcategories whole groups are left out. Unknown groups are refused."""
     folder, csv = made_up
@@ -115,8 +136,8 @@ def test_groups_stay_together(made_up, tmp_path: Path, monkeypatch) -> None:
         run(monkeypatch, *arguments, "category")
     table = pd.read_csv(csv)
     table.assign(subcategory=np.arange(N) % 7).to_csv(csv, index=False)
-    args = reproduce_paper.Arguments(memvis=folder, memcat=csv, groups="subcategory", bootstraps=0)
-    found = reproduce_paper.compute(reproduce_paper.read_inputs(args), args).readouts["CLIP"]
+    settings = PaperSettings(groups="subcategory", bootstraps=0)
+    found = compute(pipeline.read_inputs(PaperSources(memvis=folder, memcat=csv), settings), settings).readouts["CLIP"]
     assert all(len(set(found.fold[np.arange(N) % 7 == g])) == 1 for g in range(7))
 
 
@@ -142,10 +163,9 @@ def test_features_of_ones_own_give_the_same_tables(made_up, tmp_path: Path) -> N
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Consolidated metadata")  # as memjax.store does, and why
         zarr.consolidate_metadata(tmp_path / "run" / "features.zarr")
-    common = {"memcat": csv, "bootstraps": 0, "folds": 0}
-    released = reproduce_paper.Arguments(memvis=folder, **common)
-    own = reproduce_paper.Arguments(features=tmp_path / "run", **common)
-    results = [reproduce_paper.compute(reproduce_paper.read_inputs(args), args) for args in (released, own)]
+    settings = PaperSettings(bootstraps=0, folds=0)
+    sources = PaperSources(memvis=folder, memcat=csv), PaperSources(features=tmp_path / "run", memcat=csv)
+    results = [compute(pipeline.read_inputs(one, settings), settings) for one in sources]
     keys = ["model", "metric", "layer"]
     a, b = (found.tables["correlations"].set_index(keys)["rho"].sort_index() for found in results)
     assert results[0].ceiling is not None
@@ -161,7 +181,7 @@ def test_wrong_input_is_one_clear_line(made_up, tmp_path: Path, monkeypatch) -> 
     cases = [
         ((), "reference data"),
         (("--memvis", folder), "both"),
-        (("--memvis", tmp_path / "none", "--memcat", csv), "--memvis"),
+        (("--memvis", tmp_path / "none", "--memcat", csv), "memvis .*none: expected a folder"),
         (("--memvis", tmp_path, "--memcat", csv), "none of them"),
         (("--memvis", folder, "--memcat", folder), "MemCat table"),
         (("--memvis", folder, "--memcat", csv, "--folds", 1), "--folds"),
@@ -169,15 +189,16 @@ def test_wrong_input_is_one_clear_line(made_up, tmp_path: Path, monkeypatch) -> 
         (("--features", tmp_path, "--memvis", folder), "one of them"),
         (("--features", tmp_path), "feature store"),
         (("--memvis", folder, "--memcat", csv, "--images", tmp_path / "none"), "--images"),
-        (("--memvis", folder, "--memcat", csv, "--dataset", "lnsim"), "--features of the same data set"),
-        (("--memvis", folder, "--memcat", csv, "--data-dir", folder), "--dataset NAME"),
+        (("--memvis", folder, "--memcat", csv, "--dataset", "lnsim"), "--dataset: expected features of the same data set"),
+        (("--memvis", folder, "--memcat", csv, "--data-dir", folder), "--data-dir: expected a data set's name"),
         (("--features", tmp_path, "--dataset", "lnsim", "--groups", "kind"), "kind"),
     ]
     for arguments, message in cases:
-        with pytest.raises(InputError, match=message) as caught:
+        with pytest.raises(InputError) as caught:
             run(monkeypatch, *arguments, "--out", tmp_path / "out")
-        assert "\n" not in str(caught.value)
-    monkeypatch.setattr(reproduce_paper, "compute", lambda *inputs: pytest.fail("told before the work"))
+        assert message in told(caught.value)
+        assert "\n" not in told(caught.value)
+    monkeypatch.setattr(pipeline, "compute", lambda *inputs: pytest.fail("told before the work"))
     with pytest.raises(InputError, match="can't be written"):
         run(monkeypatch, "--memvis", folder, "--memcat", csv, "--out", csv / "below")
 
@@ -203,7 +224,7 @@ def test_broken_files_are_named(made_up, name: str, text: str, message: str) -> 
 def test_figure_of_epochs() -> None:
     table = tables.sae_table({"CLIP": np.array([[0.1, 0.3], [0.4, 0.6]])})
     assert table["std"].tolist() == pytest.approx([0.1, 0.1])
-    figure = epochs.rho_by_epoch(table, ceiling=0.8)
+    figure = epochs.rho_by_epoch(table, Reliability(0.8))
     assert "CLIP +0.500" in figure.get_label()
     with pytest.raises(InputError, match="at least one epoch"):
         epochs.rho_by_epoch(table[:0])
@@ -212,8 +233,8 @@ def test_figure_of_epochs() -> None:
 @pytest.mark.parametrize("method", ["spearman", "pearson", "kendall"])
 def test_the_benchmark_runs_and_agrees(monkeypatch, capsys, method: str) -> None:
     sizes = ["--images", "80", "--columns", "3", "--n-boot", "40", "--method"]
-    monkeypatch.setattr(sys, "argv", ["statistics.py", *sizes, method])
-    assert statistics.main() == 0
+    monkeypatch.setattr(sys, "argv", ["bootstrap.py", *sizes, method])
+    assert bootstrap.main() == 0
     assert float(capsys.readouterr().out.rsplit(" ", 1)[-1]) < 1e-5
 
 
@@ -223,7 +244,7 @@ def test_all_published_clip_correlations(memvis_dir: Path, memcat_csv: Path) -> 
     released = read_released(memvis_dir, scores.index)
     y = scores["memorability"].to_numpy()
     measures = {**released.measures, **tables.per_image_measures(released)}
-    table = correlation_table(measures, y, n_boot=0)
+    table = correlation_table(stack(measures), y, n_boot=0)
     compared = tables.compare(table, tables.sae_table(released.sae_rho))
     clip = compared[(compared["part"] == "correlations") & (compared["model"] == "CLIP")]
     assert len(clip[~clip["quantity"].str.startswith("delta_")]) == 73

@@ -3,8 +3,7 @@
 The public names; each is imported when first used.
 """
 
-import importlib
-from typing import Any
+from memjax.lazy import attach
 
 _NAMES = {
     # Features of a convolutional network
@@ -21,14 +20,5 @@ _NAMES = {
     "nearest_neighbours": "memjax.baselines.neighbours",
 }
 
-__all__ = [*_NAMES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
-    raise AttributeError(f"module 'memjax.baselines' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = list(_NAMES)
+__getattr__, __dir__ = attach(__name__, _NAMES)

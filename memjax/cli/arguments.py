@@ -6,11 +6,11 @@ import io
 import itertools
 import re
 import sys
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
-from tyro.constructors import PrimitiveConstructorSpec
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from memjax.checks import InputError
 from memjax.storage import Place, place
@@ -35,6 +35,24 @@ FolderOrUrl = Annotated[
 """An option whose value is a folder or an object store's URL, `memjax.storage.Place`."""
 
 
+NAMES = ConstructorRegistry()
+"""How tyro reads types that it does not know by itself."""
+
+
+@NAMES.primitive_rule
+def _names_only(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[tuple[str, ...]] | None:
+    """A setting that takes names or, in Python, a mapping: a command line gives names."""
+    if Sequence[str] not in get_args(info.type) or Mapping not in map(get_origin, get_args(info.type)):
+        return None
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="NAME [NAME ...]",
+        instance_from_str=tuple,
+        is_instance=lambda value: isinstance(value, (tuple, list)),
+        str_from_instance=list,
+    )
+
+
 def read_arguments(
     kind: type[Arguments], description: str, words: Sequence[str] | None = None, program: str | None = None
 ) -> Arguments:
@@ -51,14 +69,22 @@ def read_arguments(
     """
     given = list(sys.argv[1:] if words is None else words)
     if {"-h", "--help"} & set(given):
-        return tyro.cli(kind, description=description, args=given, prog=program)
+        return tyro.cli(kind, description=description, args=given, prog=program, registry=NAMES)
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
             joined = join_repeated(given, several_valued(kind))
-            return tyro.cli(kind, description=description, args=joined, prog=program)
+            return tyro.cli(kind, description=description, args=joined, prog=program, registry=NAMES)
     except SystemExit as stop:
-        raise InputError(one_line(errors.getvalue())) from stop
+        raise _input_error(stop) or InputError(one_line(errors.getvalue())) from stop
+
+
+def _input_error(stop: BaseException) -> InputError | None:
+    """What a dataclass itself found wrong with its values, which tyro reports and wraps."""
+    behind: BaseException | None = stop
+    while behind is not None and not isinstance(behind, InputError):
+        behind = behind.__cause__ or behind.__context__
+    return behind
 
 
 def several_valued(kind: type) -> set[str]:
@@ -67,7 +93,7 @@ def several_valued(kind: type) -> set[str]:
     for name, hint in get_type_hints(kind).items():
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             found |= several_valued(hint)
-        elif any(get_origin(part) is tuple for part in (hint, *get_args(hint))):
+        elif any(get_origin(part) in (tuple, Sequence) for part in (hint, *get_args(hint))):
             found.add("--" + name.replace("_", "-"))
     return found
 

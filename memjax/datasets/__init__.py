@@ -1,11 +1,11 @@
-"""Data sets of pictures with human memorability scores, by name (`open_dataset`) or from one's own folder."""
+"""Data sets of images with human memorability scores, by name (`open_dataset`) or from one's own folder."""
 
 from pathlib import Path
 
 from memjax.cache import cache_dir
 from memjax.checks import InputError
 from memjax.datasets import demo, figrim, isola2011, lamem, lnsim, memcat, things
-from memjax.datasets.base import Dataset, Failure, Record, Records, Spec, take
+from memjax.datasets.base import Dataset, Failure, Record, Records, Spec, check_limit, take
 from memjax.datasets.builder import open_built
 from memjax.datasets.folder import open_folder
 
@@ -52,8 +52,9 @@ def spec(name: str) -> Spec:
         InputError: no such data set.
     """
     if name not in SPECS:
+        known = ", ".join(SPECS)
         raise InputError(
-            f"data set {name!r}: unknown; known are {', '.join(SPECS)}, or use a folder of your own pictures"
+            f"data set {name!r}: unknown; known are {known}, or use a folder of your own images", argument="dataset"
         )
     return SPECS[name]
 
@@ -80,10 +81,10 @@ def open_dataset(
         (3, True)
     """
     known = spec(name)
-    if limit is not None and limit < 1:
-        raise InputError(f"limit: expected a positive number, got {limit}; leave it out to use every image")
+    check_limit(limit)
     if download:
         if name != "lnsim":
-            raise InputError(f"{name}: cannot be downloaded; {known.instructions or 'it needs no files'}")
+            fix = known.instructions or "it needs no files"
+            raise InputError(f"{name}: cannot be downloaded; {fix}", argument="download")
         data_dir = lnsim.download(Path(data_dir).expanduser() if data_dir else cache_dir() / "downloads" / "lnsim")
     return take(open_built(known, data_dir), limit)

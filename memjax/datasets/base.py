@@ -1,4 +1,4 @@
-"""What a data set is: a table of scores joined to pictures by id, and what could not be used.
+"""What a data set is: a table of scores joined to images by id, and what could not be used.
 
 A file per data set gives a `Source` (where the published files are and what they say); `memjax.datasets.builder` turns
 sources into tfds builders. Nothing here imports tfds or JAX.
@@ -28,8 +28,8 @@ COLUMNS: dict[str, type] = {
     "first_showings": float,  # of which ``false_alarms``; where it is absent: as many as ``responses``
     "hit_rate": float,
     "false_alarm_rate": float,
-    "memorability_within": float,  # FIGRIM: among pictures of the same category
-    "concept_memorability": float,  # THINGS: mean over the pictures of the concept
+    "memorability_within": float,  # FIGRIM: among images of the same category
+    "concept_memorability": float,  # THINGS: mean over the images of the concept
     **{f"split_{k}": str for k in range(1, N_OFFICIAL + 1)},  # LaMem: "train", "val" or "test" in official split k
     **{f"score_{k}": float for k in range(1, N_OFFICIAL + 1)},  # LaMem: the score in the files of split k
 }
@@ -37,7 +37,7 @@ COLUMNS: dict[str, type] = {
 
 
 class Record(NamedTuple):
-    """One picture: its id and the bytes of its file."""
+    """One image: its id and the bytes of its file."""
 
     image: str
     data: bytes
@@ -53,7 +53,7 @@ class Failure(NamedTuple):
 
 @runtime_checkable
 class Records(Protocol):
-    """Random access to pictures. ``records[i]`` may raise `memjax.images.ImageError`; records can be pickled."""
+    """Random access to images. ``records[i]`` may raise `memjax.images.ImageError`; records can be pickled."""
 
     def __len__(self) -> int: ...
 
@@ -62,24 +62,24 @@ class Records(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Pictures and human scores.
+    """Images and human scores.
 
     Attributes:
         name: as in `memjax.datasets.names`, or ``folder``.
         table: index ``image`` (unique ids, text); ``memorability`` (float64), and of the other `COLUMNS` those that
-            are published. The pictures of an official test split of LaMem: ``table[table["split_1"] == "test"]``.
-        records: the pictures, in the order of ``table``.
+            are published. The images of an official test split of LaMem: ``table[table["split_1"] == "test"]``.
+        records: the images, in the order of ``table``.
         info: ``citation``, ``licence``, ``source``, ``synthetic`` (bool), ``fingerprint`` (SHA-256 in hex), and of a
             published one ``images_published`` (how many its authors count) and ``images_listed`` (how many its files
             name here, used or not).
         halves: scores from two halves of the observers, float64 ``[2, splits, n]``, or None.
-        rejected: rows and pictures that could not be used, with the reason.
+        rejected: rows and images that could not be used, with the reason.
     """
 
     name: str
     table: pd.DataFrame
     records: Records
-    info: dict[str, Any]
+    info: dict[str, str | bool | int]
     halves: np.ndarray | None = None
     rejected: list[Failure] = dataclasses.field(default_factory=list)
 
@@ -93,7 +93,7 @@ class Source:
 
     Attributes:
         table: as in `Dataset`.
-        read: the bytes of picture ``i``; raises `memjax.images.ImageError`.
+        read: the bytes of image ``i``; raises `memjax.images.ImageError`.
         rejected: rows that cannot be used.
         halves: as in `Dataset`.
     """
@@ -112,11 +112,11 @@ class Spec:
         name, version: of the builder; the version counts changes of our reading.
         description, citation, licence, source: texts; ``source`` is where the data come from.
         instructions: how a user gets the files, and the layout that ``data_dir`` must have.
-        load: reads ``data_dir`` (None: generated).
-        inputs: the files below ``data_dir`` that `load` depends on; a change of any makes a new copy.
+        read_source: reads ``data_dir`` (None: generated).
+        inputs: the files below ``data_dir`` that `read_source` depends on; a change of any makes a new copy.
         n_images: how many images the authors count; a folder with more or fewer is taken as it is, and
             `Dataset.info` gives both numbers.
-        synthetic: whether pictures and scores are made up.
+        synthetic: whether images and scores are made up.
     """
 
     name: str
@@ -124,14 +124,15 @@ class Spec:
     citation: str
     licence: str
     source: str
-    load: Callable[[Path | None], Source]
+    read_source: Callable[[Path | None], Source]
     instructions: str = ""
     inputs: Callable[[Path], Sequence[Path]] = lambda folder: ()
     n_images: int | None = None
     synthetic: bool = False
     version: str = "1.0.0"
 
-    def info(self, fingerprint: str) -> dict[str, Any]:
+    def info(self, fingerprint: str) -> dict[str, str | bool | int]:
+        """`Dataset.info`, but for how many images there are."""
         return {
             "citation": self.citation,
             "licence": self.licence,
@@ -152,14 +153,19 @@ def make_table(ids: Sequence[str], scores: Sequence[float] | np.ndarray, **colum
     return table
 
 
+def check_limit(limit: int | None) -> None:
+    """Refuse a limit below 1, with `InputError`."""
+    if limit is not None and limit < 1:
+        raise expected("limit", "a positive number", limit, "leave it out to use every image", argument="limit")
+
+
 def take(dataset: Dataset, limit: int | None) -> Dataset:
     """The first ``limit`` images of a data set, in its order.
 
     Raises:
         InputError: the limit is not positive, or the data set is empty.
     """
-    if limit is not None and limit < 1:
-        raise expected("limit", "a positive number", limit, "leave it out to use every image")
+    check_limit(limit)
     if not len(dataset):
         first = f", the first: {dataset.rejected[0].error}" if dataset.rejected else ""
         raise InputError(f"{dataset.name}: no usable image ({len(dataset.rejected)} set aside{first})")

@@ -6,8 +6,8 @@ themselves were not seen:
 
 - ``image_data_targets.mat``, ``image_data_fillers.mat``: structs ``filename``, ``category``, and the counts ``hits,
   misses, false_alarms, correct_rejections`` in ``amt1`` (game within the category) and ``amt2`` (across all);
-- pictures ``SCENES_700x700/<category>/<filename>``; where that folder is absent, ``Targets/...`` or ``Fillers/...``, the
-  form of the part that was shown with an eye tracker. Pictures that are not there are set aside.
+- images ``SCENES_700x700/<category>/<filename>``; where that folder is absent, ``Targets/...`` or ``Fillers/...``, the
+  form of the part that was shown with an eye tracker. Images that are not there are set aside.
 
 The id is ``<category>/<filename>``. ``memorability`` is the hit rate of ``amt2``, whose context is the whole data set,
 as here; ``memorability_within`` is that of ``amt1``; both uncorrected, as the authors' programs have them. The counts
@@ -25,7 +25,7 @@ from memjax.checks import check_folder
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
 from memjax.datasets.matlab import read_structs
-from memjax.datasets.paths import first_there, listing
+from memjax.datasets.paths import first_there, matching
 from memjax.datasets.scores import check_unique
 
 SCENES = "SCENES_700x700"
@@ -37,7 +37,7 @@ INSTRUCTIONS = (
 )
 
 
-def load(folder: Path | None, role: str = "targets") -> Source:
+def read_source(folder: Path | None, role: str = "targets") -> Source:
     """Read the published layout (module docstring).
 
     Args:
@@ -50,9 +50,9 @@ def load(folder: Path | None, role: str = "targets") -> Source:
     path = folder / f"image_data_{role}.mat"
     fields = [f"{game}.{count}" for game in (WITHIN, ACROSS) for count in COUNTS]
     rows = read_structs(path, path.stem, ("filename", "category"), fields, "figrim: scores")
-    pictures = check_folder(
+    images = check_folder(
         first_there(folder, (SCENES, role.capitalize())),
-        "figrim: the scores are there, the pictures are not:",
+        "figrim: the scores are there, the images are not:",
         INSTRUCTIONS,
     )
     ids = rows["category"] + "/" + rows["filename"]
@@ -68,7 +68,7 @@ def load(folder: Path | None, role: str = "targets") -> Source:
         first_showings=alarms + correct,
         memorability_within=hit_rate(rows, WITHIN),
     )
-    return join(table, pictures, ids.tolist())
+    return join(table, images, ids.tolist())
 
 
 def hit_rate(rows: pd.DataFrame, game: str) -> np.ndarray:
@@ -84,11 +84,11 @@ def _spec(name: str, role: str, n_images: int, description: str) -> Spec:
         description=description,
         citation="Bylinskii, Isola, Bainbridge, Torralba & Oliva 2015. Intrinsic and extrinsic effects on image "
         "memorability. Vision Research 116, 165-178.",
-        licence="no licence is stated that we know of; the pictures are from SUN; for research",
+        licence="no licence is stated that we know of; the images are from SUN; for research",
         source="http://figrim.mit.edu",
         instructions=INSTRUCTIONS,
-        load=functools.partial(load, role=role),
-        inputs=lambda folder: listing(folder, f"image_data_{role}.mat", f"{SCENES}/*/*", f"{role.capitalize()}/*/*"),
+        read_source=functools.partial(read_source, role=role),
+        inputs=lambda folder: matching(folder, f"image_data_{role}.mat", f"{SCENES}/*/*", f"{role.capitalize()}/*/*"),
         n_images=n_images,
     )
 

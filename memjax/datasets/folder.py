@@ -1,4 +1,4 @@
-"""One's own pictures: a folder, and a table ``image,memorability[,category]``; read in place, never copied."""
+"""One's own images: a folder, and a table ``image,memorability[,category]``; read in place, never copied."""
 
 import dataclasses
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from memjax.checks import check_folder
 from memjax.datasets.base import Dataset, Failure, Record, fingerprint, make_table, take
 from memjax.datasets.join import join
-from memjax.datasets.paths import inside, pictures, printable
+from memjax.datasets.paths import image_names, inside, printable
 from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
 from memjax.images import read_bytes
 
 
 @dataclasses.dataclass(frozen=True)
 class FolderRecords:
-    """Pictures read from a folder when asked for."""
+    """Images read from a folder when asked for."""
 
     folder: Path
     names: tuple[str, ...]
@@ -27,7 +27,7 @@ class FolderRecords:
 
 
 def open_folder(images_dir: str | Path, scores_csv: str | Path, limit: int | None = None) -> Dataset:
-    """Open a folder of pictures with a CSV file of scores.
+    """Open a folder of images with a CSV file of scores.
 
     Args:
         images_dir: the folder; ids in the file are paths relative to it.
@@ -35,17 +35,17 @@ def open_folder(images_dir: str | Path, scores_csv: str | Path, limit: int | Non
         limit: use the first so many usable rows only.
 
     Returns:
-        The data set, in the order of the file. In its ``rejected``: rows without a finite score, rows whose picture is
-        missing, no regular file or outside of the folder, pictures in the folder that have no row, and folders in it
+        The data set, in the order of the file. In its ``rejected``: rows without a finite score, rows whose image is
+        missing, no regular file or outside of the folder, images in the folder that have no row, and folders in it
         that cannot be listed.
 
     Raises:
         InputError: folder or file missing, a column missing, ids twice, no usable row.
 
     Example:
-        >>> open_folder("pictures", "scores.csv")  # doctest: +SKIP
+        >>> open_folder("images", "scores.csv")  # doctest: +SKIP
     """
-    folder = check_folder(images_dir, "picture folder")
+    folder = check_folder(images_dir, "image folder")
     path = Path(scores_csv).expanduser()
     rows = read_csv(path, ["image", "memorability"])
     ids = rows["image"].str.strip()
@@ -55,15 +55,15 @@ def open_folder(images_dir: str | Path, scores_csv: str | Path, limit: int | Non
     known = {Path(name).as_posix() for name in ids if name}
     unreadable: list[Failure] = []
     strays = [
-        Failure(printable(name), "scores", f"the picture has no row in {path.name}")
-        for name in pictures(folder, unreadable)
+        Failure(printable(name), "scores", f"the image has no row in {path.name}")
+        for name in image_names(folder, unreadable)
         if name not in known
     ]
     names = tuple(source.table.index)
     sizes = [_size(folder / name) for name in names]
     info = {
         "citation": "",
-        "licence": "the user's own pictures",
+        "licence": "the user's own images",
         "source": f"{folder}, {path}",
         "synthetic": False,
         "fingerprint": fingerprint("folder", *zip(names, source.table["memorability"].tolist(), sizes)),

@@ -6,10 +6,10 @@ seen, the ``.mat`` files were not.
 - Original, ``cvpr_memorability_data.zip``: ``Data/Image data/target_images.mat`` (variable ``img``, uint8
   ``[256, 256, 3, n]``; the first 2,222 are the targets, the rest are textures), ``Data/Experiment data/
   sorted_target_data.mat`` (structs with ``hits, misses, false_alarms, correct_rejections``, in the same order) and, if
-  there, ``Data/Random splits/subject_hrs{1,2}.mat``: 25 half-splits of the observers. Pictures become PNG, unchanged.
+  there, ``Data/Random splits/subject_hrs{1,2}.mat``: 25 half-splits of the observers. Images become PNG, unchanged.
 - As Lin et al. 2024 keep it (github.com/Chibee/SPC_public): ``Image_info/target_info_IsolaEtAl.csv`` (columns ``im_ind,
   hit, fa, corrected_hit``) and ``Images/Targets/<im_ind>.jpg``, which their script makes from the original. The table
-  may also lie at the top. Nothing else identifies a picture. These are JPEG: pixels differ a little from the original.
+  may also lie at the top. Nothing else identifies an image. These are JPEG: pixels differ a little from the original.
 
 The id of an image is its number, ``1`` to ``2222``, in both. ``memorability`` is the hit rate less the false alarm rate
 (``corrected_hit``); the hit rate, which the first paper calls memorability, is column ``hit_rate``. The half-splits are
@@ -20,39 +20,40 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image as PILImage
 
 from memjax.checks import InputError, check_folder, expected
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
 from memjax.datasets.matlab import read_halves, read_structs, read_variable
-from memjax.datasets.paths import first_there, listing
+from memjax.datasets.paths import first_there, matching
 from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
 
 N_IMAGES, N_SPLITS = 2222, 25
 ORIGINAL = ("Data/Image data/target_images.mat", "Image data/target_images.mat")
 TABLE = "target_info_IsolaEtAl.csv"
 TABLES = (TABLE, f"Image_info/{TABLE}")
-PICTURES = ("Images/Targets", "Targets")
+IMAGES = ("Images/Targets", "Targets")
 HALVES = ("subject_hrs1", "subject_hrs2")
 COUNTS = ("hits", "misses", "false_alarms", "correct_rejections")
 TOLERANCE = 1e-6
 
 
-def load(folder: Path | None, n_images: int = N_IMAGES) -> Source:
+def read_source(folder: Path | None, n_images: int = N_IMAGES) -> Source:
     """Read either layout (module docstring); the original where both are there.
 
     Raises:
         InputError: neither layout; a file missing, damaged, of another shape, or contradicting itself.
     """
     assert folder is not None
-    pictures = first_there(folder, ORIGINAL)
-    return _load_original(pictures, n_images) if pictures.exists() else _load_table(folder)
+    images = first_there(folder, ORIGINAL)
+    return _read_original(images, n_images) if images.exists() else _read_table(folder)
 
 
-def _load_original(path: Path, n_images: int) -> Source:
+def _read_original(path: Path, n_images: int) -> Source:
     data = path.parents[1]
-    pixels = read_variable(path, "img", "isola2011: pictures")
+    pixels = read_variable(path, "img", "isola2011: images")
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[2] != 3 or pixels.shape[3] < n_images:
         wanted = f"uint8 [y, x, 3, {n_images} or more]"
         raise expected(f"isola2011: {path}, variable img", wanted, f"{pixels.dtype} {pixels.shape}")
@@ -75,7 +76,7 @@ def _load_original(path: Path, n_images: int) -> Source:
 
 
 def _from_pixels(source: Source, pixels: np.ndarray) -> Source:
-    """``source`` with the pictures taken out of one array, as PNG."""
+    """``source`` with the images taken out of one array, as PNG."""
 
     def read(row: int) -> bytes:
         file = io.BytesIO()
@@ -85,8 +86,12 @@ def _from_pixels(source: Source, pixels: np.ndarray) -> Source:
     return Source(source.table, read, source.rejected, source.halves)
 
 
-def _load_table(folder: Path) -> Source:
-    path = first_there(folder, TABLES)
+def read_rows(path: Path) -> pd.DataFrame:
+    """Lin et al.'s table as text, checked.
+
+    Raises:
+        InputError: a column missing, an id twice, a score that is not the difference of its rates.
+    """
     rows = read_csv(path, ["im_ind", "hit", "fa", "corrected_hit"], "isola2011: table").map(str.strip)
     check_unique(rows["im_ind"], f"isola2011: {path}, column im_ind")
     hit_rate, alarm_rate, score = (numbers(rows[name]) for name in ("hit", "fa", "corrected_hit"))
@@ -97,12 +102,23 @@ def _load_table(folder: Path) -> Source:
             f"isola2011: {path}: {wrong.sum()} rows, first {image}, where corrected_hit is not hit - fa; take the "
             "published file"
         )
-    pictures = check_folder(
-        first_there(folder, PICTURES), "isola2011: the table is there, the pictures are not:", SPEC.instructions
+    return rows
+
+
+def to_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """`read_rows` with numbers as numbers, in the form of `Dataset.table`."""
+    score, hit_rate, false_alarm_rate = (numbers(rows[name]) for name in ("corrected_hit", "hit", "fa"))
+    return make_table(rows["im_ind"].tolist(), score, hit_rate=hit_rate, false_alarm_rate=false_alarm_rate)
+
+
+def _read_table(folder: Path) -> Source:
+    path = first_there(folder, TABLES)
+    rows = read_rows(path)
+    images = check_folder(
+        first_there(folder, IMAGES), "isola2011: the table is there, the images are not:", SPEC.instructions
     )
-    table = make_table(rows["im_ind"].tolist(), score, hit_rate=hit_rate, false_alarm_rate=alarm_rate)
     names = [f"{image}.jpg" for image in rows["im_ind"]]
-    return join(table, pictures, names, unusable(rows["im_ind"], rows["corrected_hit"], path.name))
+    return join(to_table(rows), images, names, unusable(rows["im_ind"], rows["corrected_hit"], path.name))
 
 
 SPEC = Spec(
@@ -110,15 +126,15 @@ SPEC = Spec(
     description="2,222 photographs of scenes from SUN; hit rate less false alarm rate.",
     citation="Isola, Xiao, Torralba & Oliva 2011. What makes an image memorable? CVPR 2011, 145-152. "
     "Isola, Xiao, Parikh, Torralba & Oliva 2014. What makes a photograph memorable? IEEE TPAMI 36.",
-    licence="no licence is stated that we know of; the pictures are from SUN; for research",
+    licence="no licence is stated that we know of; the images are from SUN; for research",
     source="http://web.mit.edu/phillipi/Public/WhatMakesAnImageMemorable/",
     instructions="unpack cvpr_memorability_data.zip from http://web.mit.edu/phillipi/Public/WhatMakesAnImageMemorable/ "
     f"and give the folder that holds Data; or a folder with {TABLE} and Images/Targets/<im_ind>.jpg",
-    load=load,
-    inputs=lambda folder: listing(
+    read_source=read_source,
+    inputs=lambda folder: matching(
         folder,
         *TABLES,
-        *(f"{top}/*" for top in PICTURES),
+        *(f"{top}/*" for top in IMAGES),
         *("Data/*/*.mat", "Image data/*", "Experiment data/*"),
         "Random splits/subject_hrs*",
     ),

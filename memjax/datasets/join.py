@@ -1,6 +1,6 @@
-"""A table of scores joined to its pictures, by id: what has both is used, what lacks one is listed with the reason.
+"""A table of scores joined to its images, by id: what has both is used, what lacks one is listed with the reason.
 
-The rule for every data set: a row without a finite score, with an id that does not fit on a line, or whose picture is
+The rule for every data set: a row without a finite score, with an id that does not fit on a line, or whose image is
 missing, no regular file or outside of the folder is set aside as a `Failure` and never dropped silently. A table with
 more or fewer rows than published is no error, since working on a part is legitimate; `Dataset.info` then says how many
 were listed and how many are published. Ids that occur twice, missing columns and contradictions are errors.
@@ -24,12 +24,12 @@ def join(
     rejected: Sequence[Failure] = (),
     halves: np.ndarray | None = None,
 ) -> Source:
-    """Keep the rows of ``table`` that have a score and a picture.
+    """Keep the rows of ``table`` that have a score and an image.
 
     Args:
         table: as in `Dataset`, every row of the publication; ``memorability`` may be NaN.
-        folder: where the pictures are.
-        names: the picture of each row, a path below ``folder``.
+        folder: where the images are.
+        names: the image of each row, a path below ``folder``.
         rejected: what is known to be unusable, such as `memjax.datasets.scores.unusable`; rows without a score that are
             not among them are added.
         halves: as in `Dataset`, every row of the publication.

@@ -1,4 +1,4 @@
-"""LaMem: 58,741 pictures of many kinds with five official splits (Khosla et al. 2015).
+"""LaMem: 58,741 images of many kinds with five official splits (Khosla et al. 2015).
 
 Layout of ``lamem.tar.gz``: ``images/<file>.jpg`` and ``splits/{train,val,test}_{1..5}.txt``, rows ``file score``, no
 header. It was read off the published split files: each of the five splits lists every image once (45,000 train, 3,741
@@ -21,13 +21,13 @@ import pandas as pd
 from memjax.checks import InputError
 from memjax.datasets.base import N_OFFICIAL, Failure, Source, Spec, make_table
 from memjax.datasets.join import join
-from memjax.datasets.paths import listing
+from memjax.datasets.paths import matching
 from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
 
 PARTS = ("train", "val", "test")
 
 
-def load(folder: Path | None) -> Source:
+def read_source(folder: Path | None) -> Source:
     """Read the published layout (module docstring); images in the order of their names.
 
     Raises:
@@ -71,14 +71,14 @@ def _read_split(folder: Path, number: int, rejected: dict[str, Failure]) -> pd.D
 
 SPEC = Spec(
     name="lamem",
-    description="58,741 pictures from many sources; hit rate, mean over the five official splits, which are kept.",
+    description="58,741 images from many sources; hit rate, mean over the five official splits, which are kept.",
     citation="Khosla, Raju, Torralba & Oliva 2015. Understanding and Predicting Image Memorability at a Large Scale. "
     "ICCV 2015, doi 10.1109/ICCV.2015.275.",
-    licence="the pictures come from several collections, under the terms of each; for academic research, see the site",
+    licence="the images come from several collections, under the terms of each; for academic research, see the site",
     source="http://memorability.csail.mit.edu/download.html",
     instructions="unpack lamem.tar.gz from http://memorability.csail.mit.edu/download.html and give the folder that "
     "holds images and splits",
-    load=load,
-    inputs=lambda folder: listing(folder, "splits/*.txt", "images/*"),
+    read_source=read_source,
+    inputs=lambda folder: matching(folder, "splits/*.txt", "images/*"),
     n_images=58_741,
 )

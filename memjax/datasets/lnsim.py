@@ -11,7 +11,7 @@ from memjax.checks import InputError, expected
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
 from memjax.datasets.matlab import read_halves
-from memjax.datasets.paths import listing
+from memjax.datasets.paths import matching
 
 COMMIT = "27e8e4a54d2ef30afa84b30aa640778d16a7ddf2"
 REPOSITORY = "https://github.com/JiaxinLu-home/Natural-Scene-Memorability-Dataset"
@@ -21,10 +21,10 @@ MAX_ARCHIVE = 2**30
 HALVES = ("subject_hrs1", "subject_hrs2")
 
 CHECKSUM = "c9a0ee22ded04135083020e93646bfbe5f1df867b98214fdcd9c0b91ae0f6c6d"
-"""`checksum` of the extracted files. The archive's own bytes may change when GitHub packs it anew; its files do not."""
+"""`files_checksum` of the extracted files. The archive's own bytes may change when GitHub packs it anew; its files do not."""
 
 
-def load(folder: Path | None, n_images: int = N_IMAGES) -> Source:
+def read_source(folder: Path | None, n_images: int = N_IMAGES) -> Source:
     """Read the published layout: ``Image_data/0001.jpg`` .., ``Random_splits/subject_hrs{1,2}.mat``.
 
     The score of an image is the mean of both halves over the splits.
@@ -40,10 +40,10 @@ def load(folder: Path | None, n_images: int = N_IMAGES) -> Source:
 
 
 def inputs(folder: Path) -> list[Path]:
-    return listing(folder, "Image_data/*.jpg", "Random_splits/*.mat")
+    return matching(folder, "Image_data/*.jpg", "Random_splits/*.mat")
 
 
-def checksum(folder: Path) -> str:
+def files_checksum(folder: Path) -> str:
     """SHA-256 over names and contents of the files that are used, in hex."""
     digest = hashlib.sha256()
     for path in inputs(folder):
@@ -57,7 +57,7 @@ def download(folder: Path, url: str = URL, sha256: str | None = CHECKSUM) -> Pat
 
     Args:
         folder: where they go; left alone if it has them already.
-        sha256: `checksum` that the files must have; None skips the check.
+        sha256: `files_checksum` that the files must have; None skips the check.
 
     Raises:
         InputError: no connection, not that archive, another checksum; then nothing is left in ``folder``.
@@ -72,8 +72,8 @@ def download(folder: Path, url: str = URL, sha256: str | None = CHECKSUM) -> Pat
         if len(data) > MAX_ARCHIVE:
             raise InputError(f"lnsim: {url}: larger than {MAX_ARCHIVE} bytes, not the expected archive")
         _extract(data, partial)
-        if sha256 is not None and checksum(partial) != sha256:
-            raise expected(f"lnsim: files from {url}", f"checksum {sha256}", checksum(partial))
+        if sha256 is not None and files_checksum(partial) != sha256:
+            raise expected(f"lnsim: files from {url}", f"checksum {sha256}", files_checksum(partial))
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.is_dir():
             folder.rmdir()
@@ -118,7 +118,7 @@ SPEC = Spec(
     licence="no licence is stated; for research, see the repository",
     source=REPOSITORY,
     instructions=f"unpack {URL} and give the folder that holds Image_data and Random_splits (or ask for a download)",
-    load=load,
+    read_source=read_source,
     inputs=inputs,
     n_images=N_IMAGES,
 )

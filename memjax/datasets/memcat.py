@@ -1,6 +1,6 @@
 """MemCat: 10,000 photographs in five categories (Goetschalckx & Wagemans 2019); scores corrected for false alarms.
 
-The table ``memcat_image_data.csv`` is public (its columns were read off the published file); the pictures have to be
+The table ``memcat_image_data.csv`` is public (its columns were read off the published file); the images have to be
 asked for from the authors. They lie as ``MemCat/<category>/<subcategory>/<image_file>``. Both may also lie as their two
 archives unpack: ``MemCat_data/memcat_image_data.csv`` and ``MemCat_images/MemCat/...``. The id of an image is its
 ``image_file``.
@@ -17,33 +17,33 @@ import pandas as pd
 from memjax.checks import InputError, check_folder
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
-from memjax.datasets.paths import first_there, listing
+from memjax.datasets.paths import first_there, matching
 from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
 
 TABLE = "memcat_image_data.csv"
 TABLES = (TABLE, f"MemCat_data/{TABLE}")
-PICTURES = ("MemCat", "MemCat_images/MemCat")
+IMAGES = ("MemCat", "MemCat_images/MemCat")
 SCORE = "memorability_w_fa_correction"
 COUNTS = ("H", "FA", "n_resp")
 TOLERANCE = 1e-6
 ASK = (
-    "ask the authors of Goetschalckx & Wagemans 2019 (doi 10.7717/peerj.8169) for the pictures and put them beside the "
+    "ask the authors of Goetschalckx & Wagemans 2019 (doi 10.7717/peerj.8169) for the images and put them beside the "
     "table as MemCat/<category>/<subcategory>/<image_file>"
 )
 
 
-def load(folder: Path | None) -> Source:
+def read_source(folder: Path | None) -> Source:
     """Read the published layout (module docstring).
 
     Raises:
-        InputError: no table, no folder of pictures; the table lacks a column, has an id twice or contradicts itself.
+        InputError: no table, no folder of images; the table lacks a column, has an id twice or contradicts itself.
     """
     assert folder is not None
     path = first_there(folder, TABLES)
     rows = read_rows(path)
-    pictures = check_folder(first_there(folder, PICTURES), "memcat: the table is there, the pictures are not:", ASK)
+    images = check_folder(first_there(folder, IMAGES), "memcat: the table is there, the images are not:", ASK)
     names = ["/".join(parts) for parts in zip(rows["category"], rows["subcategory"], rows["image_file"])]
-    return join(to_table(rows), pictures, names, unusable(rows["image_file"], rows[SCORE], path.name))
+    return join(to_table(rows), images, names, unusable(rows["image_file"], rows[SCORE], path.name))
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -86,10 +86,10 @@ SPEC = Spec(
     "false alarms.",
     citation="Goetschalckx & Wagemans 2019. MemCat: a new category-based image set quantified on memorability. "
     "PeerJ 7, e8169.",
-    licence="the pictures come from ImageNet, COCO, Open Images and SUN, under the terms of each; for research",
+    licence="the images come from ImageNet, COCO, Open Images and SUN, under the terms of each; for research",
     source="https://doi.org/10.7717/peerj.8169",
     instructions=f"the folder has to hold {TABLE}; {ASK}",
-    load=load,
-    inputs=lambda folder: listing(folder, *TABLES, *(f"{top}/*/*/*" for top in PICTURES)),
+    read_source=read_source,
+    inputs=lambda folder: matching(folder, *TABLES, *(f"{top}/*/*/*" for top in IMAGES)),
     n_images=10_000,
 )

@@ -10,7 +10,7 @@ from memjax.datasets.base import Failure
 from memjax.images import ImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif")
-"""Names that count as pictures when a folder is searched for pictures without a score."""
+"""Names that count as images when a folder is searched for images without a score."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -30,13 +30,13 @@ def inside(folder: Path, name: str) -> Path:
         mode = os.stat(real).st_mode
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
-        reason = "no such picture" if missing else getattr(error, "strerror", None) or str(error)
+        reason = "no such image" if missing else getattr(error, "strerror", None) or str(error)
         raise ImageError(f"{name}: {reason} in {folder}", "read") from None
     if os.path.commonpath([root, real]) != root:
         raise ImageError(f"{name}: a symbolic link that leads out of {folder}; copy the file into it", "read")
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a folder"
-        raise ImageError(f"{name}: expected a picture file, got {kind}", "read")
+        raise ImageError(f"{name}: expected an image file, got {kind}", "read")
     return path
 
 
@@ -51,8 +51,8 @@ def printable(name: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def pictures(folder: Path, unreadable: list[Failure]) -> Iterator[str]:
-    """Names, relative to ``folder``, of all pictures in it and below, sorted within each folder; links not followed.
+def image_names(folder: Path, unreadable: list[Failure]) -> Iterator[str]:
+    """Names, relative to ``folder``, of all images in it and below, sorted within each folder; links not followed.
 
     Args:
         unreadable: what cannot be listed is added to it.
@@ -75,6 +75,6 @@ def first_there(folder: Path, names: Sequence[str]) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
-def listing(folder: Path, *patterns: str) -> list[Path]:
+def matching(folder: Path, *patterns: str) -> list[Path]:
     """What matches any of the glob patterns, sorted; `Spec.inputs` of most data sets."""
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})

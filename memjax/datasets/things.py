@@ -1,12 +1,12 @@
-"""THINGS memorability: 26,107 pictures of 1,854 object concepts (Kramer et al. 2023).
+"""THINGS memorability: 26,107 images of 1,854 object concepts (Kramer et al. 2023).
 
 ``THINGS_Memorability_Scores.csv`` (osf.io/5a7z6) is read by its columns ``file_path`` (``images/<concept>/<file>.jpg``)
 and ``cr`` (corrected recognition: hit rate less false alarm rate). The two names were read off published programs that
 use the table; the table itself was not seen, so that its other columns, counts among them, are left alone. The
-pictures are those of THINGS (osf.io/jum2f), below ``images`` or ``object_images``.
+images are those of THINGS (osf.io/jum2f), below ``images`` or ``object_images``.
 
 The id of an image is ``<concept>/<file>.jpg``; the category is the concept. ``concept_memorability`` is the mean of the
-scores of all rows of that concept, pictures or not. Half-splits are not published in the table.
+scores of all rows of that concept, images or not. Half-splits are not published in the table.
 """
 
 from pathlib import Path
@@ -16,45 +16,45 @@ import pandas as pd
 from memjax.checks import check_folder
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
-from memjax.datasets.paths import first_there, listing
+from memjax.datasets.paths import first_there, matching
 from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
 
 TABLE = "THINGS_Memorability_Scores.csv"
 PREFIX = "images/"
-PICTURES = ("images", "object_images")
+IMAGES = ("images", "object_images")
 
 
-def load(folder: Path | None) -> Source:
+def read_source(folder: Path | None) -> Source:
     """Read the published layout (module docstring).
 
     Raises:
-        InputError: no table, no pictures, a column missing, a path twice.
+        InputError: no table, no images, a column missing, a path twice.
     """
     assert folder is not None
     path = folder / TABLE
     rows = read_csv(path, ["file_path", "cr"], "things: table").map(str.strip)
     ids = rows["file_path"].str.removeprefix(PREFIX)
     check_unique(ids, f"things: {path}, column file_path")
-    pictures = check_folder(
-        first_there(folder, PICTURES), "things: the table is there, the pictures are not:", SPEC.instructions
+    images = check_folder(
+        first_there(folder, IMAGES), "things: the table is there, the images are not:", SPEC.instructions
     )
     scores = numbers(rows["cr"])
     concepts = [Path(name).parent.as_posix() for name in ids]
     means = pd.Series(scores).groupby(concepts).transform("mean")
     table = make_table(ids.tolist(), scores, category=concepts, concept_memorability=means)
-    return join(table, pictures, ids.tolist(), unusable(ids, rows["cr"], path.name))
+    return join(table, images, ids.tolist(), unusable(ids, rows["cr"], path.name))
 
 
 SPEC = Spec(
     name="things",
-    description="26,107 pictures of 1,854 object concepts; corrected recognition, with the mean of each concept.",
+    description="26,107 images of 1,854 object concepts; corrected recognition, with the mean of each concept.",
     citation="Kramer, Hebart, Baker & Bainbridge 2023. The features underlying the memorability of objects. "
-    "Science Advances 9(17), eadd2981. Pictures: Hebart et al. 2019, PLoS ONE 14(10), e0223792.",
-    licence="the pictures were collected from the web and are under their owners' terms; for research, see osf.io/jum2f",
+    "Science Advances 9(17), eadd2981. Images: Hebart et al. 2019, PLoS ONE 14(10), e0223792.",
+    licence="the images were collected from the web and are under their owners' terms; for research, see osf.io/jum2f",
     source="https://osf.io/5a7z6",
-    instructions=f"put {TABLE} (https://osf.io/5a7z6) beside the pictures of THINGS (https://osf.io/jum2f), unpacked as "
+    instructions=f"put {TABLE} (https://osf.io/5a7z6) beside the images of THINGS (https://osf.io/jum2f), unpacked as "
     "images/<concept>/<file>.jpg",
-    load=load,
-    inputs=lambda folder: listing(folder, TABLE, *(f"{top}/*/*" for top in PICTURES)),
+    read_source=read_source,
+    inputs=lambda folder: matching(folder, TABLE, *(f"{top}/*/*" for top in IMAGES)),
     n_images=26_107,
 )

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from memjax.checks import check_file, check_folder, expected
+from memjax.datasets import isola2011, memcat
+from memjax.datasets.paths import first_there
 
 ENCODERS = {"clip": "CLIP", "dinov2": "DINOv2", "siglip2": "SigLIP2"}
 """Prefix of the files -> name of the encoder in the tables."""
@@ -53,33 +55,14 @@ class Released:
 
 
 def read_memcat(csv: str | Path) -> pd.DataFrame:
-    """The published MemCat table, indexed by ``image``: memorability (corrected for false alarms), category,
-    subcategory, hits, false_alarms, responses.
+    """The published MemCat table in the form of `memjax.datasets.Dataset.table`: memorability (corrected for false
+    alarms), category, subcategory, hits, false_alarms, responses.
 
     Raises:
-        InputError: no such file, or columns missing.
+        InputError: no such file, columns missing, an image twice, a score that its own counts contradict.
     """
-    file = check_file(csv, "MemCat table", "pass the published memcat_image_data.csv as --memcat")
-    columns = {
-        "image_file": "image",
-        "memorability_w_fa_correction": "memorability",
-        "category": "category",
-        "subcategory": "subcategory",
-        "H": "hits",
-        "FA": "false_alarms",
-        "n_resp": "responses",
-    }
-    try:
-        table = pd.read_csv(file)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise expected(f"MemCat table {file}", "a CSV table", str(error)) from error
-    missing = sorted(set(columns) - set(table.columns))
-    if missing:
-        raise expected(f"MemCat table {file}", f"columns {', '.join(columns)}", f"none called {', '.join(missing)}")
-    table = table.rename(columns=columns)[list(columns.values())].set_index("image")
-    if table.index.has_duplicates:
-        raise expected(f"MemCat table {file}", "each image once", table.index[table.index.duplicated()][0] + " twice")
-    return table
+    file = check_file(csv, "memcat", "the MemCat table is published as memcat_image_data.csv", argument="memcat")
+    return memcat.to_table(memcat.read_rows(file))
 
 
 def read_released(folder: str | Path, images: pd.Index) -> Released:
@@ -88,7 +71,7 @@ def read_released(folder: str | Path, images: pd.Index) -> Released:
     Raises:
         InputError: no folder, none of the files in it, a file that is not what its name says.
     """
-    folder = check_folder(folder, "--memvis", "clone github.com/ecekt/image_memorability_memvis there")
+    folder = check_folder(folder, "memvis", "clone github.com/ecekt/image_memorability_memvis there", argument="memvis")
     files: list[Path] = []
     measures = {name: _read_encoder(folder, prefix, len(images), files) for prefix, name in ENCODERS.items()}
     measures = {name: found for name, found in measures.items() if found}
@@ -107,7 +90,7 @@ def read_released(folder: str | Path, images: pd.Index) -> Released:
             mae[size] = _by_id(_json(file), images, file)
     if not files:
         names = ", ".join(f"{prefix}_*.json" for prefix in ENCODERS)
-        raise expected(f"--memvis {folder}", f"the released files ({names})", "none of them", "check the folder")
+        raise expected(f"memvis {folder}", f"the released files ({names})", "none of them", "check the folder", "memvis")
     return Released(measures, sae_rho, latents, mae, tuple(files))
 
 
@@ -171,19 +154,25 @@ def read_isola(folder: str | Path) -> pd.DataFrame:
     """Lin et al.'s released values by target image: corrected_hit, sparse_coding_error, nearest_neighbour.
 
     Raises:
-        InputError: a file missing, or lengths that do not fit.
+        InputError: a file missing, lengths that do not fit, or a table that contradicts itself.
     """
-    folder = check_folder(folder, "--isola", "clone github.com/Chibee/SPC_public there")
-    names = ("target_info_IsolaEtAl.csv", "spc_rec_quality.npy", "block5_pool_NN.csv")
-    scores_file, error_file, neighbour_file = (check_file(folder / name, "--isola") for name in names)
-    table = pd.read_csv(scores_file).set_index("im_ind")
+    folder = check_folder(folder, "isola", "clone github.com/Chibee/SPC_public there", argument="isola")
+    paths = (first_there(folder, isola2011.TABLES), folder / "spc_rec_quality.npy", folder / "block5_pool_NN.csv")
+    scores_file, error_file, neighbour_file = (check_file(path, "isola", argument="isola") for path in paths)
+    table = isola2011.to_table(isola2011.read_rows(scores_file))
     error = np.load(error_file, allow_pickle=False).ravel()
     if len(error) != len(table):
-        raise expected(str(error_file), f"{len(table)} values", len(error))
-    near = pd.read_csv(neighbour_file, header=None, names=["image", "neighbour", "distance"], skipinitialspace=True)
+        raise expected(f"isola {error_file}", f"{len(table)} values", len(error), argument="isola")
+    near = pd.read_csv(
+        neighbour_file,
+        header=None,
+        names=["image", "neighbour", "distance"],
+        skipinitialspace=True,
+        dtype={"image": str},
+    )
     return pd.DataFrame(
         {
-            "corrected_hit": table["corrected_hit"],
+            "corrected_hit": table["memorability"],
             "sparse_coding_error": error,
             "nearest_neighbour": near.set_index("image")["distance"].reindex(table.index),
         }

@@ -13,13 +13,13 @@ from memjax.stats.partial import partial_correlation, within_category
 from memjax.stats.readout import Readout
 from memjax.stats.regression import Glm, fit_glm
 from memjax.stats.reliability import ceiling_of, split_half
-from memjax.stats.table import Measures, columns_of, correlation_table
+from memjax.stats.table import KEYS, Columns, Measures, correlation_table, stack
 
 READOUT = "readout"
 """The metric that a readout's out-of-fold predictions go by."""
 
-PICTURE = "picture"
-"""The model that a picture's own low-level statistics go by."""
+IMAGE = "image"
+"""The model that an image's own low-level statistics go by."""
 
 
 def per_image_measures(released: Released) -> dict[str, dict[str, np.ndarray]]:
@@ -72,32 +72,28 @@ def glm_table(fits: Mapping[str, Glm]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names.split())
 
 
-def with_readouts(measures: Measures, readouts: Mapping[str, Readout]) -> Measures:
-    """The measures, and each readout's out-of-fold prediction as one more of its encoder, `READOUT`."""
-    out = {model: dict(metrics) for model, metrics in measures.items()}
-    for model, found in readouts.items():
-        out.setdefault(model, {})[READOUT] = found.predicted[:, None]
-    return out
+def readout_columns(readouts: Mapping[str, Readout]) -> Columns:
+    """Each readout's out-of-fold prediction as a measure of its encoder, `READOUT`."""
+    return stack({model: {READOUT: found.predicted[:, None]} for model, found in readouts.items()})
 
 
-def best_layers(measures: Measures, scores: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+def best_layers(columns: Columns, scores: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
     """Each encoder and metric at the layer of its largest ``|rho|``: names (``model, metric, layer``) and ``[n, k]``."""
-    table = correlation_table(measures, scores, n_boot=0)
-    best = table.loc[table.assign(size=table["rho"].abs()).groupby(["model", "metric"])["size"].idxmax().dropna()]
-    x = np.column_stack([measures[r.model][r.metric][:, r.layer] for r in best.itertuples()])
-    return no_layer(best[["model", "metric", "layer"]].reset_index(drop=True)), x
+    table = correlation_table(columns, scores, n_boot=0)
+    best = table.assign(size=table["rho"].abs()).groupby(["model", "metric"])["size"].idxmax().dropna().astype(int)
+    return no_layer(table.loc[best, KEYS].reset_index(drop=True)), columns.values[:, best.to_numpy()]
 
 
 def no_layer(names: pd.DataFrame) -> pd.DataFrame:
-    """Layer -1 for what belongs to no layer: a readout, a picture's own statistics."""
-    return names.assign(layer=names["layer"].where((names["metric"] != READOUT) & (names["model"] != PICTURE), -1))
+    """Layer -1 for what belongs to no layer: a readout, an image's own statistics."""
+    return names.assign(layer=names["layer"].where((names["metric"] != READOUT) & (names["model"] != IMAGE), -1))
 
 
-def category_table(measures: Measures, scores: pd.DataFrame, n_boot: int, halves: np.ndarray | None) -> pd.DataFrame:
+def category_table(columns: Columns, scores: pd.DataFrame, n_boot: int, halves: np.ndarray | None) -> pd.DataFrame:
     """Each encoder and metric at its best layer: rho over all images, in each category, and pooled over categories.
 
     Args:
-        measures: rows in the order of ``scores``.
+        columns: rows in the order of ``scores``.
         scores: columns ``memorability, category``.
         n_boot: resamples for the intervals.
         halves: scores of two halves of the observers ``[2, splits, n]``, or None.
@@ -108,7 +104,7 @@ def category_table(measures: Measures, scores: pd.DataFrame, n_boot: int, halves
         ``rho_over_ceiling``.
     """
     y, categories = scores["memorability"].to_numpy(np.float64), scores["category"].to_numpy(str)
-    names, x = best_layers(measures, y)
+    names, x = best_layers(columns, y)
     found = within_category(x, y, categories, n_boot=n_boot)
     values = ("rho", "ci_low", "ci_high", "p")
     parts = [
@@ -125,20 +121,20 @@ def category_table(measures: Measures, scores: pd.DataFrame, n_boot: int, halves
 def category_ceilings(halves: np.ndarray, categories: np.ndarray) -> dict[str, float]:
     """The ceiling over all images (``"all"``), in each category, and for rho pooled over them."""
     masks = {str(name): categories == name for name in np.unique(categories)}
-    half = {name: split_half(halves[:, :, mask]).half for name, mask in masks.items()}
+    half = {name: split_half(halves[:, :, mask]).consistency for name, mask in masks.items()}
     weights = [mask.sum() - 3 for mask in masks.values()]
     half["pooled"] = float(np.tanh(np.average(np.arctanh(list(half.values())), weights=weights)))
-    half["all"] = split_half(halves).half
+    half["all"] = split_half(halves).consistency
     return {name: ceiling_of(value) for name, value in half.items()}
 
 
 def control_table(
-    measures: Measures, scores: np.ndarray, controls: Mapping[str, np.ndarray], halves: np.ndarray | None = None
+    columns: Columns, scores: np.ndarray, controls: Mapping[str, np.ndarray], halves: np.ndarray | None = None
 ) -> pd.DataFrame:
     """Partial rank correlation of every column with the scores, each set of controls held constant.
 
     Args:
-        measures: rows in the order of ``scores``; what belongs to no layer gets layer -1.
+        columns: rows in the order of ``scores``; what belongs to no layer gets layer -1.
         scores: human scores ``[n]``.
         controls: name -> ``[n, c]``. Only images that have all of them are used, in every row, so that rows compare.
         halves: scores of two halves of the observers ``[2, splits, n]``, or None.
@@ -149,8 +145,7 @@ def control_table(
         also ``ceiling``, from the halves' partial correlation with the same controls held constant, and
         ``rho_over_ceiling``: what the controls explain in the scores is taken out of the ceiling too.
     """
-    x, names = columns_of(measures)
-    keys = no_layer(pd.DataFrame(names, columns=["model", "metric", "layer"]))
+    x, keys = columns.values, no_layer(columns.keys)
     known = np.isfinite(np.column_stack(list(controls.values()))).all(axis=1)
     y = np.where(known, scores, np.nan)
     parts = []

@@ -7,15 +7,15 @@ from memjax.checks import expected
 from memjax.report.figures import SYNTHETIC
 from memjax.report.panel import DASHED
 from memjax.report.style import INK, MUTED, WARNING, encoder_styles, style
-from memjax.stats.reliability import ceiling_of
+from memjax.stats.reliability import Reliability
 
 
-def rho_by_epoch(table: pd.DataFrame, ceiling: float | None = None, synthetic: bool = False) -> Figure:
+def rho_by_epoch(table: pd.DataFrame, ceiling: Reliability | None = None, synthetic: bool = False) -> Figure:
     """Correlation of a sparse autoencoder's loss with memorability after each epoch: mean over seeds, band of one std.
 
     Args:
         table: columns ``model, epoch, mean, std, best, seeds``.
-        ceiling: split-half consistency; the ceiling that follows from it is drawn as a dashed line.
+        ceiling: the human ceiling, drawn as a dashed line.
         synthetic: say in the figure that the data are generated.
 
     Raises:
@@ -39,9 +39,8 @@ def rho_by_epoch(table: pd.DataFrame, ceiling: float | None = None, synthetic: b
             line = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
             axes.plot(rows["epoch"], rows["mean"], label=f"{model} (mean of {rows['seeds'].iloc[0]} seeds)", **line)
         if ceiling is not None:
-            top = ceiling_of(ceiling)
-            text = f"human ceiling {top:.2f} (split-half {ceiling:.2f})"
-            axes.axhline(top, color=MUTED, linestyle=DASHED, linewidth=1.2, label=text)
+            text = f"human ceiling {ceiling.ceiling:.2f} (split-half {ceiling.consistency:.2f})"
+            axes.axhline(ceiling.ceiling, color=MUTED, linestyle=DASHED, linewidth=1.2, label=text)
         axes.set_xticks(sorted(set(table["epoch"])))
         lowest = float((table["mean"] - table["std"]).min())
         axes.set_ylim(bottom=min(0.0, lowest - 0.03))

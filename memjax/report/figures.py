@@ -16,34 +16,28 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
-from memjax.report.labels import Ceiling, count, interval, method_symbol, metric_label, plain, signed
+from memjax.report.labels import Context, count, interval_text, plain, signed
 from memjax.report.panel import draw_panel, legend_entries, strongest_side
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
+from memjax.stats.table import CORRELATION_COLUMNS
 
-SYNTHETIC = "Synthetic data: generated pictures and scores, no human memory."
-SYNTHETIC_PICTURE = "Synthetic: a generated picture, seen by no one."
-COLUMNS = ("model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n")
+SYNTHETIC = "Synthetic data: generated images and scores, no human memory."
+SYNTHETIC_IMAGE = "Synthetic: a generated image, seen by no one."
+CONTEXT = Context()
 _X_LABEL = "layer (0: embeddings; i: after block i)"
 
 
 def rho_by_layer(
     table: pd.DataFrame,
     metric: str,
-    ceiling: Ceiling | None = None,
-    method: str = "spearman",
-    synthetic: bool = False,
-    level: float = 0.95,
+    context: Context = CONTEXT,
 ) -> Figure:
     """Correlation of one metric with memorability at each layer: a line for each encoder, its interval as a band.
 
     Args:
         table: a correlation table.
         metric: which metric of the table.
-        ceiling: human split-half consistency; the ceiling that follows from it (`memjax.stats.reliability`) is drawn as
-            a dashed line.
-        method: the correlation's name, for the axis.
-        synthetic: say in the figure that the data are generated.
-        level: of the intervals, for the caption.
+        context: the coefficient, the ceiling (a dashed line), labels, and whether the data are generated.
 
     Raises:
         InputError: the table lacks a column, or has no row of this metric.
@@ -56,28 +50,22 @@ def rho_by_layer(
     """
     rows = _rows(table, metric)
     shown = {model: look for model, look in encoder_styles(table).items() if model in set(rows["model"])}
-    label = metric_label(metric)
+    label = context.label(metric)
     with style():
         figure = Figure(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
-        draw_panel(axes, rows, shown, ceiling, strongest_side(rows))
+        draw_panel(axes, rows, shown, context.ceiling, strongest_side(rows))
         axes.set_xlabel(_X_LABEL)
-        axes.set_ylabel(f"{method_symbol(method)} with memorability")
+        axes.set_ylabel(f"{context.symbol} with memorability")
         _title(figure, f"{label.title} ({label.unit})" if label.unit else label.title)
-        axes.set_title(_subtitle(rows, level, synthetic), loc="left", fontsize=8.5, color=_note_colour(synthetic))
-        handles = legend_entries(shown, ceiling)
+        axes.set_title(_subtitle(rows, context), loc="left", fontsize=8.5, color=_note_colour(context.synthetic))
+        handles = legend_entries(shown, context.ceiling)
         figure.legend(handles=handles, loc="outside lower center", ncols=_legend_columns(shown))
-        figure.set_label(_caption(rows, metric, method, level, synthetic))
+        figure.set_label(_caption(rows, metric, context))
     return figure
 
 
-def overview(
-    table: pd.DataFrame,
-    ceiling: Ceiling | None = None,
-    method: str = "spearman",
-    synthetic: bool = False,
-    level: float = 0.95,
-) -> Figure:
+def overview(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:
     """All metrics as small multiples with one scale, so that their sizes can be compared by eye. See `rho_by_layer`."""
     _check_columns(table)
     metrics, styles = list(pd.unique(table["metric"])), encoder_styles(table)
@@ -87,24 +75,24 @@ def overview(
         figure = Figure(figsize=(max(2.7 * columns, 5.4), 2.0 * lines + 1.6), layout="constrained")
         grid = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
         for axes, metric in zip(grid, metrics):
-            draw_panel(axes, table[table["metric"] == metric], styles, ceiling, strongest_side(table), size=3.5)
-            axes.set_title("\n".join(textwrap.wrap(metric_label(metric).title, 34)), loc="left", fontsize=8.5)
+            draw_panel(axes, table[table["metric"] == metric], styles, context.ceiling, strongest_side(table), size=3.5)
+            axes.set_title("\n".join(textwrap.wrap(context.label(metric).title, 34)), loc="left", fontsize=8.5)
             axes.tick_params(labelsize=8, labelleft=True)
             axes.set_xlabel("layer", fontsize=8)
         for axes in grid[len(metrics) :]:
             axes.remove()
-        figure.supylabel(f"{method_symbol(method)} with memorability", fontsize=9)
+        figure.supylabel(f"{context.symbol} with memorability", fontsize=9)
         _title(figure, "Correlation with memorability by layer, all metrics")
         figure.legend(
-            handles=legend_entries(styles, ceiling),
+            handles=legend_entries(styles, context.ceiling),
             loc="outside lower center",
             ncols=_legend_columns(styles),
-            title=_subtitle(table, level, synthetic),
+            title=_subtitle(table, context),
             title_fontsize=8.5,
         )
         figure.set_label(
-            f"{method_symbol(method)} between each metric and memorability, by layer; one vertical scale. "
-            + _subtitle(table, level, synthetic).replace("\n", ". ")
+            f"{context.symbol} between each metric and memorability, by layer; one vertical scale. "
+            + _subtitle(table, context).replace("\n", ". ")
         )
     return figure
 
@@ -112,24 +100,23 @@ def overview(
 def score_scatter(
     values: Float[np.ndarray, " n"],
     scores: Float[np.ndarray, " n"],
-    metric: str,
-    layer: int,
-    model: str,
+    of: tuple[str, str, int],
+    context: Context = CONTEXT,
     colour: str = COLOURS[0],
-    synthetic: bool = False,
 ) -> Figure:
-    """A metric's value against the score of each picture, with the median score in ten groups of equal size.
+    """A metric's value against the score of each image, with the median score in ten groups of equal size.
 
     Args:
         values: the metric at one layer, NaN where it has none (left out).
         scores: memorability, same order.
-        metric, layer, model: what ``values`` are, for the title.
+        of: model, metric and layer that ``values`` are of, for the title.
+        context: labels, and whether to say that the data are generated.
         colour: the encoder's colour.
-        synthetic: say in the figure that the data are generated.
     """
+    model, metric, layer = of
     kept = np.isfinite(values) & np.isfinite(scores)
     x, y = values[kept], scores[kept]
-    label = metric_label(metric)
+    label = context.label(metric)
     title = f"{label.title}, layer {layer}"
     with style():
         figure = Figure(figsize=(6.0, 4.5), layout="constrained")
@@ -144,13 +131,13 @@ def score_scatter(
         axes.set_xlabel(f"{label.title} ({label.unit})" if label.unit else label.title)
         axes.set_ylabel("memorability (score of the data set)")
         _title(figure, title)
-        note = f"{model} · n = {count(len(x))} images" + (f"\n{SYNTHETIC}" if synthetic else "")
-        axes.set_title(note, loc="left", fontsize=8.5, color=_note_colour(synthetic))
-        figure.set_label(f"{title} of {model} against memorability; each dot a picture, n = {count(len(x))}.")
+        note = f"{model} · n = {count(len(x))} images" + (f"\n{SYNTHETIC}" if context.synthetic else "")
+        axes.set_title(note, loc="left", fontsize=8.5, color=_note_colour(context.synthetic))
+        figure.set_label(f"{title} of {model} against memorability; each dot an image, n = {count(len(x))}.")
     return figure
 
 
-def attention_over_picture(
+def attention_over_image(
     image: np.ndarray,
     attention_by_layer: Float[np.ndarray, "l gy gx"],
     name: str = "",
@@ -158,7 +145,7 @@ def attention_over_picture(
     columns: int = 4,
     synthetic: bool = False,
 ) -> Figure:
-    """The picture, then its attention map at each layer laid over the picture in grey.
+    """The image, then its attention map at each layer laid over it in grey.
 
     Args:
         image: uint8 or float in [0, 1], [y, x, c]: the pixels that the encoder saw, before normalisation.
@@ -166,15 +153,15 @@ def attention_over_picture(
             which is written above it as a share of the map's sum.
         name, model: for the title.
         columns: panels in a row.
-        synthetic: say in the figure that the picture is generated.
+        synthetic: say in the figure that the image is generated.
 
     Raises:
         InputError: the image is not [y, x, 3].
     """
     if image.ndim != 3 or image.shape[-1] != 3:
-        raise expected("attention_over_picture, image", "shape [y, x, 3]", tuple(image.shape))
-    picture = image / 255.0 if np.issubdtype(image.dtype, np.integer) else np.clip(image, 0.0, 1.0)
-    grey = picture @ np.array([0.299, 0.587, 0.114], dtype=picture.dtype)
+        raise expected("attention_over_image, image", "shape [y, x, 3]", tuple(image.shape))
+    colours = image / 255.0 if np.issubdtype(image.dtype, np.integer) else np.clip(image, 0.0, 1.0)
+    grey = colours @ np.array([0.299, 0.587, 0.114], dtype=colours.dtype)
     extent = (0, image.shape[1], image.shape[0], 0)
     lines = -(-(len(attention_by_layer) + 1) // columns)
     with style():
@@ -182,24 +169,24 @@ def attention_over_picture(
         grid = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes in grid:
             axes.axis("off")
-        grid[0].imshow(picture, extent=extent)
-        grid[0].set_title("picture", fontsize=8.5)
+        grid[0].imshow(colours, extent=extent)
+        grid[0].set_title("image", fontsize=8.5)
         for i, (axes, weights) in enumerate(zip(grid[1:], attention_by_layer), start=1):
             axes.imshow(grey, cmap="gray", vmin=0, vmax=1, extent=extent)
             peak = float(np.nanmax(weights)) or 1.0
             axes.imshow(weights / peak, cmap="inferno", vmin=0, vmax=1, alpha=0.6, extent=extent)
             axes.set_title(f"layer {i} · max {100 * peak / float(np.nansum(weights)):.1f} %", fontsize=8.5)
         _title(figure, " · ".join(part for part in ("Attention to the patches, by layer", name, model) if part))
-        caption = f"Attention to each patch, by layer, over the picture {name}".rstrip()
+        caption = f"Attention to each patch, by layer, over the image {name}".rstrip()
         caption += " in grey: black none, yellow the map's largest share."
         if synthetic:
-            figure.supxlabel(SYNTHETIC_PICTURE, fontsize=8.5, color=WARNING, x=0.02, ha="left")
-            caption += f" {SYNTHETIC_PICTURE}"
+            figure.supxlabel(SYNTHETIC_IMAGE, fontsize=8.5, color=WARNING, x=0.02, ha="left")
+            caption += f" {SYNTHETIC_IMAGE}"
         figure.set_label(caption)
     return figure
 
 
-def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
     """Write ``name.png`` (200 dpi) and ``name.pdf``; the same bytes each time (no dates). Returns both paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -211,9 +198,11 @@ def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
 
 
 def _check_columns(table: pd.DataFrame) -> None:
-    missing = [column for column in COLUMNS if column not in table.columns]
+    missing = [column for column in CORRELATION_COLUMNS if column not in table.columns]
     if missing:
-        raise expected("correlation table", f"columns {', '.join(COLUMNS)}", f"none named {', '.join(missing)}")
+        raise expected(
+            "correlation table", f"columns {', '.join(CORRELATION_COLUMNS)}", f"none named {', '.join(missing)}"
+        )
 
 
 def _rows(table: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -234,28 +223,28 @@ def _note_colour(synthetic: bool) -> str:
     return WARNING if synthetic else MUTED
 
 
-def _subtitle(rows: pd.DataFrame, level: float, synthetic: bool) -> str:
+def _subtitle(rows: pd.DataFrame, context: Context) -> str:
     low, high = rows["n"].min(), rows["n"].max()
     n = count(low) if low == high else f"{count(low)} to {count(high)}"
-    text = f"n = {n} images · band: {100 * level:g} % bootstrap interval of each value"
-    return f"{text}\n{SYNTHETIC}" if synthetic else text
+    text = f"n = {n} images · band: {100 * context.level:g} % bootstrap interval of each value"
+    return f"{text}\n{SYNTHETIC}" if context.synthetic else text
 
 
 def _legend_columns(names: object) -> int:
     return 1 if max((len(str(name)) for name in names), default=0) > 34 else 2  # type: ignore[union-attr]
 
 
-def _caption(rows: pd.DataFrame, metric: str, method: str, level: float, synthetic: bool) -> str:
+def _caption(rows: pd.DataFrame, metric: str, context: Context) -> str:
     """The figure in words: what is shown and, for each encoder, its strongest layer."""
-    title = metric_label(metric).title
+    title = context.label(metric).title
     title = title[0].lower() + title[1:]
-    parts = [f"{method_symbol(method)} between {title} ({metric}) and memorability."]
+    parts = [f"{context.symbol} between {title} ({metric}) and memorability."]
     found = rows[rows["rho"].notna()]
     for model, group in found.groupby("model", sort=False):
         best = group.loc[group["rho"].abs().idxmax()]
-        ends = interval(best["ci_low"], best["ci_high"])
+        ends = interval_text(best["ci_low"], best["ci_high"])
         parts.append(f"Strongest in {model}: layer {best['layer']}, {signed(best['rho'])} {ends}.")
     if found.empty:
         parts.append("No value at any layer (constant or undefined).")
-    parts.append(f"Bands are {plain(100 * level)} % bootstrap intervals, each for one correlation on its own.")
-    return " ".join([*parts, SYNTHETIC] if synthetic else parts)
+    parts.append(f"Bands are {plain(100 * context.level)} % bootstrap intervals, each for one correlation on its own.")
+    return " ".join([*parts, SYNTHETIC] if context.synthetic else parts)

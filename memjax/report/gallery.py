@@ -1,4 +1,4 @@
-"""The most and least memorable pictures beside those that a metric ranks highest and lowest."""
+"""The most and least memorable images beside those that a metric ranks highest and lowest."""
 
 import base64
 import io
@@ -11,17 +11,17 @@ import pandas as pd
 import xarray as xr
 from PIL import Image
 
-from memjax.report.labels import metric_label, plain
+from memjax.report.labels import Context, plain
 
 Thumbnails = Callable[[list[str]], Mapping[str, bytes]]
-"""Picture ids -> encoded pictures (any format that pillow reads); an id may be left out."""
+"""Image ids -> encoded images (any format that pillow reads); an id may be left out."""
 
 EDGE = 168
 """Longest side of a thumbnail in the page, in pixels."""
 
 
 class Tile(NamedTuple):
-    """One picture: its id, score and metric as text, and a data URI (empty where there is no thumbnail)."""
+    """One image: its id, score and metric as text, and a data URI (empty where there is no thumbnail)."""
 
     image: str
     score: str
@@ -29,23 +29,28 @@ class Tile(NamedTuple):
     source: str
 
 
-class Row(NamedTuple):
-    """A heading and its pictures."""
+class Strip(NamedTuple):
+    """A heading and its images."""
 
     title: str
     tiles: Sequence[Tile]
 
 
 def gallery(
-    features: Mapping[str, xr.Dataset], best: pd.Series, thumbnails: Thumbnails | None, shown: int = 6
-) -> Sequence[Row]:
-    """Four rows of pictures: extremes of the score, then of the metric (which end is which follows the sign of rho).
+    features: Mapping[str, xr.Dataset],
+    best: pd.Series,
+    thumbnails: Thumbnails | None,
+    context: Context,
+    shown: int = 6,
+) -> Sequence[Strip]:
+    """Four strips of images: extremes of the score, then of the metric (which end is which follows the sign of rho).
 
     Args:
         features: one data set for each encoder: dims image, layer; coords image, memorability.
         best: the row of the correlation table whose metric, layer and encoder to show.
-        thumbnails: gives the pictures; without it, ids and numbers alone.
-        shown: pictures in a row.
+        thumbnails: gives the images; without it, ids and numbers alone.
+        context: labels of the metrics.
+        shown: images in a strip.
     """
     model, metric, layer = str(best["model"]), str(best["metric"]), best["layer"]
     if model not in features or metric not in features[model]:
@@ -56,7 +61,7 @@ def gallery(
     ).dropna()
     by_score = frame.sort_values("score", kind="stable").index
     by_value = frame.assign(key=np.sign(best["rho"]) * frame["value"]).sort_values("key", kind="stable").index
-    name = f"{metric_label(metric).title}, layer {layer}"
+    name = f"{context.label(metric).title}, layer {layer}"
     high, low = ("highest", "lowest") if best["rho"] >= 0 else ("lowest", "highest")
     rows = (
         ("People: most memorable", by_score[::-1][:shown]),
@@ -65,9 +70,11 @@ def gallery(
         (f"{name}: {low} values (read as forgettable)", by_value[:shown]),
     )
     wanted = list(dict.fromkeys(str(image) for _, images in rows for image in images))
-    pictures = thumbnails(wanted) if thumbnails else {}
-    sources = {image: data_uri(pictures[image]) if image in pictures else "" for image in wanted}
-    return [Row(title, [_tile(image, frame.loc[image], sources[image]) for image in images]) for title, images in rows]
+    small = thumbnails(wanted) if thumbnails else {}
+    sources = {image: data_uri(small[image]) if image in small else "" for image in wanted}
+    return [
+        Strip(title, [_tile(image, frame.loc[image], sources[image]) for image in images]) for title, images in rows
+    ]
 
 
 def _tile(image: str, row: pd.Series, source: str) -> Tile:
@@ -75,14 +82,14 @@ def _tile(image: str, row: pd.Series, source: str) -> Tile:
 
 
 def data_uri(data: bytes) -> str:
-    """A JPEG of bounded size as a data URI, without the picture's metadata; empty if it cannot be read."""
+    """A JPEG of bounded size as a data URI, without the image's metadata; empty if it cannot be read."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata, or a large picture: it is only shown
-            picture = Image.open(io.BytesIO(data)).convert("RGB")
+            warnings.simplefilter("ignore")  # odd metadata, or a large image: it is only shown
+            image = Image.open(io.BytesIO(data)).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return ""
-    picture.thumbnail((EDGE, EDGE))
+    image.thumbnail((EDGE, EDGE))
     small = io.BytesIO()
-    picture.save(small, "JPEG", quality=80)
+    image.save(small, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode("ascii")

@@ -8,19 +8,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from memjax.report.labels import (
-    Ceiling,
-    count,
-    interval,
-    is_number,
-    method_symbol,
-    metric_label,
-    probability,
-    share,
-    signed,
-)
+from memjax.report.labels import Context, count, interval_text, is_number, probability, share, signed
 
 ALPHA = 0.05
+"""Level of q (Benjamini-Hochberg) below which a correlation is called clear."""
 
 
 def best_row(table: pd.DataFrame) -> pd.Series | None:
@@ -29,22 +20,24 @@ def best_row(table: pd.DataFrame) -> pd.Series | None:
     return None if found.empty else found.loc[found["rho"].abs().idxmax()]
 
 
-def headline(table: pd.DataFrame, ceiling: Ceiling | None, method: str, level: float = 0.95) -> str:
+def headline(table: pd.DataFrame, context: Context) -> str:
     """One sentence: the strongest correlation, its interval, n, q over the table, and its share of the ceiling."""
     best = best_row(table)
     if best is None:
         return "No correlation could be computed: every metric is constant or undefined."
-    where = f"{metric_label(best['metric']).title} ({best['metric']}) at layer {best['layer']} of {best['model']}"
-    ends = f"{100 * level:g} % interval {interval(best['ci_low'], best['ci_high'])}"
+    title = context.label(best["metric"]).title
+    where = f"{title} ({best['metric']}) at layer {best['layer']} of {best['model']}"
+    ends = f"{100 * context.level:g} % interval {interval_text(best['ci_low'], best['ci_high'])}"
     q = probability(best["q"])
-    numbers = f"{method_symbol(method)} = {signed(best['rho'])}, {ends}, n = {count(best['n'])}"
+    numbers = f"{context.symbol} = {signed(best['rho'])}, {ends}, n = {count(best['n'])}"
     numbers += f", q {q}" if q.startswith("<") else f", q = {q}"
     for sign in ("=", "<"):
         numbers = numbers.replace(f" {sign} ", f"\N{NO-BREAK SPACE}{sign}\N{NO-BREAK SPACE}")
     if not _clear(best):
         return f"No metric is clearly related to memorability; the strongest is {where}: {numbers}."
-    of_ceiling = f", {share(best['rho'], ceiling)} of the human ceiling" if share(best["rho"], ceiling) != "–" else ""
-    return f"{where} is the strongest single correlate of memorability: {numbers}{of_ceiling}."
+    of_ceiling = share(best["rho"], context.ceiling)
+    ending = "" if of_ceiling == "–" else f", {of_ceiling} of the human ceiling"
+    return f"{where} is the strongest single correlate of memorability: {numbers}{ending}."
 
 
 def caveats(table: pd.DataFrame, synthetic: bool) -> Sequence[str]:
@@ -56,7 +49,7 @@ def caveats(table: pd.DataFrame, synthetic: bool) -> Sequence[str]:
     others = _overlapping(found, best)
     notes = [
         f"The strongest one was chosen as the largest of {count(len(found))} correlations, so it is likely to come out "
-        "smaller on new pictures; each interval is for one correlation on its own, q is Benjamini-Hochberg over the whole table.",
+        "smaller on new images; each interval is for one correlation on its own, q is Benjamini-Hochberg over the whole table.",
         f"{count(others)} of the other {count(len(found) - 1)} correlations have intervals that overlap with its own "
         "(sizes compared, signs left aside)" + (": which one is strongest is not settled." if others else "."),
         f"{count((found['q'] < ALPHA).sum())} of {count(len(found))} correlations have q < {ALPHA}.",
@@ -65,7 +58,7 @@ def caveats(table: pd.DataFrame, synthetic: bool) -> Sequence[str]:
     if undefined:
         notes.append(f"{count(undefined)} cells have no value (a constant metric, or a layer where it is not defined).")
     if synthetic:
-        notes.append("The pictures and scores are generated: nothing here is evidence about human memory.")
+        notes.append("The images and scores are generated: nothing here is evidence about human memory.")
     return notes
 
 

@@ -1,14 +1,21 @@
 """Plain words and number formats shared by the figures and the page.
 
-Metrics that are neither in `METRICS` nor a sparse autoencoder's (`SAE_SCORES`) are shown under their own name, without a
-unit.
+Titles and units come from the rows of `memjax.metrics.METRICS` and `memjax.sae.variants.VARIANTS`, and for a user's own
+metrics from the store (`Context.labels`). A metric that none of them knows is shown under its own name, without a unit.
 """
 
 import math
+import numbers
+import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from memjax.stats.reliability import ceiling_of, spearman_brown
+from memjax.metrics import METRICS
+from memjax.sae.variants import VARIANTS
+from memjax.stats.reliability import Reliability
+
+Number = float | int | None
 
 
 class Label(NamedTuple):
@@ -18,19 +25,33 @@ class Label(NamedTuple):
     unit: str
 
 
-METRICS: Mapping[str, Label] = {
-    "cls_mean": Label("Mean activation of the cls token", "activation units"),
-    "cls_sum": Label("Sum of activations of the cls token", "activation units"),
-    "cls_max": Label("Largest activation of the cls token", "activation units"),
-    "cls_max_abs": Label("Largest absolute activation of the cls token", "activation units"),
-    "cls_norm": Label("Length (L2 norm) of the cls token", "activation units"),
-    "attention_entropy": Label("Entropy of attention to the patches", "bits"),
-    "patch_uniformity": Label("Uniformity of the patch tokens", "mean cosine"),
-    "layer_delta": Label("Change of the cls token from the layer before", "1 - cosine"),
-    "delta_total": Label("Change of the cls token, summed over layers", "1 - cosine, summed"),
-    "delta_first_last": Label("Change of the cls token from first to last layer", "1 - cosine"),
-    "mae_loss": Label("Reconstruction loss of the masked autoencoder", "mean squared error"),
-}
+@dataclass(frozen=True)
+class Context:
+    """What all figures and the page of one run have in common.
+
+    Attributes:
+        method: the coefficient.
+        level: of the intervals.
+        synthetic: the data are generated, which every figure then says.
+        ceiling: of this coefficient; None where it is not known.
+        labels: of metrics that no row of the package knows: the user's own.
+    """
+
+    method: str = "spearman"
+    level: float = 0.95
+    synthetic: bool = False
+    ceiling: Reliability | None = None
+    labels: Mapping[str, Label] = field(default_factory=dict)
+
+    @property
+    def symbol(self) -> str:
+        """The coefficient as a sign, see `method_symbol`."""
+        return method_symbol(self.method)
+
+    def label(self, metric: str) -> Label:
+        """See `metric_label`."""
+        return metric_label(metric, self.labels)
+
 
 SAE_SCORES: Mapping[str, Label] = {
     "error": Label("Reconstruction error", "sum of squares"),
@@ -43,45 +64,48 @@ SAE_SCORES: Mapping[str, Label] = {
 }
 """Scores of a sparse autoencoder by the end of their name: ``sae_error``, or with a variant ``sae_topk_error``."""
 
-SAE_VARIANTS: Mapping[str, str] = {
-    "relu": "ReLU",
-    "topk": "TopK",
-    "batchtopk": "BatchTopK",
-    "jumprelu": "JumpReLU",
-    "gated": "gated",
-    "matryoshka": "Matryoshka",
-}
-
 METHODS: Mapping[str, str] = {"spearman": "Spearman's ρ", "pearson": "Pearson's r", "kendall": "Kendall's τ"}
 
 
-@runtime_checkable
-class Ceiling(Protocol):
-    """Split-half consistency of human memory scores, from which `bound` gives the correlation that none should pass."""
-
-    @property
-    def rho(self) -> float: ...
-    @property
-    def ci_low(self) -> float: ...
-    @property
-    def ci_high(self) -> float: ...
+_HEAD = re.compile(r"(?P<metric>.+_head)_(?P<head>\d+)")
+"""A column of a metric that has a value for each attention head."""
 
 
-def metric_label(metric: str) -> Label:
+def metric_label(metric: str, own: Mapping[str, Label] | None = None) -> Label:
     """Title and unit of a metric; an unknown one is shown under its own name.
+
+    Args:
+        metric: its name in the tables.
+        own: labels of the user's own metrics.
 
     Example:
         >>> metric_label("sae_topk_l0")
         Label(title='Number of active latents, TopK sparse autoencoder', unit='count')
     """
+    if own and metric in own:
+        return own[metric]
     if metric in METRICS:
-        return METRICS[metric]
+        return Label(METRICS[metric].title, METRICS[metric].unit)
+    if found := _HEAD.fullmatch(metric):
+        whole = metric_label(found["metric"], own)
+        return Label(f"{whole.title}, head {found['head']}", whole.unit)
     kind, _, rest = metric.partition("_")
-    variant, _, score = rest.partition("_") if rest.partition("_")[0] in SAE_VARIANTS else ("", "", rest)
+    variant, _, score = rest.partition("_") if rest.partition("_")[0] in VARIANTS else ("", "", rest)
     if kind != "sae" or score not in SAE_SCORES:
         return Label(metric, "")
-    name = f"{SAE_VARIANTS[variant]} sparse autoencoder" if variant else "sparse autoencoder"
+    name = f"{VARIANTS[variant].title} sparse autoencoder" if variant else "sparse autoencoder"
     return Label(f"{SAE_SCORES[score].title}, {name}", SAE_SCORES[score].unit)
+
+
+def head_of(metric: str) -> tuple[str, int] | None:
+    """The metric and the attention head that a column is of; None where it is not of one head.
+
+    Example:
+        >>> head_of("attention_entropy_head_11"), head_of("cls_mean")
+        (('attention_entropy_head', 11), None)
+    """
+    found = _HEAD.fullmatch(metric)
+    return (found["metric"], int(found["head"])) if found else None
 
 
 def method_symbol(method: str) -> str:
@@ -89,72 +113,60 @@ def method_symbol(method: str) -> str:
     return METHODS.get(method, method)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """True for a finite real number; None, NaN, infinities and text are not."""
-    try:
-        return math.isfinite(value)
-    except TypeError:
-        return False
+    return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
-def signed(value: Any) -> str:
+def signed(value: Number) -> str:
     """A correlation: sign, three decimals; an en dash where there is none."""
     return f"{value:+.3f}".replace("-", "−") if is_number(value) else "–"
 
 
-def interval(low: Any, high: Any) -> str:
+def interval_text(low: Number, high: Number) -> str:
     """``[+0.270, +0.340]``."""
     return f"[{signed(low)}, {signed(high)}]"
 
 
-def probability(value: Any) -> str:
+def probability(value: Number) -> str:
     """A p or q value: two significant digits, ``< 0.0001`` below that."""
-    if not is_number(value):
+    if value is None or not is_number(value):
         return "–"
     if value < 1e-4:
         return "< 0.0001"
     return f"{value:.2g}" if value >= 1e-3 else f"{value:.4f}"
 
 
-def count(value: Any) -> str:
+def count(value: Number) -> str:
     """``2,632``."""
-    return f"{int(value):,}" if is_number(value) else "–"
+    return f"{int(value):,}" if value is not None and is_number(value) else "–"
 
 
-def plain(value: Any) -> str:
+def plain(value: Number) -> str:
     """A value of a metric or a score: three significant digits."""
     return f"{value:.3g}".replace("-", "−") if is_number(value) else "–"
 
 
-def share(rho: Any, ceiling: Ceiling | None) -> str:
-    """``|rho|`` as a percentage of the ceiling, `bound`."""
-    if ceiling is None or not is_number(rho) or not is_number(ceiling.rho) or ceiling.rho <= 0:
+def share(rho: Number, ceiling: Reliability | None) -> str:
+    """``|rho|`` as a percentage of the ceiling; an en dash where either is not known, or the ceiling is 0."""
+    if ceiling is None or rho is None or not is_number(rho) or not ceiling.consistency > 0:
         return "–"
-    return f"{100 * abs(rho) / bound(ceiling):.0f}\N{NO-BREAK SPACE}%"
+    return f"{100 * abs(rho) / ceiling.ceiling:.0f}\N{NO-BREAK SPACE}%"
 
 
-def bound(ceiling: Ceiling) -> float:
-    """The ceiling itself: what a measure of the picture can be expected to reach at most, see `memjax.stats.reliability`."""
-    return ceiling_of(float(ceiling.rho))
-
-
-def ceiling_words(ceiling: Ceiling, source: str = "", method: str = "spearman") -> str:
-    """In words: the halves' consistency, what it means for all observers, and which number the shares refer to.
-
-    Args:
-        ceiling: the halves' consistency, mean over splits.
-        source: where the halves come from, e.g. ``"published half-splits"``.
-        method: the coefficient.
-    """
-    half, top, full = float(ceiling.rho), bound(ceiling), spearman_brown(max(float(ceiling.rho), 0.0))
-    ends = f" ({interval(ceiling.ci_low, ceiling.ci_high)} over splits)" if is_number(ceiling.ci_low) else ""
+def ceiling_words(found: Reliability, method: str = "spearman") -> str:
+    """In words: the halves' consistency, what it means for all observers, and which number the shares refer to."""
+    half, top = found.consistency, found.ceiling
+    known = is_number(found.consistency_low)
+    ends = f" ({interval_text(found.consistency_low, found.consistency_high)} over splits)" if known else ""
     times = f", would be {top / half:.2f} times as large" if half > 0 else ", does not exist"
     return (
         f"Two random halves of the observers agree at {method_symbol(method)} = {signed(half)}{ends}: the split-half "
-        f"consistency, mean over splits{f' ({source})' if source else ''}. For all observers together the reliability is "
-        f"{full:.3f}, by Spearman-Brown. A measure of the picture is compared with the scores of all observers, so it can be "
-        f"expected to reach at most the square root of that, {top:.3f}. This is the ceiling in figures and tables, and "
-        f"rho / ceiling divides by it; the share of the split-half consistency itself, which is often given{times}."
+        f"consistency, mean over splits{f' ({found.source})' if found.source else ''}. For all observers together the "
+        f"reliability is {found.reliability:.3f}, by Spearman-Brown. A measure of the image is compared with the scores of all "
+        f"observers, so it can be expected to reach at most the square root of that, {top:.3f}. This is the ceiling in figures "
+        f"and tables, and rho / ceiling divides by it; the share of the split-half consistency itself, which is often "
+        f"given{times}."
     )
 
 

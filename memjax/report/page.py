@@ -1,6 +1,6 @@
 """The report: one HTML file that needs nothing else (no request leaves it; its content policy forbids them).
 
-Everything that comes from a run (ids, names, citations) is escaped by the template; pictures are data URIs.
+Everything that comes from a run (ids, names, citations) is escaped by the template; images are data URIs.
 """
 
 import base64
@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
@@ -18,10 +17,13 @@ import xarray as xr
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from memjax.outputs import Run
 from memjax.report import labels
 from memjax.report.gallery import Thumbnails, gallery
 from memjax.report.headline import best_row, caveats, headline
+from memjax.report.labels import Context
 from memjax.report.style import style
+from memjax.stats.table import CORRELATION_COLUMNS
 
 MAX_FAILURES = 200
 """Failures listed in the page; the rest are in failures.csv."""
@@ -43,7 +45,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Shown:
     """A figure as the template shows it. ``alt`` is its first sentence, ``caption`` the whole."""
 
     name: str
@@ -52,80 +54,60 @@ class Picture:
     caption: str
 
 
-def write_report(
-    path: str | Path,
-    *,
-    run: Mapping[str, Any],
-    table: pd.DataFrame,
-    features: Mapping[str, xr.Dataset],
-    figures: Mapping[str, Figure],
-    failures: pd.DataFrame,
-    ceiling: labels.Ceiling | None = None,
-    thumbnails: Thumbnails | None = None,
-    attention: Mapping[str, Figure] | None = None,
-    sections: Sequence[Section] = (),
-    findings: Sequence[str] = (),
-) -> None:
-    """Write the report of one run.
+@dataclass(frozen=True)
+class Page:
+    """Everything that the report of one run shows; computed before, only laid out here.
 
-    Args:
-        path: the HTML file to write; its folder must exist.
-        run: the content of run.json. Read by name, all optional: ``dataset`` (a name, or a dict with ``name``,
-            ``synthetic``, ``citation``), ``synthetic``, ``method``, ``level``, ``protocol``, ``command``. All of it is
-            shown under Provenance.
+    Attributes:
+        run: the record of the run, shown under Provenance.
         table: the correlation table: columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``.
+        context: coefficient, ceiling and labels, as in the figures.
         features: encoder -> data set of the feature store (dims image, layer; coords image, memorability).
         figures: name -> figure, shown in this order; a figure's label is its caption.
         failures: columns ``image, stage, error``.
-        ceiling: human split-half consistency; where it comes from is read from ``run["ceiling"]["source"]``, optional.
-        thumbnails: picture ids -> encoded pictures, asked once for the few that are shown.
-        attention: picture id -> figure of its attention maps (`memjax.report.figures.attention_over_picture`).
+        thumbnails: image ids -> encoded images, asked once for the few that are shown.
+        attention: image id -> figure of its attention maps (`memjax.report.figures.attention_over_image`).
         sections: further analyses, shown after the figures.
         findings: sentences that stand below the headline, e.g. what the readout reaches.
     """
-    best = best_row(table)
-    method, level, synthetic = run.get("method", "spearman"), float(run.get("level", 0.95)), is_synthetic(run)
+
+    run: Run
+    table: pd.DataFrame
+    context: Context
+    failures: pd.DataFrame
+    features: Mapping[str, xr.Dataset] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    thumbnails: Thumbnails | None = None
+    attention: Mapping[str, Figure] = field(default_factory=dict)
+    sections: Sequence[Section] = ()
+    findings: Sequence[str] = ()
+
+
+def write_report(path: str | Path, page: Page) -> None:
+    """Write the report of one run into one HTML file, whose folder must exist."""
+    best, context, run = best_row(page.table), page.context, page.run
+    ceiling = context.ceiling
     text = _environment().get_template("page.html.j2").render(
-        run=run,
-        title=f"Image memorability in vision encoders: {_dataset(run).get('name', 'images')}",
-        headline=headline(table, ceiling, method, level),
-        findings=findings,
-        caveats=caveats(table, synthetic),
-        synthetic=synthetic,
-        symbol=labels.method_symbol(method),
-        ceiling=ceiling if ceiling is not None and labels.is_number(ceiling.rho) else None,
-        ceiling_source=_ceiling_source(run),
-        method=method,
-        summary=_summary(run, table, failures),
-        figures=[_vector(name, figure) for name, figure in figures.items()],
-        rows=[row._asdict() for row in table[[*_COLUMNS]].itertuples(index=False)],
-        gallery=gallery(features, best, thumbnails) if best is not None else (),
-        attention=[_raster(name, figure) for name, figure in (attention or {}).items()],
-        sections=[(part, [_vector(*item) for item in part.figures.items()]) for part in sections],
-        failures=failures.head(MAX_FAILURES).astype(str).to_dict("records"),
-        failure_count=len(failures),
-        provenance=list(_flatten(run)),
-        citations=[PAPER, *filter(None, [_dataset(run).get("citation")])],
+        title=f"Image memorability in vision encoders: {run.dataset.name}",
+        headline=headline(page.table, context),
+        findings=page.findings,
+        caveats=caveats(page.table, context.synthetic),
+        synthetic=context.synthetic,
+        symbol=context.symbol,
+        ceiling=ceiling if ceiling is not None and labels.is_number(ceiling.consistency) else None,
+        method=context.method,
+        summary=_summary(page),
+        figures=[_vector(name, figure) for name, figure in page.figures.items()],
+        rows=[row._asdict() for row in page.table[CORRELATION_COLUMNS].itertuples(index=False)],
+        gallery=gallery(page.features, best, page.thumbnails, context) if best is not None else (),
+        attention=[_raster(name, figure) for name, figure in page.attention.items()],
+        sections=[(part, [_vector(*item) for item in part.figures.items()]) for part in page.sections],
+        failures=page.failures.head(MAX_FAILURES).astype(str).to_dict("records"),
+        failure_count=len(page.failures),
+        provenance=list(_flatten(run.to_json())),
+        citations=[PAPER, *filter(None, [run.dataset.citation])],
     )  # fmt: skip
     Path(path).write_text(text, encoding="utf-8", newline="\n")
-
-
-_COLUMNS = ("model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n")
-
-
-def is_synthetic(run: Mapping[str, Any]) -> bool:
-    """True where the run, or its data set, says that pictures and scores are generated."""
-    return bool(run.get("synthetic") or _dataset(run).get("synthetic"))
-
-
-def _dataset(run: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = run.get("dataset", {})
-    return found if isinstance(found, Mapping) else {"name": str(found)}
-
-
-def _ceiling_source(run: Mapping[str, Any]) -> str:
-    found = run.get("ceiling")
-    return str(found.get("source", "")) if isinstance(found, Mapping) else ""
 
 
 def _environment() -> jinja2.Environment:
@@ -143,38 +125,32 @@ def _environment() -> jinja2.Environment:
         environment.globals[kind] = Markup(text)
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
         environment.globals[f"{kind}_hash"] = Markup(f"'sha256-{digest}'")
-    for format_ in (
-        labels.signed,
-        labels.interval,
-        labels.probability,
-        labels.count,
-        labels.share,
-        labels.ceiling_words,
-    ):
+    formats = (
+        labels.signed, labels.interval_text, labels.probability, labels.count, labels.share, labels.ceiling_words,
+    )  # fmt: skip
+    for format_ in formats:
         environment.globals[format_.__name__] = format_
     environment.globals["number"] = lambda value: f"{value:.4g}".replace("-", "−") if labels.is_number(value) else "–"
     environment.filters["sortable"] = lambda value: repr(float(value)) if labels.is_number(value) else ""
     return environment
 
 
-def _summary(run: Mapping[str, Any], table: pd.DataFrame, failures: pd.DataFrame) -> list[tuple[str, str]]:
+def _summary(page: Page) -> list[tuple[str, str]]:
     """What was run, in a few lines."""
+    run, table = page.run, page.table
     lines = [
-        ("Data set", str(_dataset(run).get("name", "not recorded"))),
+        ("Data set", run.dataset.name),
         ("Images", labels.count(table["n"].max())),
         ("Encoders", ", ".join(map(str, pd.unique(table["model"])))),
         ("Metrics", f"{table['metric'].nunique()} metrics, {labels.count(table['rho'].notna().sum())} correlations"),
-        ("Correlation", labels.method_symbol(str(run.get("method", "spearman")))),
-        ("Protocol", str(run.get("protocol", "not recorded"))),
-        ("Images that failed", labels.count(failures["image"].nunique())),
+        ("Correlation", page.context.symbol),
+        ("Protocol", run.protocol or "not recorded"),
+        ("Images that failed", labels.count(page.failures["image"].nunique())),
     ]
-    command = run.get("command")
-    if command:
-        lines.append(("Command", command if isinstance(command, str) else " ".join(map(str, command))))
-    return lines
+    return lines + ([("Command", run.command)] if run.command else [])
 
 
-def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
+def _flatten(value: object, name: str = "") -> list[tuple[str, str]]:
     """Nested run.json as (dotted name, text) pairs, in its order."""
     if isinstance(value, Mapping):
         return [pair for key, inner in value.items() for pair in _flatten(inner, f"{name}.{key}" if name else str(key))]
@@ -184,20 +160,20 @@ def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
     return [(name, text)]
 
 
-def _vector(name: str, figure: Figure) -> Picture:
+def _vector(name: str, figure: Figure) -> Shown:
     """A figure as an SVG in a data URI: its ids cannot meet another figure's."""
-    return _picture(name, figure, "svg", "image/svg+xml")
+    return _shown(name, figure, "svg", "image/svg+xml")
 
 
-def _raster(name: str, figure: Figure) -> Picture:
-    return _picture(name, figure, "png", "image/png")
+def _raster(name: str, figure: Figure) -> Shown:
+    return _shown(name, figure, "png", "image/png")
 
 
-def _picture(name: str, figure: Figure, kind: str, mime: str) -> Picture:
+def _shown(name: str, figure: Figure, kind: str, mime: str) -> Shown:
     target = io.BytesIO()
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     with style():
         figure.savefig(target, format=kind, dpi=120, metadata=metadata)
     caption = str(figure.get_label()) or name
     source = f"data:{mime};base64,{base64.b64encode(target.getvalue()).decode('ascii')}"
-    return Picture(name, source, f"Chart. {caption.split('. ')[0].rstrip('.')}.", caption)
+    return Shown(name, source, f"Chart. {caption.split('. ')[0].rstrip('.')}.", caption)

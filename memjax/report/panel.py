@@ -8,20 +8,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from memjax.report.labels import Ceiling, bound, is_number, shorten
+from memjax.report.headline import ALPHA
+from memjax.report.labels import is_number, shorten
 from memjax.report.style import GRID, MUTED, EncoderStyle
-from memjax.stats.reliability import ceiling_of
+from memjax.stats.reliability import Reliability
 
 DASHED = (0, (6, 3))
-ALPHA = 0.05
-"""Level of q (Benjamini-Hochberg) from which a marker is open."""
 
 
 def draw_panel(
     axes: Axes,
     rows: pd.DataFrame,
     styles: Mapping[str, EncoderStyle],
-    ceiling: Ceiling | None,
+    ceiling: Reliability | None,
     side: float = 1.0,
     size: float = 5.5,
 ) -> None:
@@ -42,7 +41,7 @@ def draw_panel(
             _draw_line(axes, group.sort_values("layer"), styles[str(model)], size)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(rows["layer"].min() - 0.5, rows["layer"].max() + 0.5)
-    if ceiling is not None and is_number(ceiling.rho):
+    if ceiling is not None and is_number(ceiling.consistency):
         _draw_ceiling(axes, ceiling, side)
 
 
@@ -79,20 +78,20 @@ def strongest_side(rows: pd.DataFrame) -> float:
     return -1.0 if -low > high else 1.0
 
 
-def _draw_ceiling(axes: Axes, ceiling: Ceiling, side: float) -> None:
-    axes.axhline(side * bound(ceiling), color=MUTED, linestyle=DASHED, linewidth=1.2)
-    if is_number(ceiling.ci_low) and is_number(ceiling.ci_high):
-        ends = side * ceiling_of(ceiling.ci_low), side * ceiling_of(ceiling.ci_high)
-        axes.axhspan(*ends, color=GRID, alpha=0.7, linewidth=0, zorder=0)
+def _draw_ceiling(axes: Axes, ceiling: Reliability, side: float) -> None:
+    axes.axhline(side * ceiling.ceiling, color=MUTED, linestyle=DASHED, linewidth=1.2)
+    low, high = ceiling.ceiling_interval
+    if is_number(low) and is_number(high):
+        axes.axhspan(side * low, side * high, color=GRID, alpha=0.7, linewidth=0, zorder=0)
 
 
-def ceiling_entry(ceiling: Ceiling) -> Line2D:
+def ceiling_entry(ceiling: Reliability) -> Line2D:
     """The legend's line for the ceiling: its value, and the split-half consistency that it comes from."""
-    text = f"human ceiling ±{bound(ceiling):.2f} (split-half {ceiling.rho:.2f})"
+    text = f"human ceiling ±{ceiling.ceiling:.2f} (split-half {ceiling.consistency:.2f})"
     return Line2D([], [], color=MUTED, linestyle=DASHED, label=text)
 
 
-def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Ceiling | None) -> list[Line2D | Patch]:
+def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Reliability | None) -> list[Line2D | Patch]:
     """Handles for the legend: the encoders shown, then what an open marker and the dashed line mean."""
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=shorten(model))
@@ -101,6 +100,6 @@ def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Ceiling | None) 
     handles.append(
         Line2D([], [], color=MUTED, marker="o", markerfacecolor="white", linestyle="", label=f"open: q ≥ {ALPHA}")
     )
-    if ceiling is not None and is_number(ceiling.rho):
+    if ceiling is not None and is_number(ceiling.consistency):
         handles.append(ceiling_entry(ceiling))
     return handles

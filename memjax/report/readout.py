@@ -3,6 +3,8 @@
 Tables are those of `memjax.stats.readouts`: `readout_table` (one row a readout) and `weight_table` (one row a column).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,73 +13,92 @@ from matplotlib.lines import Line2D
 
 from memjax.checks import expected
 from memjax.report.figures import SYNTHETIC
-from memjax.report.labels import Ceiling, bound, count, interval, metric_label, share, shorten, signed
+from memjax.report.labels import Context, count, interval_text, is_number, share, shorten, signed
 from memjax.report.page import Section
 from memjax.report.panel import DASHED, ceiling_entry
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
+from memjax.stats.reliability import Reliability
 
-READOUT = "Readout: all measures together"
+READOUT_TITLE = "Readout: all measures together"
+CONTEXT = Context()
 SHOWN = 20
 """Rows of the table of importance in the section."""
 
 
-def readout_section(
-    table: pd.DataFrame, weights: pd.DataFrame, ceiling: Ceiling | None, how: str, synthetic: bool = False
-) -> Section:
+def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context, how: str) -> Section:
     """The readout as a part of the report page.
 
     Args:
         table: from `memjax.stats.readouts.readout_table`.
         weights: from `memjax.stats.readouts.weight_table`.
-        ceiling: human split-half consistency, where known.
+        context: its ceiling is Spearman's.
         how: folds and groups in a sentence.
-        synthetic: say in each figure that the data are generated.
     """
     models = list(pd.unique(weights["model"]))
-    drawn = {"readout": readout_beside(table, ceiling, synthetic)}
+    drawn = {"readout": readout_beside(table, context)}
     for kind in ("weights", "importance"):
-        drawn |= {f"readout_{kind}_{model}": layer_map(weights, model, kind, synthetic) for model in models}
+        drawn |= {f"readout_{kind}_{model}": layer_map(weights, model, kind, context) for model in models}
     best = weights.dropna(subset="importance").sort_values("importance", ascending=False, kind="stable").head(SHOWN)
-    shown = best.assign(metric=[metric_label(m).title for m in best["metric"]])
+    shown = best.assign(metric=[context.label(m).title for m in best["metric"]])
     return Section(
-        READOUT,
-        [*sentences(table, ceiling), how, *CAVEATS, f"The table lists the {len(shown)} columns of largest importance."],
+        READOUT_TITLE,
+        [
+            *sentences(table, context.ceiling),
+            how,
+            *CAVEATS,
+            f"The table lists the {len(shown)} columns of largest importance.",
+        ],
         drawn,
         shown.rename(columns={"importance": "fall of rho when shuffled", "weight": "weight (score per SD)"}),
     )
 
 
 CAVEATS = (
-    "Ridge regression; standardisation and the penalty are chosen inside each training part. Every prediction is of a "
-    "picture that the model was not fitted on. The interval resamples pictures with the predictions held fixed: it leaves "
-    "out the variation of the fit.",
-    "The best single measure was picked from the same pictures, which flatters it. Measures that go together share their "
+    "Ridge regression; standardisation and the penalty are chosen inside each training part, whose mean score is taken out of "
+    "its predictions. Every prediction is of an image that the model was not fitted on. The interval resamples images with "
+    "the predictions held fixed: it leaves out the variation of the fit.",
+    "The best single measure was picked from the same images, which flatters it. Measures that go together share their "
     "weight and stand in for each other when one is shuffled: a small weight or importance does not mean no relation.",
 )
 
 
-def sentences(table: pd.DataFrame, ceiling: Ceiling | None) -> list[str]:
-    """One sentence for each readout: rho, interval, n, share of the ceiling, and the best single measure."""
-    return [
-        f"Cross-validated readout, {row['model']}: {count(row['columns'])} measures together predict unseen pictures with "
-        f"ρ = {signed(row['rho'])} {interval(row['ci_low'], row['ci_high'])}, n = {count(row['n'])}"
-        f"{_of_ceiling(row['rho'], ceiling)}; the best single measure ({row['best_single']}) has "
-        f"{signed(row['best_single_rho'])}{_of_ceiling(row['best_single_rho'], ceiling)}."
-        for row in table.to_dict("records")
-    ]
+def sentences(table: pd.DataFrame, ceiling: Reliability | None) -> list[str]:
+    """One sentence for each readout: rho, interval, n, the best single measure; shares of the ceiling for one above chance.
+
+    A readout whose interval reaches 0 is said to be at chance, and one without an interval is not judged.
+    """
+    return [_sentence(row, ceiling) for row in table.to_dict("records")]
 
 
-def _of_ceiling(rho: float, ceiling: Ceiling | None) -> str:
+def above_chance(row: Mapping[str, float]) -> bool:
+    """Whether a readout's interval lies above 0."""
+    return bool(row["ci_low"] > 0)
+
+
+def _sentence(row: dict, ceiling: Reliability | None) -> str:
+    known = is_number(row["ci_low"])
+    ends = f" {interval_text(row['ci_low'], row['ci_high'])}" if known else ""
+    numbers = f"ρ = {signed(row['rho'])}{ends}"
+    start = f"Cross-validated readout, {row['model']}: {count(row['columns'])} measures together"
+    if known and not above_chance(row):
+        return f"{start} do not predict unseen images better than chance: {numbers}, n = {count(row['n'])}."
+    return (
+        f"{start} predict unseen images with {numbers}, n = {count(row['n'])}{_of_ceiling(row['rho'], ceiling)}; the best "
+        f"single measure ({row['best_single']}) has {signed(row['best_single_rho'])}"
+        f"{_of_ceiling(row['best_single_rho'], ceiling)}."
+    )
+
+
+def _of_ceiling(rho: float, ceiling: Reliability | None) -> str:
     return "" if ceiling is None else f", {share(rho, ceiling)} of the human ceiling"
 
 
-def readout_beside(table: pd.DataFrame, ceiling: Ceiling | None = None, synthetic: bool = False) -> Figure:
+def readout_beside(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:
     """Each readout's rho with its interval, the best single measure's ``|rho|``, and the ceiling, on one scale.
 
     Args:
         table: from `memjax.stats.readouts.readout_table`.
-        ceiling: human split-half consistency, where known; the ceiling is a dashed line.
-        synthetic: say in the figure that the data are generated.
+        context: its ceiling, Spearman's, is a dashed line.
 
     Raises:
         InputError: the table is empty.
@@ -91,20 +112,27 @@ def readout_beside(table: pd.DataFrame, ceiling: Ceiling | None = None, syntheti
             axes.hlines(place, row["ci_low"], row["ci_high"], color=COLOURS[0], linewidth=2.5)
             axes.plot(row["rho"], place, "o", color=COLOURS[0], markersize=8)
             axes.plot(abs(row["best_single_rho"]), place, "D", color=COLOURS[1], markerfacecolor="white", mew=1.5)
-        if ceiling is not None:
-            axes.axvline(bound(ceiling), color=MUTED, linestyle=DASHED, linewidth=1.2)
+        if context.ceiling is not None:
+            axes.axvline(context.ceiling.ceiling, color=MUTED, linestyle=DASHED, linewidth=1.2)
         axes.axvline(0, color=MUTED, linewidth=0.9)
         axes.set_yticks(range(len(table)), [shorten(str(model), 34) for model in table["model"]])
         axes.set_ylim(len(table) - 0.4, -0.6)
         axes.set_xlabel("Spearman's ρ with memorability")
-        _titles(figure, axes, "All measures together, beside the best one", f"n = {count(table['n'].max())}", synthetic)
-        figure.legend(handles=_entries(ceiling), loc="outside lower center", ncols=3)
-    end = f" {SYNTHETIC}" if synthetic else ""
-    figure.set_label(f"All measures together, beside the best single one. {' '.join(sentences(table, ceiling))}{end}")
+        _titles(
+            figure,
+            axes,
+            "All measures together, beside the best one",
+            f"n = {count(table['n'].max())}",
+            context.synthetic,
+        )
+        figure.legend(handles=_entries(context.ceiling), loc="outside lower center", ncols=3)
+    end = f" {SYNTHETIC}" if context.synthetic else ""
+    said = " ".join(sentences(table, context.ceiling))
+    figure.set_label(f"All measures together, beside the best single one. {said}{end}")
     return figure
 
 
-def _entries(ceiling: Ceiling | None) -> list[Line2D]:
+def _entries(ceiling: Reliability | None) -> list[Line2D]:
     single = {"color": COLOURS[1], "marker": "D", "linestyle": "", "markerfacecolor": "white"}
     entries = [
         Line2D([], [], color=COLOURS[0], marker="o", label="readout, out of fold, 95 %"),
@@ -113,31 +141,31 @@ def _entries(ceiling: Ceiling | None) -> list[Line2D]:
     return entries if ceiling is None else [*entries, ceiling_entry(ceiling)]
 
 
-KINDS = {
+MAPS = {
     "weights": ("weight", "PuOr", "score per standard deviation", "Readout weights"),
     "importance": ("importance", "PuOr", "fall of ρ when shuffled", "Readout importance"),
 }
 """Kind of map -> its column, colours, unit, title."""
 
 
-def layer_map(table: pd.DataFrame, model: str, kind: str = "weights", synthetic: bool = False) -> Figure:
+def layer_map(table: pd.DataFrame, model: str, kind: str = "weights", context: Context = CONTEXT) -> Figure:
     """Weights or permutation importance of a readout, layers across, metrics down; 0 is white, an empty cell grey.
 
     Args:
         table: from `memjax.stats.readouts.weight_table`.
         model: which encoder of the table.
         kind: ``"weights"`` (the sign is that of the relation with memory, all else held) or ``"importance"``.
-        synthetic: say in the figure that the data are generated.
+        context: labels, and whether to say that the data are generated.
 
     Raises:
         InputError: no row of this encoder, or another kind.
     """
-    if kind not in KINDS:
-        raise expected("layer_map kind", " or ".join(KINDS), repr(kind))
+    if kind not in MAPS:
+        raise expected("layer_map kind", " or ".join(MAPS), repr(kind))
     rows = table[table["model"] == model]
     if not len(rows):
         raise expected("layer_map", f"rows of {model}", "none")
-    column, colours, unit, title = KINDS[kind]
+    column, colours, unit, title = MAPS[kind]
     grid = rows.pivot(index="metric", columns="layer", values=column).reindex(pd.unique(rows["metric"]))
     values = grid.to_numpy(float)
     limit = float(np.nanmax(np.abs(values), initial=1e-12))
@@ -148,19 +176,20 @@ def layer_map(table: pd.DataFrame, model: str, kind: str = "weights", synthetic:
         axes.set_facecolor("#dddddd")
         image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
         axes.set_xticks(range(grid.shape[1]), [str(layer) for layer in grid.columns])
-        axes.set_yticks(range(len(grid)), [shorten(metric_label(metric).title, 48) for metric in grid.index])
+        axes.set_yticks(range(len(grid)), [shorten(context.label(metric).title, 48) for metric in grid.index])
         axes.tick_params(labelsize=11, colors=MUTED, length=0)
         axes.set_xlabel("layer (0: embeddings; i: after block i)", fontsize=11)
-        _titles(figure, axes, f"{title}, {shorten(model)}", "grey: no value there", synthetic)
+        _titles(figure, axes, f"{title}, {shorten(model)}", "grey: no value there", context.synthetic)
         figure.colorbar(image, ax=axes, label=unit)
-    figure.set_label(_map_caption(kind, model, rows, column) + (f" {SYNTHETIC}" if synthetic else ""))
+    figure.set_label(_map_caption(kind, model, rows, context) + (f" {SYNTHETIC}" if context.synthetic else ""))
     return figure
 
 
-def _map_caption(kind: str, model: str, rows: pd.DataFrame, column: str) -> str:
+def _map_caption(kind: str, model: str, rows: pd.DataFrame, context: Context) -> str:
+    column = MAPS[kind][0]
     known = rows.dropna(subset=column)
     most = known.loc[known[column].abs().idxmax()] if len(known) else None
-    largest = "" if most is None else f" Largest: {metric_label(most['metric']).title}, layer {most['layer']}."
+    largest = "" if most is None else f" Largest: {context.label(most['metric']).title}, layer {most['layer']}."
     if kind == "weights":
         return (
             f"Weights of the ridge readout on {model}: change of the predicted score per standard deviation.{largest}"

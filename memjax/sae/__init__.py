@@ -9,8 +9,7 @@ The public names; each is imported when first used.
 (2, 50)
 """
 
-import importlib
-from typing import Any
+from memjax.lazy import attach
 
 _NAMES = {
     # One array in one call
@@ -56,14 +55,5 @@ _NAMES = {
     "open_manager": "memjax.sae.checkpoint",
 }
 
-__all__ = [*_NAMES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
-    raise AttributeError(f"module 'memjax.sae' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = list(_NAMES)
+__getattr__, __dir__ = attach(__name__, _NAMES)

@@ -4,6 +4,10 @@ Ridge regression. Outer folds give every image a prediction from a model that ne
 inner folds choose the penalty. Standardisation and the choice of penalty happen inside the fold. Images of one group
 stay together; where there are fewer groups than folds, each group is a fold.
 
+Predictions are centred by the mean score of each fold's training part before they are pooled. Ridge shrinks towards that
+mean, and a training part lies above the overall mean just where its test fold lies below: uncentred, predictions from noise
+correlate negatively with the scores (mean rho -0.17 at n = 60).
+
 Policy: columns that are constant or never finite are left out and named; images missing a value in a kept column are
 dropped (their prediction is NaN).
 """
@@ -27,7 +31,8 @@ class Readout:
     Attributes:
         rho, ci_low, ci_high: Spearman's rho of score and out-of-fold prediction; bootstrap interval over images, the
             predictions held fixed (so it leaves out the variation of the fit).
-        predicted: float64 ``[n]``, in units of the score, NaN where the image was dropped.
+        predicted: float64 ``[n]``, in units of the score, NaN where the image was dropped. Centred by fold: what a fold's
+            training mean added is replaced by the mean of all scores.
         fold: int64 ``[n]``: the outer fold of each image, -1 where dropped.
         weights: float64 ``[k]``, mean over folds, score per standard deviation of the column; NaN for columns left out.
         importance: float64 ``[k]``: fall of the out-of-fold rho when the column is shuffled over the images of its fold.
@@ -110,7 +115,7 @@ def _out_of_fold(x, y, labels, n_folds: int, n_shuffles: int, seed: int):
     for f, (train, test) in enumerate(splits):
         scaler, ridge = _fit(x[train], y[train], labels[train], n_folds, seed + 1 + f)
         z = scaler.transform(x[test])
-        predicted[test], fold[test], weights[f] = ridge.predict(z), f, ridge.coef_
+        predicted[test], fold[test], weights[f] = ridge.predict(z) - y[train].mean() + y.mean(), f, ridge.coef_
         penalties.append(float(ridge.alpha))
         # The model is linear: shuffling one column changes a prediction by its weight times the change of its z-score.
         for s in range(n_shuffles):

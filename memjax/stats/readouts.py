@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from memjax.stats.readout import Readout, readout
-from memjax.stats.table import Measures, columns_of
+from memjax.stats.reliability import Reliability
+from memjax.stats.table import Columns
 
 ALL = "all encoders"
 """The readout that has the columns of every encoder."""
 
 
 def readouts(
-    measures: Measures,
+    columns: Columns,
     scores: np.ndarray,
     groups: Sequence[object] | np.ndarray | None = None,
     n_folds: int = 5,
@@ -27,28 +28,26 @@ def readouts(
     """One readout for each encoder, and with several encoders a last one of all together (`ALL`).
 
     Args:
-        measures: see `memjax.stats.table.Measures`; rows in the order of ``scores``.
+        columns: from `memjax.stats.table.stack`; rows in the order of ``scores``.
         scores: human scores ``[n]``.
         groups, n_folds, n_boot, seed: see `memjax.stats.readout.readout`.
 
     Raises:
         InputError: as `memjax.stats.readout.readout`.
     """
-    chosen: dict[str, Measures] = {model: {model: metrics} for model, metrics in measures.items()}
+    chosen = {model: columns.of([model]) for model in columns.models}
     if len(chosen) > 1:
-        chosen[ALL] = measures
-    return {
-        name: readout(columns_of(own)[0], scores, groups, n_folds, n_boot, seed=seed) for name, own in chosen.items()
-    }
+        chosen[ALL] = columns
+    return {name: readout(own.values, scores, groups, n_folds, n_boot, seed=seed) for name, own in chosen.items()}
 
 
-def readout_table(found: dict[str, Readout], table: pd.DataFrame, ceiling: float | None = None) -> pd.DataFrame:
+def readout_table(found: dict[str, Readout], table: pd.DataFrame, ceiling: Reliability | None = None) -> pd.DataFrame:
     """Out-of-fold rho of each readout beside the best single measure of the same encoders.
 
     Args:
         found: from `readouts`.
         table: a correlation table of the same measures (`memjax.stats.table.correlation_table`).
-        ceiling: see `memjax.stats.reliability.Reliability.ceiling`; None: not known.
+        ceiling: of Spearman's rho; None where it is not known.
 
     Returns:
         Columns ``model, rho, ci_low, ci_high, n, columns, best_single, best_single_rho``; with a ceiling also ``ceiling,
@@ -65,12 +64,12 @@ def readout_table(found: dict[str, Readout], table: pd.DataFrame, ceiling: float
     out = pd.DataFrame(rows, columns=names)
     if ceiling is None:
         return out
-    best_share = out["best_single_rho"] / ceiling
-    return out.assign(ceiling=ceiling, rho_over_ceiling=out["rho"] / ceiling, best_single_over_ceiling=best_share)
+    top = ceiling.ceiling
+    best_share = out["best_single_rho"] / top
+    return out.assign(ceiling=top, rho_over_ceiling=out["rho"] / top, best_single_over_ceiling=best_share)
 
 
-def weight_table(found: dict[str, Readout], measures: Measures) -> pd.DataFrame:
+def weight_table(found: dict[str, Readout], columns: Columns) -> pd.DataFrame:
     """The layer x metric map of the widest readout: columns ``model, metric, layer, weight, importance``."""
     one = list(found.values())[-1]
-    table = pd.DataFrame(columns_of(measures)[1], columns=["model", "metric", "layer"])
-    return table.assign(weight=one.weights, importance=one.importance)
+    return columns.keys.assign(weight=one.weights, importance=one.importance)

@@ -5,15 +5,17 @@ Three numbers, from the same halves:
 * consistency: the correlation of the scores of two random halves of the observers, mean over splits. This is what the
   literature publishes as human consistency.
 * reliability of the scores of all observers: the consistency stepped up by Spearman-Brown.
-* ceiling: its square root. A measure of the picture is correlated with the scores of ALL observers, not of half of them,
+* ceiling: its square root. A measure of the image is correlated with the scores of ALL observers, not of half of them,
   so the largest correlation that it can be expected to reach is sqrt(reliability) (classical test theory; for
   Spearman's rho an approximation). It is larger than the consistency. ``rho / ceiling`` divides by this one.
 
 Policy: images whose score is missing in a half are dropped from that split; ties get mid-ranks.
 """
 
+import dataclasses
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,42 +25,59 @@ from memjax.stats.correlation import coefficients
 
 @dataclass(frozen=True)
 class Reliability:
-    """Agreement of two halves of the observers.
+    """Agreement of two random halves of the observers, and what follows from it. Passed whole, never as a bare number.
 
     Attributes:
-        half: mean over splits of the halves' correlation; what the literature calls split-half consistency.
-        half_low, half_high: 2.5 % and 97.5 % quantile over splits (not a confidence interval over images).
-        full: ``half`` stepped up to all observers by Spearman-Brown.
-        ceiling: sqrt(full), the largest correlation that a perfect predictor of the true score is expected to reach
-            with the observed score.
-        n_splits, n_images: what it rests on.
+        consistency: mean over splits of the halves' correlation: split-half consistency.
+        consistency_low, consistency_high: 2.5 % and 97.5 % quantile over splits (not a confidence interval over images).
+        n_splits, n_images: what it rests on; 0 where that is not known.
+        source: where the halves come from, in words.
     """
 
-    half: float
-    half_low: float
-    half_high: float
-    full: float
-    ceiling: float
-    n_splits: int
-    n_images: int
-
-    def to_json(self, source: str) -> dict[str, Any]:
-        """For run.json: the halves' consistency (``rho``) and what follows from it; ``source``: where the halves come from."""
-        names = {"rho": self.half, "ci_low": self.half_low, "ci_high": self.half_high, "full": self.full}
-        return names | {"ceiling": self.ceiling, "splits": self.n_splits, "images": self.n_images, "source": source}
-
-    # The names that figures and pages know it by: the halves' consistency. They step it up themselves (`ceiling_of`).
-    @property
-    def rho(self) -> float:
-        return self.half
+    consistency: float
+    consistency_low: float = math.nan
+    consistency_high: float = math.nan
+    n_splits: int = 0
+    n_images: int = 0
+    source: str = ""
 
     @property
-    def ci_low(self) -> float:
-        return self.half_low
+    def reliability(self) -> float:
+        """Of the scores of all observers: the consistency stepped up by Spearman-Brown; 0 where it is below 0."""
+        return float(spearman_brown(max(self.consistency, 0.0)))
 
     @property
-    def ci_high(self) -> float:
-        return self.half_high
+    def ceiling(self) -> float:
+        """sqrt(reliability): the largest correlation with the observed scores that a perfect predictor is expected to reach."""
+        return ceiling_of(self.consistency)
+
+    @property
+    def ceiling_interval(self) -> tuple[float, float]:
+        """The ceilings that the consistency's two quantiles imply; NaN where they are not known."""
+        low, high = (x if math.isnan(x) else ceiling_of(x) for x in (self.consistency_low, self.consistency_high))
+        return low, high
+
+    def to_json(self) -> dict[str, float | int | str]:
+        """For run.json: the fields, and beside them what follows from the consistency."""
+        return dataclasses.asdict(self) | {"reliability": self.reliability, "ceiling": self.ceiling}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, object]) -> "Reliability":
+        """What `to_json` wrote; reliability and ceiling are made again from the consistency.
+
+        Raises:
+            InputError: it lacks the consistency, or a field is of another type.
+
+        Example:
+            >>> Reliability.from_json(Reliability(0.6).to_json()).ceiling == Reliability(0.6).ceiling
+            True
+        """
+        kinds = {field.name: type(field.default) for field in dataclasses.fields(cls) if field.name != "consistency"}
+        try:
+            rest = {name: kind(found[name]) for name, kind in kinds.items() if found.get(name) is not None}
+            return cls(float(found["consistency"]), **rest)  # type: ignore[arg-type]
+        except (KeyError, TypeError, ValueError) as error:
+            raise expected("ceiling", "an object with a consistency", dict(found), "run the analysis again") from error
 
 
 def spearman_brown(r: float | np.ndarray, factor: float = 2.0) -> float | np.ndarray:
@@ -71,24 +90,29 @@ def spearman_brown(r: float | np.ndarray, factor: float = 2.0) -> float | np.nda
     return factor * r / (1 + (factor - 1) * r)
 
 
-def ceiling_of(half: float) -> float:
-    """The ceiling that a split-half consistency implies: sqrt(2 half / (1 + half)); 0 for one below 0.
+def ceiling_of(consistency: float) -> float:
+    """The ceiling that a split-half consistency c implies: sqrt(2 c / (1 + c)); 0 for one below 0.
 
     Example:
         >>> round(ceiling_of(0.6), 3)
         0.866
     """
-    return float(np.sqrt(spearman_brown(max(half, 0.0))))
+    return float(np.sqrt(spearman_brown(max(consistency, 0.0))))
 
 
-def split_half(halves: np.ndarray, method: str = "spearman") -> Reliability:
+def split_half(halves: np.ndarray, method: str = "spearman", source: str = "") -> Reliability:
     """Reliability from scores of two halves of the observers, ``halves [2, splits, n]``.
+
+    Args:
+        halves: scores, NaN where an image was not scored in that half.
+        method: the coefficient.
+        source: where the halves come from, in words.
 
     Raises:
         InputError: another shape, or fewer than three images scored in both halves.
 
     Example:
-        >>> split_half(np.array([[[0.1, 0.5, 0.9, 0.7]], [[0.2, 0.4, 0.8, 0.9]]])).half
+        >>> split_half(np.array([[[0.1, 0.5, 0.9, 0.7]], [[0.2, 0.4, 0.8, 0.9]]])).consistency
         0.8
     """
     halves = np.asarray(halves, np.float64)
@@ -99,11 +123,9 @@ def split_half(halves: np.ndarray, method: str = "spearman") -> Reliability:
     rho = np.array([coefficients(a[ok, None], b[ok], method)[0][0] for a, b, ok in pairs])
     if not np.isfinite(rho).any():
         raise expected("halves", "at least three images scored in both halves", f"{kept.sum(axis=1).max(initial=0)}")
-    half = float(np.nanmean(rho))
     low, high = np.nanquantile(rho, [0.025, 0.975])
-    full = float(spearman_brown(half))
     n_images = int(kept.any(axis=0).sum())
-    return Reliability(half, float(low), float(high), full, ceiling_of(half), len(rho), n_images)
+    return Reliability(float(np.nanmean(rho)), float(low), float(high), len(rho), n_images, source)
 
 
 def halves_from_counts(

@@ -1,22 +1,59 @@
-"""Measures of many models and layers as one table of correlations with the scores."""
+"""Measures of many models and layers side by side, and the table of their correlations with the scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
+from memjax.checks import expected
 from memjax.stats.correlation import benjamini_hochberg, correlate
 
 Measures = Mapping[str, Mapping[str, np.ndarray]]
 """model -> metric -> ``[n, layers]``; column ``i`` is layer ``i``."""
 
-COLUMNS = ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n"]
+KEYS = ["model", "metric", "layer"]
+CORRELATION_COLUMNS = [*KEYS, "rho", "ci_low", "ci_high", "p", "q", "n"]
 
 
-def columns_of(measures: Measures) -> tuple[np.ndarray, list[tuple[str, str, int]]]:
-    """All measures side by side, float64 ``[n, k]``, and each column's (model, metric, layer).
+@dataclass(frozen=True)
+class Columns:
+    """Measures side by side: stacked once, then correlated, predicted from and held constant.
 
-    A metric without any value at a layer has no column there.
+    Attributes:
+        values: float64 ``[n, k]``, NaN where an image has no value.
+        keys: k rows of ``model, metric, layer``: what each column is.
+    """
+
+    values: Float[np.ndarray, "n k"]
+    keys: pd.DataFrame
+
+    @property
+    def models(self) -> list[str]:
+        """In the order of their first column."""
+        return [str(model) for model in pd.unique(self.keys["model"])]
+
+    def of(self, models: Sequence[str]) -> "Columns":
+        """The columns of some models."""
+        chosen = self.keys["model"].isin(list(models)).to_numpy()
+        return Columns(self.values[:, chosen], self.keys[chosen].reset_index(drop=True))
+
+    def beside(self, other: "Columns") -> "Columns":
+        """These columns and, after them, those of ``other``; the same images in the same order."""
+        keys = pd.concat([self.keys, other.keys], ignore_index=True)
+        return Columns(np.concatenate([self.values, other.values], axis=1), keys)
+
+
+def stack(measures: Measures) -> Columns:
+    """All measures side by side. A metric without any value at a layer has no column there.
+
+    Raises:
+        InputError: no measure has a value.
+
+    Example:
+        >>> stack({"m": {"a": np.array([[np.nan, 1.0], [np.nan, 2.0]])}}).keys.values.tolist()
+        [['m', 'a', 1]]
     """
     names, columns = [], []
     for model, metrics in measures.items():
@@ -24,16 +61,18 @@ def columns_of(measures: Measures) -> tuple[np.ndarray, list[tuple[str, str, int
             for layer in np.flatnonzero(np.isfinite(values).any(axis=0)):
                 names.append((model, metric, int(layer)))
                 columns.append(values[:, layer])
-    return np.column_stack(columns).astype(np.float64), names
+    if not columns:
+        raise expected("measures", "at least one with a value", "none")
+    return Columns(np.column_stack(columns).astype(np.float64), pd.DataFrame(names, columns=KEYS))
 
 
 def correlation_table(
-    measures: Measures, scores: np.ndarray, method: str = "spearman", n_boot: int = 2000, seed: int = 0
+    columns: Columns, scores: np.ndarray, method: str = "spearman", n_boot: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
     """Correlate every column with the scores.
 
     Args:
-        measures: see `Measures`; rows in the order of ``scores``.
+        columns: from `stack`; rows in the order of ``scores``.
         scores: human scores ``[n]``.
         method: ``"spearman"``, ``"pearson"`` or ``"kendall"``.
         n_boot: bootstrap resamples for the 95 % intervals.
@@ -42,9 +81,12 @@ def correlation_table(
     Returns:
         Columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``; a constant column has NaN for ``rho``; ``q`` is
         Benjamini-Hochberg over the whole table. Policy for NaN and ties: `memjax.stats.correlation`.
+
+    Example:
+        >>> columns = stack({"m": {"a": np.array([[1.0], [2.0], [3.0], [4.0]])}})
+        >>> correlation_table(columns, np.array([0.1, 0.2, 0.4, 0.3]), n_boot=0)["rho"].round(2).tolist()
+        [0.8]
     """
-    x, names = columns_of(measures)
-    found = correlate(x, scores, method, n_boot, seed)
-    table = pd.DataFrame(names, columns=COLUMNS[:3])
+    found = correlate(columns.values, scores, method, n_boot, seed)
     values = {"rho": found.rho, "ci_low": found.ci_low, "ci_high": found.ci_high, "p": found.p}
-    return table.assign(**values, q=benjamini_hochberg(found.p), n=found.n_images)
+    return columns.keys.assign(**values, q=benjamini_hochberg(found.p), n=found.n_images)

@@ -1,4 +1,4 @@
-"""Pixels against the library's own PIL processors: the same uint8 picture after resizing, 1e-6 after normalisation."""
+"""Pixels against the library's own PIL processors: the same uint8 image after resizing, 1e-6 after normalisation."""
 
 import io
 
@@ -25,49 +25,49 @@ PROCESSORS = {
 
 
 def varied(count: int) -> list[bytes]:
-    """Encoded pictures of many sizes, kinds and contents: smooth, noisy, saturated, grey, transparent."""
+    """Encoded images of many sizes, kinds and contents: smooth, noisy, saturated, grey, transparent."""
     rng = np.random.default_rng(17)
     made = []
     for i in range(count):
         height, width = (int(s) for s in rng.integers(40, 620, 2))
         coarse = rng.integers(0, 256, (rng.integers(2, 60), rng.integers(2, 60), 3), dtype=np.uint8)
-        picture = Image.fromarray(coarse).resize((width, height), Image.Resampling(int(rng.integers(0, 4))))
+        image = Image.fromarray(coarse).resize((width, height), Image.Resampling(int(rng.integers(0, 4))))
         kind, options = [("PNG", {}), ("JPEG", {"quality": 60 + i % 40}), ("WEBP", {})][i % 3]
         buffer = io.BytesIO()
-        picture.save(buffer, kind, **options)
+        image.save(buffer, kind, **options)
         made.append(buffer.getvalue())
     return made
 
 
-def compare(family: str, pictures: list[bytes]) -> None:
+def compare(family: str, images: list[bytes]) -> None:
     config = processor(family, 224)
     ours = preprocessing_from_config(config)
     class_ = getattr(transformers, PROCESSORS[family])
     fields = {k: v for k, v in config.items() if k != "image_processor_type"}
     theirs = class_(**fields)
     levels = class_(**{**fields, "do_rescale": False, "do_normalize": False})
-    for data in pictures:
-        with Image.open(io.BytesIO(data)) as picture:
-            picture = picture.convert("RGB")
-            resized = np.asarray(levels(picture, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
-            values = np.asarray(theirs(picture, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
+    for data in images:
+        with Image.open(io.BytesIO(data)) as image:
+            image = image.convert("RGB")
+            resized = np.asarray(levels(image, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
+            values = np.asarray(theirs(image, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
         pixels = resize_crop(decode(data), ours)
         assert np.abs(pixels.astype(np.float64) - resized).max() == 0
         assert np.abs(normalise(pixels, ours) - values).max() <= 1e-6
 
 
 @pytest.mark.parametrize("family", PROCESSORS)
-def test_a_few_pictures(family):
+def test_a_few_images(family):
     compare(family, varied(6))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", PROCESSORS)
-def test_fifty_pictures(family):
+def test_fifty_images(family):
     compare(family, varied(50))
 
 
-def test_kinds_of_pictures_as_the_processor_converts_them():
+def test_kinds_of_images_as_the_processor_converts_them():
     """Palette, alpha, grey, CMYK and 16 bit go through CLIP's own conversion to RGB."""
     config = processor("clip", 224)
     theirs = transformers.CLIPImageProcessorPil(**{k: v for k, v in config.items() if k != "image_processor_type"})
@@ -79,9 +79,9 @@ def test_kinds_of_pictures_as_the_processor_converts_them():
              "CMYK": (rgb.convert("CMYK"), "JPEG"), "LA": (alpha.convert("LA"), "PNG"),
              "I;16": (Image.fromarray(rng.integers(0, 65536, (240, 260), dtype=np.uint16)), "PNG")}  # fmt: skip
     pre = preprocessing_from_config(config)
-    for name, (picture, kind) in kinds.items():
+    for name, (image, kind) in kinds.items():
         buffer = io.BytesIO()
-        picture.save(buffer, kind)
+        image.save(buffer, kind)
         with Image.open(io.BytesIO(buffer.getvalue())) as opened:
             values = np.asarray(theirs(opened, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
         ours = normalise(resize_crop(decode(buffer.getvalue()), pre), pre)

@@ -1,4 +1,4 @@
-"""Generated pictures for the benchmarks: smooth noise as JPEG files of a photograph's size, and made when asked for."""
+"""Generated images for the benchmarks: smooth noise as JPEG files of a photograph's size, and made when asked for."""
 
 import dataclasses
 import io
@@ -10,7 +10,7 @@ from memjax.datasets import Dataset
 from memjax.datasets.base import Record, make_table
 
 
-def picture(seed: int, width: int, height: int) -> Image.Image:
+def draw_image(seed: int, width: int, height: int) -> Image.Image:
     """Coarse noise, enlarged, with a little fine noise, so that it compresses about as a photograph does."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (height // 16 + 1, width // 16 + 1, 3), dtype=np.uint8))
@@ -20,15 +20,15 @@ def picture(seed: int, width: int, height: int) -> Image.Image:
 
 
 def jpeg(seed: int, width: int, height: int) -> bytes:
-    """One picture's file."""
+    """One image's file."""
     file = io.BytesIO()
-    picture(seed, width, height).save(file, "jpeg", quality=90)
+    draw_image(seed, width, height).save(file, "jpeg", quality=90)
     return file.getvalue()
 
 
 @dataclasses.dataclass(frozen=True)
 class Generated:
-    """Records that are made when they are read: any number of pictures, no disk."""
+    """Records that are made when they are read: any number of images, no disk."""
 
     count: int
     width: int
@@ -46,12 +46,12 @@ def name(index: int) -> str:
 
 
 def generated(count: int, width: int, height: int) -> Dataset:
-    """A data set of generated pictures; the scores are random numbers."""
+    """A data set of generated images; the scores are random numbers."""
     scores = np.random.default_rng(0).random(count)
     info = {
         "citation": "",
         "licence": "generated",
-        "source": "benchmarks/pictures.py",
+        "source": "benchmarks/generated_images.py",
         "synthetic": True,
         "fingerprint": f"generated {count} {width} {height}",
     }

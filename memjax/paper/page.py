@@ -1,17 +1,18 @@
 """The figures and the report page of `reproduce_paper.py`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.paper_inputs import Inputs
-from experiments.paper_results import Results
-from memjax.paper.tables import PICTURE, READOUT
+from memjax.outputs import Run, failure_table
+from memjax.paper.inputs import Inputs, PaperSettings
+from memjax.paper.results import Results
+from memjax.paper.tables import IMAGE, READOUT
 from memjax.report import epochs, figures
-from memjax.report.labels import interval, probability
-from memjax.report.page import Section, write_report
+from memjax.report.labels import Context, interval_text, probability
+from memjax.report.page import Page, Section, write_report
 from memjax.report.readout import layer_map, readout_beside, readout_section, sentences
 
 SHOWN = 10
@@ -20,49 +21,50 @@ SHOWN = 10
 
 def figures_of(results: Results, inputs: Inputs) -> dict[str, Figure]:
     """Every figure by the name of its file: each metric by layer, the autoencoder by epoch, the readout."""
-    table, ceiling = results.tables["correlations"], results.ceiling
+    table, context = results.tables["correlations"], Context(ceiling=results.ceiling)
     by_layer = table[table["model"].isin(list(inputs.measures))]
     drawn = {
-        str(metric): figures.rho_by_layer(by_layer, metric, ceiling)
+        str(metric): figures.rho_by_layer(by_layer, metric, context)
         for metric in by_layer.dropna(subset="rho")["metric"].unique()
     }
     if len(drawn) > 1:
-        drawn = {"overview": figures.overview(by_layer, ceiling), **drawn}
+        drawn = {"overview": figures.overview(by_layer, context), **drawn}
     if "sae_epochs" in results.tables:
-        drawn["sae_epochs"] = epochs.rho_by_epoch(results.tables["sae_epochs"], ceiling.half if ceiling else None)
+        drawn["sae_epochs"] = epochs.rho_by_epoch(results.tables["sae_epochs"], results.ceiling)
     if results.readouts:
-        drawn["readout"] = readout_beside(results.tables["readout"], ceiling)
+        drawn["readout"] = readout_beside(results.tables["readout"], context)
         weights = results.tables["readout_weights"]
         for model in weights["model"].unique():
-            drawn |= {f"readout_{kind}_{model}": layer_map(weights, model, kind) for kind in ("weights", "importance")}
+            drawn |= {
+                f"readout_{kind}_{model}": layer_map(weights, model, kind, context) for kind in ("weights", "importance")
+            }
     return drawn
 
 
 def write_page(
-    path: Path, run: dict[str, Any], results: Results, inputs: Inputs, drawn: dict[str, Figure], failures: pd.DataFrame
+    path: Path, run: Run, results: Results, inputs: Inputs, drawn: Mapping[str, Figure], settings: PaperSettings
 ) -> None:
     """report.html: the correlations, the readout, and a section for each further table."""
-    by_layer = {name: figure for name, figure in drawn.items() if not name.startswith(("readout", "sae_epochs"))}
-    write_report(
-        path,
+    page = Page(
         run=run,
         table=results.tables["correlations"],
-        features={},
-        figures=by_layer,
-        failures=failures,
-        ceiling=results.ceiling,
-        sections=[*sections(results, inputs, run["arguments"], drawn)],
+        context=Context(ceiling=results.ceiling),
+        failures=failure_table(inputs.controls.failures if inputs.controls else ()),
+        figures={name: figure for name, figure in drawn.items() if not name.startswith(("readout", "sae_epochs"))},
+        sections=sections(results, drawn, settings),
         findings=sentences(results.tables["readout"], results.ceiling) if results.readouts else [],
     )
+    write_report(path, page)
 
 
-def sections(results: Results, inputs: Inputs, args: dict[str, Any], drawn: dict[str, Figure]) -> list[Section]:
+def sections(results: Results, drawn: Mapping[str, Figure], settings: PaperSettings) -> list[Section]:
     """The parts of the page below the correlations."""
     tables, parts = results.tables, []
     if results.readouts:
-        kind = f"of whole groups ({args['groups']})" if args["groups"] else "of pictures"
-        how = f"At most {args['folds']} outer and {args['folds']} inner folds {kind}, drawn at random (seed {args['seed']})."
-        parts.append(readout_section(tables["readout"], tables["readout_weights"], results.ceiling, how))
+        kind = f"of whole groups ({settings.groups})" if settings.groups else "of images"
+        how = f"At most {settings.folds} outer and {settings.folds} inner folds {kind}, drawn at random (seed {settings.seed})."
+        context = Context(ceiling=results.ceiling)
+        parts.append(readout_section(tables["readout"], tables["readout_weights"], context, how))
     if "controls" in tables:
         parts.append(Section("Controls held constant", CONTROLS, {}, strongest(tables["controls"])))
     if "categories" in tables:
@@ -74,7 +76,7 @@ def sections(results: Results, inputs: Inputs, args: dict[str, Any], drawn: dict
         fits = tables["glm"].assign(p=[probability(p) for p in tables["glm"]["p"]])
         parts.append(Section("Generalised linear model", GLM, {}, fits))
     if len(tables["comparison"]):
-        parts.append(Section("Ours beside the published", [], {}, _shown(tables["comparison"], 6)))
+        parts.append(Section("Ours beside the published", [], {}, shown_table(tables["comparison"], 6)))
     if results.disagreements:
         parts.append(Section("What to know of text, scripts and files", results.disagreements))
     return parts
@@ -82,17 +84,17 @@ def sections(results: Results, inputs: Inputs, args: dict[str, Any], drawn: dict
 
 CONTROLS = (
     "Partial rank correlations: the linear part of the controls' ranks is taken out of the ranks of both measure and score. "
-    "none: the plain correlation of the same pictures. The low-level statistics are contrast, colourfulness and edge density "
-    "of the picture resized to 256 by 256 pixels; they have rows of their own, and so has the readout's out-of-fold "
+    "none: the plain correlation of the same images. The low-level statistics are contrast, colourfulness and edge density "
+    "of the image resized to 256 by 256 pixels; they have rows of their own, and so has the readout's out-of-fold "
     "prediction. The ceiling of a partial correlation comes from the halves' partial correlation with the same controls. "
     "All columns are in controls.csv.",
 )
 CATEGORIES = (
-    "Each measure at its best layer: over all pictures, in each category, and pooled over categories (mean of Fisher's z). "
-    "Where all and pooled differ, the measure tells categories apart rather than pictures. The ceiling of a category "
-    "comes from its own pictures. Intervals, n and the ceilings are in categories.csv.",
+    "Each measure at its best layer: over all images, in each category, and pooled over categories (mean of Fisher's z). "
+    "Where all and pooled differ, the measure tells categories apart rather than images. The ceiling of a category "
+    "comes from its own images. Intervals, n and the ceilings are in categories.csv.",
 )
-SAE = ("Released correlations of the reconstruction loss, scored on the pictures that the autoencoder was trained on.",)
+SAE = ("Released correlations of the reconstruction loss, scored on the images that the autoencoder was trained on.",)
 GLM = ("Gaussian family, identity link; coefficients are score per standard deviation of the measure.",)
 
 
@@ -100,7 +102,7 @@ def strongest(controls: pd.DataFrame, intervals: bool = True) -> pd.DataFrame:
     """The readouts, the low-level statistics and the strongest measures, one row each, columns for each set of controls."""
     keys = ["model", "metric", "layer"]
     plain = controls[controls["controls"] == "none"].assign(size=lambda t: t["rho"].abs())
-    own = plain["metric"].eq(READOUT) | plain["model"].eq(PICTURE)
+    own = plain["metric"].eq(READOUT) | plain["model"].eq(IMAGE)
     best = plain[~own].loc[lambda t: t.groupby(["model", "metric"])["size"].idxmax()].nlargest(SHOWN, "size")
     out = pd.concat([plain[own], best])[keys].reset_index(drop=True)
     order = pd.MultiIndex.from_frame(out[keys])
@@ -108,10 +110,10 @@ def strongest(controls: pd.DataFrame, intervals: bool = True) -> pd.DataFrame:
         found = controls[controls["controls"] == name].set_index(keys).reindex(order).reset_index(drop=True)
         out[f"rho, {name}"] = found["rho"]
         if intervals:
-            out[f"interval, {name}"] = [interval(*ends) for ends in zip(found["ci_low"], found["ci_high"])]
+            out[f"interval, {name}"] = [interval_text(*ends) for ends in zip(found["ci_low"], found["ci_high"])]
         if "rho_over_ceiling" in controls:
             out[f"rho / ceiling, {name}"] = found["rho_over_ceiling"]
-    return _shown(out)
+    return shown_table(out)
 
 
 def by_category(table: pd.DataFrame) -> pd.DataFrame:
@@ -125,9 +127,9 @@ def by_category(table: pd.DataFrame) -> pd.DataFrame:
         wide.insert(2, "rho / ceiling, pooled", share.reindex(wide.index))
     out = wide.reset_index()
     out = out.assign(own=out["metric"] != READOUT, size=-out["rho, pooled"].abs())
-    return _shown(out.sort_values(["own", "size"], kind="stable").drop(columns=["own", "size"]))
+    return shown_table(out.sort_values(["own", "size"], kind="stable").drop(columns=["own", "size"]))
 
 
-def _shown(table: pd.DataFrame, decimals: int = 3) -> pd.DataFrame:
+def shown_table(table: pd.DataFrame, decimals: int = 3) -> pd.DataFrame:
     """Rounded; no layer where there is none."""
     return table.assign(layer=table["layer"].where(table["layer"] >= 0).astype(float)).round(decimals)

@@ -1,7 +1,7 @@
 """How long do bootstrap intervals take, beside scipy's loop? Synthetic columns, no files.
 
-  python benchmarks/statistics.py                             10,000 resamples of 222 columns x 10,000 images
-  python benchmarks/statistics.py --n-boot 500 --columns 20   smaller
+  python benchmarks/bootstrap.py                             10,000 resamples of 222 columns x 10,000 images
+  python benchmarks/bootstrap.py --n-boot 500 --columns 20   smaller
 
 scipy's loop (`scipy.stats.spearmanr` of each column in each resample) is timed on a few resamples and scaled up. The
 same resamples through both must give the same rho.
@@ -16,8 +16,6 @@ from typing import Literal
 import numpy as np
 import scipy.stats
 
-HERE = Path(__file__).resolve().parent  # left out below: its statistics.py would hide Python's own
-sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p).resolve() != HERE)]
 
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments, run_main

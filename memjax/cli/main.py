@@ -1,0 +1,65 @@
+"""The command `memjax`: which commands there are, and the one that is asked for."""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+from memjax import __version__
+from memjax.checks import InputError
+from memjax.cli.arguments import run_main
+
+COMMANDS = {
+    "sweep": "measure every layer of encoders on images and correlate with memorability (the main job)",
+    "saes": "train sparse autoencoders on a sweep's tokens and score their loss against memorability",
+    "paper": "the paper's tables and figures, ours beside theirs",
+    "baselines": "CNN-era measures of a sweep's tokens: sparse coding error, nearest neighbour",
+    "encoders": "which encoders there are, with their sizes and pinned revisions",
+    "datasets": "which data sets there are, how to get them, their terms",
+    "doctor": "versions, devices, memory, caches, access to the hub, what is missing for an extra",
+}
+"""Command -> what it does. Each is a module of `memjax.cli` with ``main(words, program)``."""
+
+HELP = """usage: memjax COMMAND [options]
+
+What, inside a pretrained vision encoder, makes an image memorable to people?
+
+{commands}
+
+  memjax sweep                          the embedded demo, offline, in about a minute
+  memjax sweep --images photos/ --scores scores.csv --models facebook/dinov2-small
+  memjax COMMAND --help                 what a command takes
+
+Exit codes: 0 done; 1 done, but some images could not be used; 2 wrong input, with one line; 3 another process of the run died.
+"""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command that the words name; the exit code.
+
+    Raises:
+        InputError: no such command.
+    """
+    given = list(sys.argv[1:] if words is None else words)
+    if not given or given[0] in ("-h", "--help", "help"):
+        width = max(map(len, COMMANDS)) + 2
+        print(HELP.format(commands="\n".join(f"  {name:<{width}}{text}" for name, text in COMMANDS.items())), end="")
+        return 0
+    if given[0] in ("-V", "--version"):
+        print(f"memjax {__version__}")
+        return 0
+    if given[0] not in COMMANDS:
+        near = difflib.get_close_matches(given[0], COMMANDS, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+        raise InputError(f"memjax {given[0]}: no such command; {fix}")
+    command = importlib.import_module(f"memjax.cli.{given[0]}")
+    return command.main(given[1:], f"memjax {given[0]}")
+
+
+def entry() -> None:
+    """The console script: run, and leave with the exit code."""
+    run_main(main)
+
+
+if __name__ == "__main__":
+    entry()

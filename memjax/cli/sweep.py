@@ -1,0 +1,123 @@
+"""Which layer of which encoder tells how memorable an image is?
+
+Runs images with human scores through pretrained vision encoders, measures every layer, correlates each measure with
+the scores, and writes a table, figures and a report. Without arguments it runs the embedded demo (synthetic stimuli, a
+tiny encoder) offline in about a minute.
+
+  memjax sweep
+  memjax sweep --dataset lnsim --data-dir DIR --models facebook/dinov2-small --out runs/lnsim
+  memjax sweep --images photos/ --scores scores.csv --models openai/clip-vit-base-patch32
+
+On a TPU pod or under SLURM the same command on every host, with --distributed (docs/scaling.md). --out may be gs://.. or s3://..
+
+The same command again resumes; a finished run is recognised at once. Exit codes: 0 done; 1 done, but some images could
+not be used (see failures.csv); 2 wrong input, with one line that says what to do; 3 another process of the run has died.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tyro.conf import OmitArgPrefixes
+
+from memjax.checks import InputError, check_folder, expected, make_folder
+from memjax.cli.arguments import FolderOrUrl, read_arguments
+from memjax.pipelines.settings import SweepSettings
+
+if TYPE_CHECKING:
+    from memjax.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What to run, on what, and where the results go."""
+
+    settings: OmitArgPrefixes[SweepSettings]
+    dataset: str | None = None
+    """A data set by name (demo, lnsim, memcat, ...); the default is the synthetic demo."""
+    data_dir: Path | None = None
+    """The folder with the data set's published files."""
+    images: Path | None = None
+    """A folder of your own images, instead of --dataset."""
+    scores: Path | None = None
+    """With --images: a CSV file with columns image,memorability[,category]."""
+    features_only: bool = False
+    """With --images and no --scores: measure, and correlate with nothing."""
+    models: tuple[str, ...] = ("memjax/tiny",)
+    """Encoders: hub ids (owner/name, optionally @revision), local Hugging Face folders, or memjax/tiny."""
+    limit: int | None = None
+    """Only the first so many images."""
+    profile: Path | None = None
+    """Write a trace of the extraction here (jax.profiler; for xprof or Perfetto). With --limit: it grows with the images."""
+    download: bool = False
+    """Fetch the data set's files first, where that is possible (lnsim)."""
+    distributed: bool = False
+    """One run of many processes: SLURM, Open MPI and TPU pods say which; else give the next three. They share --out."""
+    coordinator: str | None = None
+    """With --distributed: host:port of process 0."""
+    processes: int | None = None
+    """With --distributed: how many."""
+    process: int | None = None
+    """With --distributed: which one this is, from 0."""
+    heartbeat: int = 30
+    """With --distributed: seconds without a sign of life after which a process counts as dead, and the run ends."""
+    out: FolderOrUrl = Path("runs/sweep")
+    """Where the results go."""
+
+
+def open_data(args: Arguments) -> "Dataset":
+    """The data set that the arguments name.
+
+    Raises:
+        InputError: a combination that says two things or too little, or a data set that cannot be opened.
+    """
+    from memjax.datasets import open_dataset, open_folder
+
+    if args.images is None:
+        if args.scores is not None or args.features_only:
+            given = "scores" if args.scores is not None else "features_only"
+            raise expected(f"{given} without images", "both", "one", "add --images DIR", argument=given)
+        return open_dataset(args.dataset or "demo", args.data_dir, args.limit, args.download)
+    if args.dataset is not None:
+        raise expected("dataset with images", "one of them", "both", "leave one out", argument="dataset")
+    if args.scores is None and not args.features_only:
+        fix = "add --scores FILE.csv, or --features-only to measure without scores"
+        raise expected("scores", "a CSV file with columns image,memorability", "nothing", fix, argument="scores")
+    if args.scores is not None and args.features_only:
+        raise expected("features_only with scores", "one of them", "both", "leave one out", argument="features_only")
+    return open_folder(check_folder(args.images, "images", argument="images"), args.scores, args.limit)
+
+
+def run(args: Arguments) -> int:
+    """One process's part of the run; the exit code."""
+    from memjax import devices, processes
+    from memjax.cli.terminal import show_sweep
+    from memjax.pipelines.sweep import sweep
+
+    devices.use_cores()
+    devices.use_cache()
+    dataset = open_data(args)
+    profile = args.profile and make_folder(args.profile, "profile", argument="profile")
+    with devices.profiled(profile):
+        result = sweep(dataset, args.models, args.out, args.settings)
+    if processes.this()[0] == 0:
+        show_sweep(result)
+    return 1 if result.run.failures else 0
+
+
+def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
+    """Run the sweep; the exit code."""
+    args = read_arguments(Arguments, __doc__ or "", words, program)
+    from memjax import processes
+
+    if args.distributed:  # before anything touches the devices
+        processes.start(args.coordinator, args.processes, args.process, args.heartbeat)
+    elif (args.coordinator, args.processes, args.process) != (None, None, None):
+        raise InputError("--coordinator, --processes, --process: only with --distributed")
+    try:
+        return run(args)
+    except processes.ProcessLostError as error:
+        print(f"error: {error}; the same command again, on all hosts, resumes", file=sys.stderr, flush=True)
+        return processes.leave_at_once(3)

@@ -1,0 +1,80 @@
+"""What a sweep shows in the terminal: the strongest correlation of each metric, ceiling and readout, where the files are."""
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from memjax.outputs import FAILURES, Run
+from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
+from memjax.store import STORE
+
+CONSOLE = Console(stderr=False, highlight=False)
+
+
+def say(text: object = "") -> None:
+    """One line as it is: never wrapped, and nothing in it read as markup."""
+    CONSOLE.print(escape(str(text)), soft_wrap=True)
+
+
+def show_sweep(result: Sweep) -> None:
+    """The summary of a sweep that has just ended, or the word that it was finished before."""
+    if result.recognised:
+        say("This run is finished.")
+    elif result.table is not None:
+        CONSOLE.print(strongest_of_each(result.table, result.run))
+        if (constant := int(result.table["rho"].isna().sum())) > 0:
+            say(f"{constant} columns are constant and have no correlation")
+    show_ceiling_and_readout(result.run)
+    show_files(result)
+
+
+def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
+    """A table for the terminal: one row a metric and encoder, at its strongest layer."""
+    models = list(table["model"].unique())
+    title = f"Strongest layer of each metric, {f'{models[0]}, ' if len(models) == 1 else ''}n = {int(table['n'].max())}"
+    shown = Table(title=escape(title + (" (synthetic data)" if run.dataset.synthetic else "")))
+    if len(models) > 1:
+        shown.add_column("model", overflow="ellipsis", min_width=8)
+    ceiling = run.ceiling.ceiling if run.ceiling else None
+    for column in ("metric", "layer", "rho", "95 % interval", "q", *(["rho /\nceiling"] if ceiling else [])):
+        shown.add_column(column, justify="left" if column == "metric" else "right", no_wrap=True)
+    known = table.dropna(subset=["rho"])
+    best = known.loc[known.groupby(["model", "metric"])["rho"].apply(lambda r: r.abs().idxmax())]
+    for row in best.sort_values("rho", key=lambda r: -r.abs()).to_dict("records"):
+        interval = f"{row['ci_low']:+.2f} to {row['ci_high']:+.2f}"
+        q = "< 0.001" if row["q"] < 0.001 else f"{row['q']:.3f}"
+        of_ceiling = [f"{row['rho'] / ceiling:+.3f}"] if ceiling else []
+        name = [escape(str(row["model"]))] if len(models) > 1 else []
+        shown.add_row(*name, str(row["metric"]), str(row["layer"]), f"{row['rho']:+.3f}", interval, q, *of_ceiling)
+    return shown
+
+
+def show_ceiling_and_readout(run: Run) -> None:
+    """The human ceiling, and what all measures together predict."""
+    if found := run.ceiling:
+        say(
+            f"human ceiling {found.ceiling:.3f}: square root of the reliability {found.reliability:.3f} of all observers' "
+            f"scores, from split-half {found.consistency:.3f} ({found.n_splits} splits)"
+        )
+    for row in run.readout.rows if run.readout else ():
+        start = f"readout of {row['model']}, cross-validated, {row['columns']} columns: rho {row['rho']:+.3f} "
+        start += f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
+        if not row["ci_low"] > 0:
+            say(f"{start}: not better than chance")
+            continue
+        share = f", rho / ceiling {row['rho_over_ceiling']:.3f}" if "ceiling" in row else ""
+        say(f"{start}{share}; best single measure {row['best_single_rho']:+.3f}")
+
+
+def show_files(result: Sweep) -> None:
+    """Where the results are, and how many images failed."""
+    files = [("features", STORE)]
+    if result.table is not None:
+        files = [("report", str(result.report).rpartition("/")[2]), ("table", f"{CORRELATIONS}.csv"), *files]
+    else:
+        say("features only: the data set has no scores")
+    for what, name in files:
+        say(f"{what:>9}: {result.out / name}")
+    if result.run.failures:
+        say(f"{result.run.failures} images could not be used: {result.out / FAILURES} says why")

@@ -1,0 +1,240 @@
+"""What every run writes beside its store, and reads back: tables, failures.csv, and run.json, the record of its origin."""
+
+import dataclasses
+import io
+import json
+import math
+import platform
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from memjax.checks import InputError, expected
+from memjax.datasets import Dataset, Failure
+from memjax.stats.reliability import Reliability
+from memjax.storage import Place, read_json, write_atomically
+
+RUN, FAILURES = "run.json", "failures.csv"
+PACKAGES = (
+    "memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "pandas", "xarray", "zarr", "scikit-learn",
+    "statsmodels", "tensorflow-datasets",
+)  # fmt: skip
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """The data set of a run; see `memjax.datasets.Dataset`. Two counts are None where nothing was published."""
+
+    name: str
+    images: int = 0
+    synthetic: bool = False
+    citation: str = ""
+    licence: str = ""
+    source: str = ""
+    fingerprint: str = ""
+    images_published: int | None = None
+    images_listed: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """An encoder of a run: its name in the tables, as it was asked for, what identifies its weights, how its pixels are made."""
+
+    model: str
+    name: str = ""
+    revision: str = ""
+    sha256: str = ""
+    family: str = ""
+    preprocessing: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadoutRecord:
+    """The cross-validated readout: its folds, and the rows of `memjax.stats.readouts.readout_table`."""
+
+    folds: int
+    rows: tuple[Mapping[str, Json], ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """The content of run.json: everything that is needed to trace a number. Fields that a kind of run has not are empty.
+
+    Attributes:
+        dataset: what it is of.
+        run_id: what identifies the run: the same settings, data, weights and version give the same.
+        command: as the process was started.
+        finished: when, in UTC.
+        models: the encoders.
+        protocol, dtype, method, bootstraps, seed: of the settings, those that a reader asks for first.
+        level: of the intervals.
+        settings: all of the settings.
+        metrics: encoder -> the metrics that the store holds of it.
+        failures: images that could not be used.
+        seconds: of the measuring.
+        versions: of Python and the packages.
+        files: name -> SHA-256 of what was read, where that is few files.
+        ceiling: None where it is not known.
+        readout: None where there is none.
+    """
+
+    dataset: DatasetRecord
+    run_id: str = ""
+    command: str = ""
+    finished: str = ""
+    models: tuple[ModelRecord, ...] = ()
+    protocol: str = ""
+    dtype: str = ""
+    method: str = "spearman"
+    level: float = 0.95
+    bootstraps: int = 0
+    seed: int = 0
+    settings: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    failures: int = 0
+    seconds: float = 0.0
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ceiling: Reliability | None = None
+    readout: ReadoutRecord | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """As JSON types; what is empty is left out, NaN and infinity become null."""
+        found = dataclasses.asdict(self) | {"ceiling": self.ceiling.to_json() if self.ceiling else None}
+        return {name: plain for name, value in found.items() if (plain := plain_json(value)) not in (None, "", {}, [])}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, object]) -> "Run":
+        """What `to_json` gave.
+
+        Raises:
+            InputError: it is not of that shape.
+
+        Example:
+            >>> Run.from_json(Run(DatasetRecord("demo", 3)).to_json()).dataset.images
+            3
+        """
+        try:
+            values = {name: value for name, value in found.items() if name in cls.__dataclass_fields__}
+            parts: dict[str, object] = {"dataset": _record(DatasetRecord, found["dataset"])}
+            parts["models"] = tuple(_record(ModelRecord, model) for model in _list(found.get("models", ())))
+            if "ceiling" in found:
+                parts["ceiling"] = Reliability.from_json(_object(found["ceiling"]))
+            if "readout" in found:
+                readout = _object(found["readout"])
+                parts["readout"] = ReadoutRecord(int(readout["folds"]), tuple(map(_object, _list(readout["rows"]))))
+            return cls(**(values | parts))  # type: ignore[arg-type]
+        except (KeyError, TypeError, ValueError) as error:
+            raise expected(RUN, "the record of a run", f"something else ({error})", "run again") from error
+
+
+def _object(value: object) -> Mapping:
+    if isinstance(value, Mapping):
+        return value
+    raise TypeError(f"{type(value).__name__} where an object is expected")
+
+
+def _list(value: object) -> Sequence:
+    if isinstance(value, (list, tuple)):
+        return value
+    raise TypeError(f"{type(value).__name__} where a list is expected")
+
+
+def _record(kind: type, value: object):
+    """A record from its JSON; fields that this version does not know are left out."""
+    return kind(**{name: inner for name, inner in _object(value).items() if name in kind.__dataclass_fields__})
+
+
+def plain_json(value: object) -> Json:
+    """Anything that a record may hold, as JSON types: tuples become lists, NaN and infinity null, the rest text.
+
+    Example:
+        >>> plain_json({"a": (1, float("nan"), Path("b"))})
+        {'a': [1, None, 'b']}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_json(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def record_of(dataset: Dataset) -> DatasetRecord:
+    """A data set as a run records it."""
+    known = {name: value for name, value in dataset.info.items() if name in DatasetRecord.__dataclass_fields__}
+    return DatasetRecord(dataset.name, len(dataset), **known)
+
+
+def started() -> str:
+    """How this process was started."""
+    return " ".join(["python", *sys.argv])
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that numbers depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def write_table(table: pd.DataFrame, folder: Path, name: str) -> None:
+    """``name.csv`` and ``name.parquet`` in a folder that exists."""
+    table.to_csv(folder / f"{name}.csv", index=False)
+    table.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def read_table(folder: Place, name: str) -> pd.DataFrame | None:
+    """A table that `write_table` wrote, to the last digit; None if it is not there.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    file = folder / f"{name}.parquet"
+    if not file.is_file():
+        return None
+    try:
+        return pd.read_parquet(io.BytesIO(file.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: not a whole table ({error}); delete it and run again") from error
+
+
+def failure_table(failures: Iterable[Failure]) -> pd.DataFrame:
+    """Every image that could not be used, and why: columns ``image, stage, error``."""
+    return pd.DataFrame(list(failures), columns=["image", "stage", "error"])
+
+
+def write_failures(failures: pd.DataFrame, folder: Path) -> None:
+    """failures.csv, from `failure_table`."""
+    failures.to_csv(folder / FAILURES, index=False)
+
+
+def read_failures(folder: Place) -> pd.DataFrame:
+    """failures.csv as text."""
+    return pd.read_csv(io.BytesIO((folder / FAILURES).read_bytes()), dtype=str, keep_default_na=False)
+
+
+def write_run(run: Run, folder: Path) -> None:
+    """run.json; written last, so that it marks the end."""
+    write_atomically(folder / RUN, json.dumps(run.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_run(folder: Place) -> Run | None:
+    """The record of the run in a folder; None where no run has come to its end.
+
+    Raises:
+        InputError: run.json is there and not one.
+    """
+    file = folder / RUN
+    return Run.from_json(read_json(file)) if file.is_file() else None

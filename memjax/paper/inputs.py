@@ -1,0 +1,190 @@
+"""What the reproduction reads: measures, scores, halves of the observers, images' low-level statistics, by image."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from memjax.checks import expected
+from memjax.datasets import Dataset, Failure
+from memjax.measures import measures_of
+from memjax.outputs import read_run
+from memjax.paper.released import Released, read_isola, read_memcat, read_released
+from memjax.stats.reliability import Reliability, halves_from_counts, split_half
+from memjax.store import STORE, open_features
+
+PUBLISHED_NAMES = {
+    "openai/clip-vit-base-patch32": "CLIP",
+    "facebook/dinov2-base": "DINOv2",
+    "google/siglip2-base-patch16-224": "SigLIP2",
+}
+COUNTS = ("hits", "responses", "false_alarms")
+
+
+
+@dataclass(frozen=True)
+class PaperSources:
+    """Where the per-image values are: the authors' files, or one's own features."""
+
+    memvis: str | Path | None = None
+    """Folder of the authors' released files."""
+    memcat: str | Path | None = None
+    """MemCat's published table of scores, memcat_image_data.csv."""
+    isola: str | Path | None = None
+    """Folder of Lin et al.'s released files: their three numbers too."""
+    features: str | Path | None = None
+    """Instead of the released files: a sweep's folder, or its features.zarr."""
+    dataset: str | None = None
+    """The data set that the features are of (lnsim, ...), for its half-splits and its images' low-level statistics."""
+    data_dir: str | Path | None = None
+    """With a data set: the folder with its published files."""
+    images: str | Path | None = None
+    """Instead of a data set: a folder of images, below which each is found by its image id or file name."""
+
+    def check(self) -> None:
+        """Raises `InputError` for sources that say two things, or too little."""
+        if self.features is not None and self.memvis is not None:
+            raise expected("features and memvis", "one of them", "both", argument="features")
+        if self.features is None and self.dataset is not None:
+            raise expected("dataset", "features of the same data set beside it", "none", argument="dataset")
+        if self.features is None and (self.memvis is None or self.memcat is None):
+            fix = "the files have no scores of their own"
+            raise expected("memvis and memcat", "both", "one of them", fix, argument="memvis")
+        if self.dataset is None and self.data_dir is not None:
+            raise expected("data_dir", "a data set's name beside it", "nothing", argument="data_dir")
+        if self.dataset is not None and self.images is not None:
+            raise expected("dataset and images", "one of them", "both", argument="dataset")
+
+
+@dataclass(frozen=True)
+class PaperSettings:
+    """How the reproduction computes."""
+
+    groups: Literal["category", "subcategory"] | None = None
+    """Images of one group stay in one fold of the readout, so that it is tested on groups it never saw."""
+    bootstraps: int = 2000
+    """Bootstrap resamples behind each 95 % interval; 0: no intervals."""
+    folds: int = 5
+    """Folds of the cross-validated readout, outer and inner; 0: no readout."""
+    seed: int = 0
+    """Of resamples, folds and simulated observers."""
+
+    def __post_init__(self) -> None:
+        if self.bootstraps < 0:
+            raise expected("bootstraps", "0 or more", self.bootstraps, argument="bootstraps")
+        if self.folds < 0 or self.folds == 1:
+            raise expected("folds", "0 (no readout), or 2 or more", self.folds, argument="folds")
+
+
+@dataclass(frozen=True)
+class ImageStatistics:
+    """Low-level statistics of images, by image, NaN where an image failed; and the images that failed."""
+
+    values: pd.DataFrame
+    failures: Sequence[Failure] = ()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that was read, in one order of images.
+
+    Attributes:
+        name: of the data set.
+        measures: encoder -> metric -> ``[n, layers]``.
+        scores: index ``image``; memorability, and where known category, subcategory, hits, false_alarms, responses.
+        halves: scores of two halves of the observers ``[2, splits, n]``, or None.
+        ceiling: from the halves, else from the run that made the features; None where nothing tells how far people agree.
+        controls: low-level statistics; None without images.
+        released: the authors' files, or None.
+        isola: Lin et al.'s table, or None.
+        files: what was read, for run.json.
+    """
+
+    name: str
+    measures: Mapping[str, Mapping[str, np.ndarray]]
+    scores: pd.DataFrame
+    halves: np.ndarray | None = None
+    ceiling: Reliability | None = None
+    controls: ImageStatistics | None = None
+    released: Released | None = None
+    isola: pd.DataFrame | None = None
+    files: Sequence[Path] = field(default_factory=tuple)
+
+    @property
+    def y(self) -> np.ndarray:
+        """The scores, float64 ``[n]``."""
+        return self.scores["memorability"].to_numpy(np.float64)
+
+
+def read_measures(sources: PaperSources) -> Inputs:
+    """Measures and scores, without what the images add.
+
+    Raises:
+        InputError: sources that do not fit together, or files that are not what they should be.
+    """
+    sources.check()
+    isola = read_isola(sources.isola) if sources.isola else None
+    memcat = read_memcat(sources.memcat) if sources.memcat else None
+    files = (Path(sources.memcat),) if sources.memcat else ()
+    name = "MemCat" if memcat is not None else sources.dataset or "one's own features"
+    if sources.features is not None:
+        measures, scores = read_features(Path(sources.features), memcat)
+        return Inputs(name, measures, scores, isola=isola, files=files)
+    assert memcat is not None
+    assert sources.memvis is not None
+    released = read_released(sources.memvis, memcat.index)
+    return Inputs(name, released.measures, memcat, released=released, isola=isola, files=(*files, *released.files))
+
+
+def read_features(path: Path, memcat: pd.DataFrame | None) -> tuple[dict[str, dict[str, np.ndarray]], pd.DataFrame]:
+    """A feature store's measures and scores; images are joined by id, over encoders and with MemCat's table."""
+    found, memorability = measures_of(open_features(path))
+    scores, images = memorability.to_frame(), memorability.index
+    if memcat is not None:
+        if not images.isin(memcat.index).all():
+            missing = images[~images.isin(memcat.index)][0]
+            raise expected(f"memcat with features {path}", "every image in MemCat's table", f"{missing} is not", argument="memcat")
+        scores = memcat.loc[images]
+    return {PUBLISHED_NAMES.get(model, model): dict(metrics) for model, metrics in found.items()}, scores
+
+
+def with_columns(scores: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """The scores with the data set's other columns, where they have none of that name, joined by id."""
+    if not scores.index.isin(dataset.table.index).any():
+        raise expected(f"data set {dataset.name}", "pictures of the images that have measures", "no image in common")
+    more = [name for name in dataset.table.columns if name not in scores]
+    return scores.join(dataset.table[more])
+
+
+def check_groups(groups: str | None, scores: pd.DataFrame) -> None:
+    """Raises `InputError` where the scores have no such column."""
+    if groups is not None and groups not in scores:
+        known = ", ".join(name for name in ("category", "subcategory") if name in scores) or "none"
+        fix = "give MemCat's table, or a data set with categories"
+        raise expected(f"groups {groups}", "a column of the scores", known, fix, argument="groups")
+
+
+def halves_of(scores: pd.DataFrame, dataset: Dataset | None, seed: int) -> tuple[np.ndarray | None, str]:
+    """Scores of two halves of the observers in the order of the images, published or dealt from counts; and their source."""
+    if dataset is not None and dataset.halves is not None and not dataset.info["synthetic"]:
+        place = dataset.table.index.get_indexer(scores.index)
+        halves = np.where(place >= 0, dataset.halves[:, :, place], np.nan)
+        return halves, f"half-splits published with {dataset.name}"
+    if set(COUNTS) <= set(scores):
+        halves = halves_from_counts(*(scores[name].to_numpy() for name in COUNTS), seed=seed)
+        return halves, "simulated: each image's published responses dealt at random to two halves of the observers"
+    return None, ""
+
+
+def ceiling_of_sources(sources: PaperSources, halves: np.ndarray | None, source: str) -> Reliability | None:
+    """From the halves, else as the run that made the features recorded it."""
+    if halves is not None:
+        return split_half(halves, source=source)
+    if sources.features is None:
+        return None
+    folder = Path(sources.features)
+    run = read_run(folder.parent if folder.name == STORE else folder)
+    return run.ceiling if run else None

@@ -1,0 +1,59 @@
+"""Images of a data set for a page: small ones, and where an encoder looks."""
+
+import io
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from PIL.Image import Image
+
+from memjax.datasets import Dataset
+from memjax.encoder import Encoder, trace
+from memjax.images import ImageError, decode, normalise, resize_crop
+from memjax.report.figures import attention_over_image
+
+THUMBNAIL = 224
+"""Longest side of an image in the report, in pixels."""
+
+
+def image_of(dataset: Dataset, name: str) -> Image:
+    """An image of the data set by its id, decoded. Raises `ImageError`."""
+    return decode(dataset.records[dataset.table.index.get_loc(name)].data)
+
+
+def thumbnails(dataset: Dataset, ids: list[str]) -> dict[str, bytes]:
+    """Small JPEGs of some images; those that can't be read are left out (they are in failures.csv)."""
+    found = {}
+    for name in ids:
+        try:
+            image = image_of(dataset, name)
+        except ImageError:
+            continue
+        image.thumbnail((THUMBNAIL, THUMBNAIL))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=85)
+        found[name] = buffer.getvalue()
+    return found
+
+
+def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Figure]:
+    """Where the encoder looks in the most and the least memorable image, by layer: image id -> figure."""
+    order = dataset.table["memorability"].sort_values().index
+    found = {}
+    for name in dict.fromkeys([order[-1], order[0]]):
+        try:
+            pixels = resize_crop(image_of(dataset, name), encoder.preprocessing)
+        except ImageError:
+            continue
+        maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))
+        synthetic = bool(dataset.info["synthetic"])
+        found[name] = attention_over_image(pixels, maps, name, encoder.label, synthetic=synthetic)
+    return found
+
+
+def cls_attention(encoder: Encoder, pixels: Float[np.ndarray, "y x c"]) -> Float[np.ndarray, "l gy gx"]:
+    """Attention to the patches at each block, by rows and columns: heads averaged, of cls (or of all queries)."""
+    layout, patch = encoder.config.layout, encoder.config.patch
+    attention = np.asarray(trace(encoder, pixels[None]).attention[0]).mean(axis=1)
+    rows = attention[:, 0] if layout.cls else attention.mean(axis=1)
+    return rows[:, layout.prefix :].reshape(-1, pixels.shape[0] // patch, pixels.shape[1] // patch)

@@ -1,0 +1,106 @@
+"""The settings of a sweep: what changes its numbers, and how it is done. The command's help reads the field docstrings."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from memjax import __version__
+from memjax.checks import expected
+from memjax.datasets import Dataset
+from memjax.encoder import Encoder
+from memjax.extract import Plan
+from memjax.measure import MAE_SEEDS, Selection
+from memjax.metrics import METRICS, Metric, choose, metric_identity
+from memjax.outputs import Json, ModelRecord, plain_json
+
+MetricChoice = Sequence[str] | Mapping[str, Metric]
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepSettings:
+    """How a sweep measures and correlates; each field has a default.
+
+    Example:
+        >>> from memjax.metrics import Metric
+        >>> peak = Metric(lambda block, layout: block.attention.max(), at="block", title="Largest attention")
+        >>> list(SweepSettings(metrics={"peak": peak}).chosen_metrics())[-1]
+        'peak'
+    """
+
+    protocol: Literal["native", "paper"] = "native"
+    """How encoders without a cls token (SigLIP) are read; paper: token 0 as if it were one, as the authors' scripts."""
+    batch_size: int | None = None
+    """Images a batch over all devices; the default is what fits in memory, on a CPU about 1,000 tokens a core."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Compute type; norms, softmax and metrics stay in float32."""
+    method: Literal["spearman", "pearson", "kendall"] = "spearman"
+    """Correlation coefficient."""
+    metrics: MetricChoice = ("default",)
+    """Metrics by name; `default`: those of the paper, `all`: every one. In Python also {name: Metric}, beside the default."""
+    tokens: tuple[Literal["cls", "mean"], ...] = ()
+    """Token vectors to keep in the store too, for autoencoders and baselines."""
+    patch_layers: tuple[int, ...] = ()
+    """Layers at which every patch's vector is kept too, for the same (large: images x patches x width x 4 bytes a layer)."""
+    bootstraps: int = 2000
+    """Bootstrap resamples behind each 95 % interval."""
+    seed: int = 0
+    """Of the resamples."""
+    workers: int = 0
+    """Processes that decode images; 0 uses threads."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("bootstraps", 1), ("seed", 0), ("workers", 0), ("batch_size", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise expected(name, "a positive number" if least else "0 or a positive number", value, argument=name)
+
+    def chosen_metrics(self) -> dict[str, Metric]:
+        """Name -> row, in the order of the tables.
+
+        Raises:
+            InputError: an unknown name, or an own metric under a built-in's.
+        """
+        if isinstance(self.metrics, Mapping):
+            return choose(("default",), self.metrics)
+        return choose((self.metrics,) if isinstance(self.metrics, str) else tuple(self.metrics), {})
+
+    def plan(self) -> Plan:
+        """What the extraction is told."""
+        metrics = tuple(self.chosen_metrics().items())
+        selection = Selection(metrics, tuple(self.tokens), tuple(self.patch_layers), MAE_SEEDS)
+        return Plan(self.protocol, self.batch_size, selection, self.workers)
+
+    def to_json(self) -> dict[str, Json]:
+        """For run.json and the run's identity; a user's own metric by the SHA-256 of what it computes."""
+        found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        found["metrics"] = [
+            name if METRICS.get(name) is row else {name: metric_identity(row)}
+            for name, row in self.chosen_metrics().items()
+        ]
+        return {name: plain_json(value) for name, value in found.items()}
+
+
+HOW = ("workers",)
+"""Settings that say how a run is done, and leave its results as they are."""
+
+
+def run_identity(settings: SweepSettings, dataset: Dataset, encoders: Sequence[Encoder]) -> str:
+    """SHA-256 of what a sweep's results depend on: settings, data, the encoders' weights, the version."""
+    changing = {name: value for name, value in settings.to_json().items() if name not in HOW}
+    weights = [{"name": encoder.label, "checksum": encoder.checksum} for encoder in encoders]
+    parts = [changing, dataset.info["fingerprint"], weights, __version__]
+    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def model_record(encoder: Encoder) -> ModelRecord:
+    """An encoder as run.json has it."""
+    return ModelRecord(
+        model=encoder.label,
+        name=encoder.name,
+        revision=encoder.revision,
+        sha256=encoder.checksum,
+        family=encoder.config.family,
+        preprocessing=encoder.preprocessing.to_json(),
+    )

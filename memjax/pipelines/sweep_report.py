@@ -1,0 +1,117 @@
+"""What a sweep writes beside its store: tables, figures, the report page, and the record of where it came from."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from memjax.datasets import Dataset
+from memjax.encoder import Encoder
+from memjax.metrics import METRICS
+from memjax.outputs import Run, write_run, write_table
+from memjax.stats.analysis import READOUT_IMAGES, Analysis
+from memjax.pipelines.illustrations import attention_maps, thumbnails
+from memjax.pipelines.sweep_result import CORRELATIONS, READOUTS, REPORT, WEIGHTS, Sweep
+from memjax.report import figures as draw
+from memjax.report.heads import rho_by_head
+from memjax.report.labels import Context, Label, head_of
+from memjax.report.notebook import run_html
+from memjax.report.page import Page, Section, write_report
+from memjax.report.readout import READOUT_TITLE, readout_section, sentences
+from memjax.store import metric_variables
+
+
+def context_of(result: Sweep) -> Context:
+    """What figures and page have in common; labels of metrics that the package has no row for come from the store."""
+    run = result.run
+    labels = {
+        name: Label(str(group[name].attrs.get("title") or name), str(group[name].attrs.get("unit", "")))
+        for group in result.features.values()
+        for name in metric_variables(group)
+        if name not in METRICS and "title" in group[name].attrs
+    }
+    return Context(run.method, run.level, run.dataset.synthetic, run.ceiling, labels)
+
+
+def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple[Dataset, Encoder]) -> None:
+    """Tables, figures, the page, and run.json last, so that it marks the end.
+
+    Args:
+        folder: where to.
+        result: the sweep with its analysis.
+        analysis: where its tables come from.
+        shown: where the images on the page are, and whose attention is drawn over them.
+    """
+    run, context = result.run, context_of(result)
+    tables = {CORRELATIONS: analysis.table, READOUTS: analysis.readouts, WEIGHTS: analysis.weights}
+    for name, table in tables.items():
+        if table is not None:
+            write_table(table, folder, name)
+    drawn, maps = figures_of(analysis.table, context), attention_maps(*shown)
+    part = readout_part(analysis, run, context)
+    save_figures(folder / "figures", {**drawn, **part.figures})
+    save_figures(folder / "figures", {f"attention_{Path(name).stem}": figure for name, figure in maps.items()})
+    page = Page(
+        run=run,
+        table=analysis.table,
+        context=context,
+        failures=result.failures,
+        features=result.features,
+        figures=drawn,
+        thumbnails=lambda ids: thumbnails(shown[0], ids),
+        attention=maps,
+        sections=[part],
+        findings=[] if analysis.readouts is None else sentences(analysis.readouts, analysis.readout_ceiling),
+    )
+    write_report(folder / REPORT, page)
+    write_run(run, folder)
+
+
+def figures_of(table: pd.DataFrame, context: Context) -> dict[str, Figure]:
+    """The overview, then one figure a metric; a metric by head is one map, a fixed multiple of another shares its figure."""
+    heads = dict.fromkeys(found[0] for metric in pd.unique(table["metric"]) if (found := head_of(metric)))
+    kept = _drawn_once(table)
+    drawn = {"overview": draw.overview(kept, context)} if len(kept) else {}
+    drawn |= {str(metric): draw.rho_by_layer(kept, metric, context) for metric in pd.unique(kept["metric"])}
+    return drawn | {metric: rho_by_head(table, metric, context) for metric in heads}
+
+
+def _drawn_once(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the rows of single heads, and of metrics that are a fixed multiple of another one in the table."""
+    metrics = set(table["metric"])
+    return table[[head_of(m) is None and shared_with(m) not in metrics for m in table["metric"]]]
+
+
+def shared_with(metric: str) -> str:
+    """The metric that this one is a fixed multiple of, so that its correlations are the same; empty for most."""
+    return METRICS[metric].multiple_of if metric in METRICS else ""
+
+
+def save_figures(folder: Path, drawn: Mapping[str, Figure]) -> None:
+    """PNG and PDF of each; a metric that shares another's figure gets a copy under its own name."""
+    for name, figure in drawn.items():
+        files = draw.save_figure(figure, folder, name.replace("/", "--"))
+        for twin in (metric for metric in METRICS if shared_with(metric) == name):
+            for file in files:
+                shutil.copyfile(file, file.with_stem(twin))
+
+
+def readout_part(analysis: Analysis, run: Run, context: Context) -> Section:
+    """The section on the readout, or why there is none."""
+    if analysis.readouts is None or analysis.weights is None:
+        images = f"{READOUT_IMAGES} images with every measure, and one that varies; there are {analysis.images}."
+        return Section(READOUT_TITLE, [f"Left out: it needs {images}"])
+    folds = run.readout.folds if run.readout else 0
+    how = f"{folds} outer and {folds} inner folds of images, drawn at random (seed {run.seed})."
+    ranked = Context("spearman", run.level, context.synthetic, analysis.readout_ceiling, context.labels)
+    return readout_section(analysis.readouts, analysis.weights, ranked, how)
+
+
+def notebook_html(result: Sweep) -> str:
+    """A result as a notebook shows it."""
+    kept = None if result.table is None else _drawn_once(result.table)
+    ranked = result.run.ceiling if result.run.method == "spearman" else None
+    findings = [] if result.readouts is None else sentences(result.readouts, ranked)
+    return run_html(f"Sweep of {result.run.dataset.name}", kept, context_of(result), findings)

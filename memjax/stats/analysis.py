@@ -1,0 +1,116 @@
+"""From measures and scores to everything that a run says of them, computed once and before anything is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from memjax.stats.readout import Readout
+from memjax.stats.readouts import readout_table, readouts, weight_table
+from memjax.stats.reliability import Reliability, split_half
+from memjax.stats.table import Columns, Measures, correlation_table, stack
+
+READOUT_IMAGES = 50
+"""Images with every measure from which a sweep makes a readout."""
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """How measures are correlated with scores.
+
+    Attributes:
+        method: ``"spearman"``, ``"pearson"`` or ``"kendall"``; the readout is always Spearman's.
+        bootstraps: resamples behind each 95 % interval; 0 leaves it out.
+        folds: of the readout, outer and inner; 0 leaves it out.
+        seed: of resamples and folds.
+        readout_images: complete images that the readout needs, below which it is left out.
+        readout_models: models whose measures the readout predicts from; None: all.
+    """
+
+    method: str = "spearman"
+    bootstraps: int = 2000
+    folds: int = 5
+    seed: int = 0
+    readout_images: int = READOUT_IMAGES
+    readout_models: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What measures say of scores.
+
+    Attributes:
+        columns: all measures side by side, ``[n, k]``.
+        table: one row a column: ``model, metric, layer, rho, ci_low, ci_high, p, q, n``.
+        ceiling: for the method; None where no half-splits are known, or no ceiling follows (Kendall).
+        readouts: out-of-fold rho of all measures together, beside the best single one; None where there is none.
+        weights: of the widest readout: ``model, metric, layer, weight, importance``; None where there is none.
+        readout_ceiling: Spearman's, which the readouts' shares divide by.
+        predicted: the readouts themselves, by model.
+        images: with every measure and a score.
+    """
+
+    columns: Columns
+    table: pd.DataFrame
+    ceiling: Reliability | None
+    readouts: pd.DataFrame | None
+    weights: pd.DataFrame | None
+    readout_ceiling: Reliability | None
+    predicted: Mapping[str, Readout]
+    images: int
+
+
+def analyse(
+    measures: Measures,
+    scores: np.ndarray,
+    halves: np.ndarray | Reliability | None = None,
+    settings: AnalysisSettings | None = None,
+    source: str = "",
+    groups: Sequence[str] | np.ndarray | None = None,
+) -> Analysis:
+    """Correlate every measure with the scores, and predict the scores from all of them together.
+
+    Args:
+        measures: model -> metric -> ``[n, layers]``, see `memjax.stats.table.Measures`.
+        scores: human scores ``[n]``.
+        halves: scores of two halves of the observers ``[2, splits, n]``, or what follows from them for Spearman's rho.
+        settings: by default those of a sweep.
+        source: where the halves come from, in words.
+        groups: one label an image: images of a group stay in one fold of the readout.
+
+    Raises:
+        InputError: lengths that differ, an unknown method, no measure with a value.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> found = analyse({"m": {"peak": rng.normal(size=(60, 3))}}, rng.normal(size=60))
+        >>> len(found.table), found.readouts["n"].tolist(), found.ceiling
+        (3, [60], None)
+    """
+    settings, y = settings or AnalysisSettings(), np.asarray(scores, np.float64)
+    columns = stack(measures)
+    table = correlation_table(columns, y, settings.method, settings.bootstraps, settings.seed)
+    chosen = columns if settings.readout_models is None else columns.of(settings.readout_models)
+    images = int((np.isfinite(chosen.values).all(axis=1) & np.isfinite(y)).sum())
+    wanted = settings.folds and images >= settings.readout_images and not table["rho"].isna().all()
+    predicted: dict[str, Readout] = {}
+    if wanted and chosen.models:
+        predicted = readouts(chosen, y, groups, settings.folds, settings.bootstraps, settings.seed)
+    ceiling = ceiling_for(halves, settings.method, source)
+    rank_ceiling = ceiling if settings.method == "spearman" else ceiling_for(halves, "spearman", source)
+    rows = weights = None
+    if predicted:
+        ranked = table if settings.method == "spearman" else correlation_table(columns, y, n_boot=0)
+        rows, weights = readout_table(predicted, ranked, rank_ceiling), weight_table(predicted, chosen)
+    return Analysis(columns, table, ceiling, rows, weights, rank_ceiling, predicted, images)
+
+
+def ceiling_for(halves: np.ndarray | Reliability | None, method: str, source: str = "") -> Reliability | None:
+    """How well one half of the observers predicts the other; None without half-splits.
+
+    None too for Kendall's tau: a ceiling follows from product-moment correlations (of scores or of ranks) alone.
+    """
+    if halves is None or method == "kendall":
+        return None
+    return halves if isinstance(halves, Reliability) else split_half(halves, method, source)
