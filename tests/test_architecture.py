@@ -30,7 +30,7 @@ ALLOWED = {
     "stats": set(),
     "decoding": set(),
     "images": {"decoding", "preprocessing"},
-    "datasets": {"cache", "images", "locks", "preprocessing"},
+    "datasets": {"cache", "decoding", "locks"},
     "loader": {"datasets", "images", "preprocessing"},
     "encoder": {"models", "preprocessing", "traces"},
     "measure": {"encoder", "models", "metrics", "devices", "preprocessing", "traces"},
