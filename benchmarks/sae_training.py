@@ -49,24 +49,26 @@ def ensemble_side(args: Arguments) -> Side:
     import jax.numpy as jnp
 
     from memjax.sae import ensemble
-    from memjax.sae.fit import start_members
+    from memjax.sae.member import Hyper
     from memjax.sae.presets import paper
     from memjax.sae.stream import whole
-    from memjax.sae.train import Hyper
+    from memjax.sae.training import recipe_for, start_members
 
     preset, count = paper(args.width), args.layers * args.seeds
     data = np.random.default_rng(0).normal(size=(args.layers, args.images, args.width)).astype(np.float32)
     rows = np.broadcast_to(np.arange(args.images, dtype=np.int32), (count, args.images)).copy()
     hyper = Hyper(jnp.full(count, preset.learning_rate), jnp.full(count, preset.sparsity))
     layers, seeds = np.repeat(np.arange(args.layers), args.seeds), np.tile(np.arange(args.seeds), args.layers)
-    members = start_members(whole(data, rows), layers, seeds, hyper, preset.sae, preset.fit)
-    mesh, placed, at_once = devices.data_mesh(), jnp.asarray(data), ensemble.default_at_once(count)
+    recipe = recipe_for(whole(data, rows), preset.sae, preset.fit)
+    members = start_members(whole(data, rows), layers, seeds, hyper, recipe)
+    mesh, placed = devices.data_mesh(), jnp.asarray(data)
+    schedule = ensemble.Schedule(mesh, ensemble.default_at_once(count))
     held = jax.device_put(members, ensemble.placement(count, mesh))
     orders = ensemble.epoch_orders(held.seed, 0, jnp.asarray(rows), 1)
 
     def run() -> None:
         nonlocal held
-        held, losses = ensemble.train_members(held, placed, orders, preset.sae, preset.fit, 1, mesh, at_once)
+        held, losses = ensemble.train_members(held, placed, orders, recipe, schedule)
         jax.block_until_ready(losses)
 
     return Side(run, count * args.images)

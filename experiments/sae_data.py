@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from memjax.checks import InputError, expected
-from memjax.sae.checkpoint import fingerprint
+from memjax.sae.checkpoint import digest
 from memjax.sae.stream import Images, in_memory
 from memjax.storage import locked, read_json
 from memjax.store import STORE, add_metrics, open_features
@@ -90,10 +90,10 @@ def load_representations(
     made = str(group.attrs.get("memjax", "{}"))
     if token == "patches":
         images = patch_images(group[token], np.flatnonzero(used), at, block)
-        mark = fingerprint(np.frombuffer(made.encode(), np.uint8), used, y[used], at)
+        mark = digest(np.frombuffer(made.encode(), np.uint8), used, y[used], at)
     else:
         x = np.ascontiguousarray(group[token].sel(layer=at).values[used].transpose(1, 0, 2), np.float32)
-        images, mark = in_memory(x), fingerprint(x, y[used], at)
+        images, mark = in_memory(x), digest(x, y[used], at)
     demo = json.loads(made).get("dataset") == "demo"
     width = group[token].sizes["width"]
     return Representations(chosen, path, names[chosen], used, images, width, y[used], at, mark, demo)

@@ -137,15 +137,16 @@ def train(args: Arguments, data: Any, setup: Setup) -> tuple[dict[int, dict[str,
     import jax
     import jax.numpy as jnp
 
-    from memjax.sae.checkpoint import open_manager
-    from memjax.sae.evaluate import evaluate
-    from memjax.sae.fit import fit_members, start_members
-    from memjax.sae.train import Hyper
+    from memjax.sae.checkpoint import Checkpoints, open_manager
+    from memjax.sae.evaluation import evaluate
+    from memjax.sae.member import Hyper
+    from memjax.sae.training import fit_members, recipe_for, start_members
 
     sae, fit, mesh = setup.preset.sae, setup.preset.fit, devices.data_mesh()
     count = len(setup.layers)
+    recipe = recipe_for(setup.stream, sae, fit)
     hyper = Hyper(jnp.full(count, setup.preset.learning_rate), jnp.full(count, setup.preset.sparsity))
-    members = start_members(setup.stream, setup.layers, setup.seeds, hyper, sae, fit)
+    members = start_members(setup.stream, setup.layers, setup.seeds, hyper, recipe)
     folder = args.out / "epochs"
     folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
@@ -164,7 +165,7 @@ def train(args: Arguments, data: Any, setup: Setup) -> tuple[dict[int, dict[str,
 
     about = {**identity(args, data, setup), "devices": jax.device_count(), "jax": jax.__version__}
     with open_manager(args.out / "checkpoints") as manager:
-        fit_members(members, setup.stream, sae, fit, mesh, manager, about, keep)
+        fit_members(members, setup.stream, recipe, mesh, Checkpoints(manager, about), keep)
     epochs = {e: dict(np.load(folder / f"{e}.npz")) for e in range(1, fit.epochs + 1)}
     return epochs, {name: epochs[fit.epochs][f"score_{name}"] for name in SCORES}
 

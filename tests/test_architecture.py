@@ -40,7 +40,7 @@ ALLOWED = {
     # arrays in, arrays out
     "models": {"precision", "storage", "traces"},
     "metrics": {"traces"},
-    "sae": set(),
+    "sae": {"devices"},
     "stats": set(),
     "baselines": {"models"},
     # a data set through an encoder into the store, and the store as measures

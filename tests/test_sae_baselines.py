@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memjax.checks import InputError
-from memjax.sae.neighbours import nearest_neighbours
-from memjax.sae.released import from_arrays
-from memjax.sae.sparse_coding import (
+from memjax.baselines.neighbours import nearest_neighbours
+from memjax.baselines.sparse_coding import (
     SparseCodingConfig,
     ista,
     learn_dictionary,
-    prepare,
     reconstruction_error,
+    sample_units,
     unit,
 )
+from memjax.checks import InputError
+from memjax.sae.released import from_arrays
 
 
 def slow_ista(x, dictionary, cfg):
@@ -54,21 +54,21 @@ def test_ista_on_zeros_stops_and_a_bound_is_reported(rng):
 def test_learning_a_dictionary_lowers_the_error_and_keeps_unit_rows(rng):
     cfg = SparseCodingConfig(codewords=8, batches=60, batch_size=20)
     truth = rng.normal(size=(4, 10))
-    x = prepare(jax.random.key(0), jnp.asarray(rng.normal(size=(50, 4)) @ truth, jnp.float32), cfg)
+    x = sample_units(jax.random.key(0), jnp.asarray(rng.normal(size=(50, 4)) @ truth, jnp.float32), cfg)
     dictionary, errors = learn_dictionary(jax.random.key(1), x, cfg)
     assert errors[-10:].mean() < 0.6 * errors[:5].mean()
     np.testing.assert_allclose(np.linalg.norm(dictionary, axis=1), 1.0, rtol=1e-5)
     assert reconstruction_error(x, dictionary, cfg).shape == (50,)
 
 
-def test_prepare_samples_units_and_refuses_silence(rng):
+def test_sample_units_samples_units_and_refuses_silence(rng):
     cfg = SparseCodingConfig(units=3)
     x = jnp.asarray(rng.normal(size=(40, 7)), jnp.float32)
-    found = prepare(jax.random.key(0), x, cfg)
+    found = sample_units(jax.random.key(0), x, cfg)
     assert found.shape == (40, 3)
     assert float(jnp.quantile(jnp.abs(found), 0.95)) == pytest.approx(1.0, rel=1e-5)
     with pytest.raises(InputError, match="quantile"):
-        prepare(jax.random.key(0), jnp.zeros((4, 3)), cfg)
+        sample_units(jax.random.key(0), jnp.zeros((4, 3)), cfg)
 
 
 @settings(deadline=None, max_examples=15)

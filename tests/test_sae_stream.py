@@ -7,16 +7,16 @@ import pytest
 
 from memjax.checks import InputError
 from memjax.devices import data_mesh
-from memjax.sae.checkpoint import open_manager
+from memjax.sae.checkpoint import Checkpoints, open_manager
 from memjax.sae.config import FitConfig
-from memjax.sae.ensemble import epoch_orders, split_batches, train_members
-from memjax.sae.evaluate import evaluate
-from memjax.sae.fit import fit_members, standardisers, start_members
+from memjax.sae.ensemble import Schedule, epoch_orders, split_batches, train_members
+from memjax.sae.evaluation import evaluate
 from memjax.sae.folds import k_folds_in_blocks
+from memjax.sae.member import Hyper
 from memjax.sae.presets import modern
-from memjax.sae.standardise import fit_standardiser, moments
+from memjax.sae.standardiser import fit_standardiser, moments
 from memjax.sae.stream import Images, ahead, in_memory, leaving_out, whole
-from memjax.sae.train import Hyper
+from memjax.sae.training import fit_members, recipe_for, standardisers, start_members
 
 LAYERS, IMAGES, TOKENS, WIDTH, FOLDS = 2, 11, 3, 5, 2
 
@@ -91,7 +91,8 @@ def test_standardisers_are_of_the_training_rows_alone(data):
 def test_scores_of_blocks_are_means_over_tokens_and_those_of_memory(data):
     preset = modern("topk", WIDTH, 20, latents=8, epochs=1, batch_size=4)
     stream = leaving_out(read_from(data, 4), np.zeros(IMAGES, int), 1, np.array([0, 0]))
-    members = start_members(stream, np.array([1, 0]), np.array([3, 4]), hyper(2), preset.sae, preset.fit)
+    recipe = recipe_for(stream, preset.sae, preset.fit)
+    members = start_members(stream, np.array([1, 0]), np.array([3, 4]), hyper(2), recipe)
     blocks = evaluate(members, stream.images, preset.sae, data_mesh())
     memory = evaluate(members, in_memory(data), preset.sae, data_mesh())
     for space in ("standardised", "raw"):
@@ -107,10 +108,11 @@ def test_a_broken_off_fit_goes_on_inside_an_epoch_to_the_same_bits(data, tmp_pat
     def fresh(read=None):
         images = read_from(data, 4) if read is None else Images(read, IMAGES, TOKENS, 4)
         stream = leaving_out(images, k_folds_in_blocks(IMAGES, FOLDS, 4), FOLDS, np.array([0, 1]))
-        return stream, start_members(stream, np.zeros(2, int), np.arange(2), hyper(2), preset.sae, preset.fit)
+        recipe = recipe_for(stream, preset.sae, preset.fit)
+        return stream, recipe, start_members(stream, np.zeros(2, int), np.arange(2), hyper(2), recipe)
 
-    stream, members = fresh()
-    unbroken = fit_members(members, stream, preset.sae, preset.fit, data_mesh())
+    stream, recipe, members = fresh()
+    unbroken = fit_members(members, stream, recipe, data_mesh())
     calls = []
 
     def failing(start, stop):
@@ -119,14 +121,14 @@ def test_a_broken_off_fit_goes_on_inside_an_epoch_to_the_same_bits(data, tmp_pat
             raise OSError("the store is gone")
         return data[:, start * TOKENS : stop * TOKENS]
 
-    stream, members = fresh(failing)
+    stream, recipe, members = fresh(failing)
     with open_manager(tmp_path) as manager, pytest.raises(OSError, match="gone"):
-        fit_members(members, stream, preset.sae, preset.fit, data_mesh(), manager, {})
-    stream, members = fresh()
+        fit_members(members, stream, recipe, data_mesh(), Checkpoints(manager))
+    stream, recipe, members = fresh()
     with open_manager(tmp_path) as manager:
         visits = sum(steps > 0 for steps in stream.steps(4)) * 3
         assert 2 < (manager.latest_step() or 0) < visits, "inside the second epoch"
-        resumed = fit_members(members, stream, preset.sae, preset.fit, data_mesh(), manager, {})
+        resumed = fit_members(members, stream, recipe, data_mesh(), Checkpoints(manager))
     assert same(unbroken, resumed)
 
 
@@ -134,9 +136,10 @@ def test_a_batch_larger_than_every_block_is_refused(data):
     stream = leaving_out(read_from(data, 4), np.zeros(IMAGES, int), 1, np.array([0]))
     preset = modern("relu", WIDTH, 20, latents=8, epochs=1, batch_size=4)
     fit = FitConfig(batch_size=13, epochs=1)
-    members = start_members(stream, np.zeros(1, int), np.zeros(1, int), hyper(1), preset.sae, fit)
+    recipe = recipe_for(stream, preset.sae, fit)
+    members = start_members(stream, np.zeros(1, int), np.zeros(1, int), hyper(1), recipe)
     with pytest.raises(InputError, match="training rows of a block"):
-        fit_members(members, stream, preset.sae, fit, data_mesh())
+        fit_members(members, stream, recipe, data_mesh())
 
 
 @pytest.mark.parametrize("variant", ["relu", "batchtopk"])
@@ -150,10 +153,9 @@ def test_a_batch_split_over_devices_gives_the_same_weights(data, variant):
     ends = []
     for split in (False, True):
         stream = whole(data, np.arange(32, dtype=np.int32)[None])
-        members = start_members(stream, np.zeros(1, int), np.zeros(1, int), hyper(1), preset.sae, preset.fit)
+        recipe = recipe_for(stream, preset.sae, preset.fit)
+        members = start_members(stream, np.zeros(1, int), np.zeros(1, int), hyper(1), recipe)
         orders = epoch_orders(members.seed, 0, jnp.asarray(stream.rows(0)), 8)
-        ends.append(
-            train_members(members, jnp.asarray(data), orders, preset.sae, preset.fit, 8, mesh, 1, split)[0].params
-        )
+        ends.append(train_members(members, jnp.asarray(data), orders, recipe, Schedule(mesh, 1, split))[0].params)
     for ours, theirs in zip(*map(leaves, ends), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from memjax.checks import InputError
-from memjax.sae.config import VARIANTS, FitConfig, SAEConfig
-from memjax.sae.dead import resample, unit_rows
+from memjax.sae.config import FitConfig, SAEConfig
+from memjax.sae.dead import unit_rows
 from memjax.sae.folds import held_out, k_folds, training_rows
-from memjax.sae.forward import forward
 from memjax.sae.init import init_params, init_state
-from memjax.sae.loss import LOSSES
-from memjax.sae.optimise import make_optimiser, relative_rate
-from memjax.sae.presets import modern
+from memjax.sae.member import Hyper, Recipe, init_member
+from memjax.sae.optimise import relative_rate
+from memjax.sae.presets import MODERN, modern
+from memjax.sae.reconstruction import objective, reconstruct
+from memjax.sae.resampling import resample
 from memjax.sae.score import score_images, score_sae
-from memjax.sae.standardise import fit_standardiser, standardise
+from memjax.sae.standardiser import fit_standardiser, standardise
+from memjax.sae.variants import VARIANTS
 
 D, F = 7, 11
 
@@ -50,13 +52,13 @@ def oracle(params, x, threshold, variant, training) -> tuple[np.ndarray, np.ndar
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_forward_is_its_definition(variant, training, x, rng):
+def test_a_pass_is_its_definition(variant, training, x, rng):
     cfg = config(variant)
     params = jax.tree.map(
         lambda a: a + jnp.asarray(0.1 * rng.normal(size=a.shape), a.dtype), init_params(jax.random.key(1), cfg)
     )
     state = init_state(cfg).replace(threshold=jnp.float32(0.4))
-    out = jax.jit(forward, static_argnums=(3, 4))(params, x, state, cfg, training)
+    out = jax.jit(reconstruct, static_argnums=(3, 4))(params, x, state, cfg, training)
     latents, recons = oracle(params, x, 0.4, variant, training)
     np.testing.assert_allclose(out.latents, latents, atol=1e-5)
     np.testing.assert_allclose(out.recons, recons, atol=1e-5)
@@ -67,7 +69,7 @@ def test_forward_is_its_definition(variant, training, x, rng):
 def test_loss_falls_under_its_own_gradient(variant, x):
     cfg = config(variant, aux_k=2)
     params, state = init_params(jax.random.key(2), cfg), init_state(cfg)
-    loss = lambda p: LOSSES[variant](p, x, state, cfg, jnp.float32(1e-3))[0]  # noqa: E731
+    loss = lambda p: objective(p, x, state, cfg, jnp.float32(1e-3))[0]  # noqa: E731
     before, grads = jax.value_and_grad(loss)(params)
     after = loss(jax.tree.map(lambda p, g: p - 1e-3 * g, params, grads))
     assert after < before
@@ -77,7 +79,7 @@ def test_loss_falls_under_its_own_gradient(variant, x):
 def test_paper_loss_penalises_before_the_relu(x):
     cfg = config("paper", pre_bias=False, unit_norm=False)
     params, state = init_params(jax.random.key(3), cfg), init_state(cfg)
-    value, out = LOSSES["paper"](params, x[:1], state, cfg, jnp.float32(0.5))
+    value, out = objective(params, x[:1], state, cfg, jnp.float32(0.5))
     pre = np.asarray(x[:1] @ params.w_enc + params.b_enc[None])
     assert (pre < 0).any()
     np.testing.assert_allclose(value, np.sum((out.recons - x[:1]) ** 2) + 0.5 * np.abs(pre).sum(), rtol=1e-5)
@@ -97,7 +99,7 @@ def test_auxiliary_loss_reaches_dead_latents_only(x):
     cfg = config("topk", aux_k=4, dead_after=10)
     params, dead = init_params(jax.random.key(4), cfg), jnp.arange(F) >= 8
     state = init_state(cfg).replace(idle=jnp.where(dead, 20, 0).astype(jnp.int32))
-    value = lambda p, s: LOSSES["topk"](p, x, s, cfg, jnp.float32(0))[0]  # noqa: E731
+    value = lambda p, s: objective(p, x, s, cfg, jnp.float32(0))[0]  # noqa: E731
     difference = jax.tree.map(
         lambda a, b: a - b, jax.grad(value)(params, state), jax.grad(value)(params, init_state(cfg))
     )
@@ -155,11 +157,14 @@ def test_folds_hold_out_each_row_once():
 
 def test_resampling_renews_the_dead_and_leaves_the_rest(x):
     cfg = config("relu", dead_after=10)
-    params, optimiser = init_params(jax.random.key(6), cfg), make_optimiser(1e-3, FitConfig(), 1)
-    moments = jax.tree.map(lambda a: a + jnp.ones_like(a), optimiser.init(params))
+    recipe, hyper = Recipe(cfg, FitConfig(), 1), Hyper(jnp.float32(1e-3), jnp.float32(1e-3))
+    member = init_member(jnp.int32(6), jnp.int32(0), hyper, fit_standardiser(x), recipe)
+    params = member.params
+    moments = jax.tree.map(lambda a: a + jnp.ones_like(a), member.opt_state)
     dead = jnp.arange(F) == 4
     state = init_state(cfg).replace(idle=jnp.where(dead, 10, 3).astype(jnp.int32))
-    new, after, left = resample(jax.random.key(7), params, moments, state, x, cfg, optimiser)
+    found = resample(jax.random.key(7), member.replace(opt_state=moments, state=state), x, recipe)
+    new, after, left = found.params, found.opt_state, found.state
     np.testing.assert_array_equal(np.delete(new.w_dec, 4, 0), np.delete(params.w_dec, 4, 0))
     assert not np.allclose(new.w_dec[4], params.w_dec[4])
     np.testing.assert_allclose(np.linalg.norm(new.w_dec[4]), 1.0, rtol=1e-5)
@@ -199,7 +204,7 @@ def test_unit_rows_and_presets():
     params = init_params(jax.random.key(0), config("relu"))
     grown = unit_rows(params.replace(w_dec=3 * params.w_dec))
     np.testing.assert_allclose(np.linalg.norm(grown.w_dec, axis=1), 1.0, rtol=1e-5)
-    for variant in VARIANTS[1:]:
+    for variant in MODERN:
         assert modern(variant, 5, 100, latents=8).sae.variant == variant
     with pytest.raises(InputError, match="paper"):
         modern("paper", 5, 100)

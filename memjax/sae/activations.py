@@ -1,7 +1,7 @@
 """From pre-activations to latents, one function per variant, all of one signature.
 
-``activation(params, pre [b, f], state, config, training) -> latents [b, f]``, latents >= 0. `ACTIVATIONS` is the table.
-Ties among equal pre-activations go to the lower index, as in `jax.lax.top_k`.
+``activation(params, pre [b, f], state, config, training) -> latents [b, f]``, latents >= 0.
+`memjax.sae.variants` says which variant has which. Ties among equal pre-activations go to the lower index, as in `jax.lax.top_k`.
 """
 
 from functools import partial
@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from memjax.sae.config import SAEConfig
+from memjax.sae.architecture import Architecture
 from memjax.sae.model import SAEParams, SAEState
 
 
-def relu(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: SAEConfig, training: bool) -> Array:
+def relu(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool) -> Array:
     """``max(pre, 0)``."""
     return jax.nn.relu(pre)
 
@@ -25,12 +25,14 @@ def keep_largest(values: Float[Array, " f"], k: int) -> Float[Array, " f"]:
     return jnp.zeros_like(values).at[where].set(top)
 
 
-def topk(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: SAEConfig, training: bool) -> Array:
+def topk(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool) -> Array:
     """The ``k`` largest positive pre-activations of each input (Gao et al. 2024)."""
     return jax.vmap(partial(keep_largest, k=config.k))(jax.nn.relu(pre))
 
 
-def batchtopk(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: SAEConfig, training: bool) -> Array:
+def batchtopk(
+    params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool
+) -> Array:
     """In training the ``b k`` largest of the batch; afterwards all above the running threshold (Bussmann et al. 2024)."""
     positive = jax.nn.relu(pre)
     if training:
@@ -85,24 +87,15 @@ def thresholds(params: SAEParams, like: Float[Array, "b f"]) -> Float[Array, "b 
     return jnp.broadcast_to(jnp.exp(params.log_threshold)[None], like.shape)
 
 
-def jumprelu(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: SAEConfig, training: bool) -> Array:
+def jumprelu(
+    params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool
+) -> Array:
     """``pre`` above a learnt positive threshold (Rajamanoharan et al. 2024b)."""
     return jump(jax.nn.relu(pre), thresholds(params, pre), config.bandwidth)
 
 
-def gated(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: SAEConfig, training: bool) -> Array:
+def gated(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool) -> Array:
     """Gate ``pre > 0`` times magnitude; both read the same projection, rescaled by ``exp(r_mag)``, with biases of their own."""
     projected = pre - params.b_enc[None]
     magnitude = jax.nn.relu(projected * jnp.exp(params.r_mag)[None] + params.b_mag[None])
     return jnp.where(pre > 0, magnitude, jnp.zeros_like(magnitude))
-
-
-ACTIVATIONS = {
-    "paper": relu,
-    "relu": relu,
-    "topk": topk,
-    "batchtopk": batchtopk,
-    "jumprelu": jumprelu,
-    "gated": gated,
-    "matryoshka": batchtopk,
-}

@@ -1,44 +1,62 @@
 """Checkpoints of an ensemble in training, by orbax: written in the background, kept by policy, whole or not at all.
 
 A checkpoint holds the members (parameters, optimiser state, standardisers, steps) and, as JSON beside them, what made them
-(config, fit, data fingerprint, versions) and a digest of every array. `restore` refuses what does not fit, or is damaged.
+(config, fit, digest of the data, versions) and a digest of every array. `restore_checkpoint` refuses what does not fit, or is
+damaged.
 """
 
 import hashlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from memjax.checks import InputError
-from memjax.sae.train import Member
+from memjax.sae.member import Member
 
 FORMAT = 1
+ADVICE = "choose another folder, or delete that one to start afresh"
+
+Json = Mapping[str, object]
+"""Names and JSON-able values."""
 
 
-def fingerprint(*arrays: np.ndarray) -> str:
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where an ensemble's checkpoints go.
+
+    Attributes:
+        manager: from `open_manager`.
+        about: what the run is; compared with what a checkpoint says before it is used.
+    """
+
+    manager: ocp.CheckpointManager
+    about: Json = field(default_factory=dict)
+
+
+def digest(*arrays: np.ndarray) -> str:
     """sha256 (hex) of arrays: dtype, shape and bytes of each.
 
     Example:
-        >>> fingerprint(np.zeros(2)) == fingerprint(np.zeros(2)), fingerprint(np.zeros(2)) == fingerprint(np.zeros((2, 1)))
+        >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros((2, 1)))
         (True, False)
     """
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     for array in arrays:
         contiguous = np.ascontiguousarray(array)
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(contiguous.data.cast("B") if contiguous.size else b"")
-    return digest.hexdigest()
+        found.update(f"{array.dtype.str}{array.shape}".encode())
+        found.update(contiguous.data.cast("B") if contiguous.size else b"")
+    return found.hexdigest()
 
 
-def _digest(members: Member) -> str:
-    return fingerprint(*(np.asarray(leaf) for leaf in jax.tree.leaves(members)))
+def _digest_of(members: Member) -> str:
+    return digest(*(np.asarray(leaf) for leaf in jax.tree.leaves(members)))
 
 
 def open_manager(folder: str | Path, keep: int = 2) -> ocp.CheckpointManager:
@@ -49,24 +67,28 @@ def open_manager(folder: str | Path, keep: int = 2) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(Path(folder).resolve(), options=options, item_names=("members", "about"))
 
 
-def save(manager: ocp.CheckpointManager, position: int, members: Member, about: dict[str, Any]) -> None:
+def save_checkpoint(checkpoints: Checkpoints, position: int, members: Member) -> None:
     """Start writing a checkpoint; ``manager.wait_until_finished()`` or `close` makes sure that it is there.
 
     Args:
-        manager: from `open_manager`.
+        checkpoints: where.
         position: how far the run is (segments done); names the checkpoint.
         members: copied to host memory before this returns, so they may be donated at once.
-        about: what the run is, JSON-able; `restore` compares it.
     """
     held = jax.tree.map(np.asarray, jax.device_get(members))
-    record = {"format": FORMAT, "about": about, "digest": _digest(held)}
-    manager.save(
+    record = {"format": FORMAT, "about": dict(checkpoints.about), "digest": _digest_of(held)}
+    checkpoints.manager.save(
         position, args=ocp.args.Composite(members=ocp.args.StandardSave(held), about=ocp.args.JsonSave(record))
     )
 
 
-def differences(wanted: dict[str, Any], found: dict[str, Any], prefix: str = "") -> list[str]:
-    """Every place where two nested dicts differ, as ``key: found (wanted ...)``."""
+def differences(wanted: Json, found: Json, prefix: str = "") -> list[str]:
+    """Every place where two nested dicts differ, as ``key: found (this run: wanted)``.
+
+    Example:
+        >>> differences({"sae": {"k": 4}}, {"sae": {"k": 8}})
+        ['sae.k: 8 (this run: 4)']
+    """
     lines = []
     for key in sorted(set(wanted) | set(found)):
         a, b = wanted.get(key, "nothing"), found.get(key, "nothing")
@@ -77,13 +99,12 @@ def differences(wanted: dict[str, Any], found: dict[str, Any], prefix: str = "")
     return lines
 
 
-def restore(manager: ocp.CheckpointManager, like: Member, about: dict[str, Any]) -> tuple[int, Member] | None:
+def restore_checkpoint(checkpoints: Checkpoints, like: Member) -> tuple[int, Member] | None:
     """The newest checkpoint, or None where there is none.
 
     Args:
-        manager: from `open_manager`.
+        checkpoints: where; what they are about must equal what was saved.
         like: members of the structure and shapes expected (freshly initialised ones).
-        about: what this run is; must equal what was saved.
 
     Returns:
         The position and the members.
@@ -91,44 +112,47 @@ def restore(manager: ocp.CheckpointManager, like: Member, about: dict[str, Any])
     Raises:
         InputError: if the checkpoint is of another configuration (each difference named), or its files are damaged.
     """
+    manager = checkpoints.manager
     position = manager.latest_step()
     if position is None:
         return None
     where = f"checkpoint {manager.directory / str(position)}"
-    advice = "name another --out, or delete that folder to start afresh"
-    abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=None), like)
-    record = _read(manager, position, where, advice, about=ocp.args.JsonRestore())["about"]
-    differ = differences({"format": FORMAT, "about": about}, {k: record.get(k) for k in ("format", "about")})
-    if differ:
-        raise InputError(f"{where} is of another run: {'; '.join(differ)}; {advice}")
-    held = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), abstract)
-    members = _read(manager, position, where, advice, members=ocp.args.StandardRestore(held))["members"]
-    if _digest(members) != record["digest"]:
-        raise InputError(f"{where} is damaged: its arrays do not match their digest; {advice}")
+    record = _read(manager, position, where, about=ocp.args.JsonRestore())["about"]
+    wanted = {"format": FORMAT, "about": dict(checkpoints.about)}
+    if differ := differences(wanted, {key: record.get(key) for key in wanted}):
+        raise InputError(f"{where} is of another run: {'; '.join(differ)}; {ADVICE}", "out")
+    held = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), like)
+    members = _read(manager, position, where, members=ocp.args.StandardRestore(held))["members"]
+    if _digest_of(members) != record["digest"]:
+        raise InputError(f"{where} is damaged: its arrays do not match their digest; {ADVICE}", "out")
     return position, jax.tree.map(jax.numpy.asarray, members)
 
 
-def _read(manager: ocp.CheckpointManager, position: int, where: str, advice: str, **items: Any) -> Any:
+def _read(
+    manager: ocp.CheckpointManager, position: int, where: str, **items: ocp.args.CheckpointArgs
+) -> ocp.args.Composite:
     """Restore one item; whatever a damaged file makes the reader raise becomes one line."""
-    with _late_reads_unheard():
+    with _without_closed_loop_messages():
         try:
             return manager.restore(position, args=ocp.args.Composite(**items))
         except Exception as error:
             time.sleep(0.2)  # until the reads that were under way have come to their end
             reason = " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(
-                f"{where} is damaged or not complete ({type(error).__name__}: {reason}); {advice}"
+                f"{where} is damaged or not complete ({type(error).__name__}: {reason}); {ADVICE}", "out"
             ) from error
 
 
 @contextmanager
-def _late_reads_unheard() -> Iterator[None]:
-    """When one array can't be read, orbax closes its event loop on the reads of the others (tensorstore's threads), which
-    then print "Event loop is closed" to the terminal, one each. That complaint alone is kept back; any other is passed on.
+def _without_closed_loop_messages() -> Iterator[None]:
+    """Keep "Event loop is closed" off the terminal, and that message alone.
+
+    When one array can't be read, orbax closes its event loop while tensorstore's threads still read the others; each of those
+    then prints that message.
     """
     hook = sys.unraisablehook
 
-    def pass_on(unraisable: Any) -> None:
+    def pass_on(unraisable: "sys.UnraisableHookArgs") -> None:
         if "Event loop is closed" not in str(unraisable.exc_value):
             hook(unraisable)
 

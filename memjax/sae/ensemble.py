@@ -7,51 +7,50 @@ that a member's weights and moments stay in the core's cache for all of its step
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
-from memjax.sae.config import FitConfig, SAEConfig
-from memjax.sae.dead import resample
-from memjax.sae.optimise import make_optimiser
+from memjax.sae.config import SAEConfig
+from memjax.sae.member import Hyper, Member, Recipe, epoch_order, init_member, train_steps
+from memjax.sae.resampling import resample
 from memjax.sae.score import ImageScores, firing_frequency, score_images
-from memjax.sae.standardise import Standardiser, standardise
-from memjax.sae.train import Hyper, Member, epoch_order, init_member, train_steps
+from memjax.sae.standardiser import Standardiser, standardise
+
+Tree = TypeVar("Tree")
 
 SPLIT_FROM = 256
-"""Rows a device from which sharing out a batch is worth the sums of gradients between devices."""
+"""Rows per device from which sharing out a batch is worth the sums of gradients between devices."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Where and in which groups the members of an ensemble run; hashable, and static under jit.
+
+    Attributes:
+        mesh: the devices, on one axis.
+        at_once: members that run side by side on a device.
+        split: share out the rows of each batch over the devices, not the members.
+    """
+
+    mesh: Mesh
+    at_once: int = 1
+    split: bool = False
+
+
+def schedule_for(members: int, batch_size: int, mesh: Mesh) -> Schedule:
+    """The schedule that was measured best for so many members (see the module)."""
+    return Schedule(mesh, default_at_once(members), split_batches(members, batch_size, mesh))
 
 
 def default_at_once(members: int) -> int:
     """One on CPU, all on accelerators (see the module)."""
     return 1 if jax.default_backend() == "cpu" else members
-
-
-@partial(jax.jit, static_argnames=("sae", "fit", "total_steps"))
-def init_members(
-    seeds: Int[Array, " m"],
-    layers: Int[Array, " m"],
-    hyper: Hyper,
-    standardisers: Standardiser,
-    sae: SAEConfig,
-    fit: FitConfig,
-    total_steps: int,
-) -> Member:
-    """All members before their first step; a member's weights depend on its seed alone, not on its place."""
-    make = partial(init_member, sae=sae, fit=fit, total_steps=total_steps)
-    return jax.vmap(make)(seeds, layers, hyper, standardisers)
-
-
-@partial(jax.jit, static_argnames="batch_size")
-def epoch_orders(
-    seeds: Int[Array, " m"], epoch: int | Int[Array, ""], rows: Int[Array, "m n"], batch_size: int
-) -> Int[Array, "m s b"]:
-    """`memjax.sae.train.epoch_order` of every member; ``rows`` are each member's training rows (equally many)."""
-    return jax.vmap(lambda seed, mine: epoch_order(seed, jnp.asarray(epoch, jnp.int32), mine, batch_size))(seeds, rows)
 
 
 def split_batches(members: int, batch_size: int, mesh: Mesh) -> bool:
@@ -64,20 +63,36 @@ def placement(members: int, mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec("data") if members % mesh.size == 0 else PartitionSpec())
 
 
-def _pad(tree: Any, size: int) -> Any:
+@partial(jax.jit, static_argnames="recipe")
+def init_members(
+    seeds: Int[Array, " m"], layers: Int[Array, " m"], hyper: Hyper, standardisers: Standardiser, recipe: Recipe
+) -> Member:
+    """All members before their first step; a member's weights depend on its seed alone, not on its place."""
+    return jax.vmap(partial(init_member, recipe=recipe))(seeds, layers, hyper, standardisers)
+
+
+@partial(jax.jit, static_argnames="batch_size")
+def epoch_orders(
+    seeds: Int[Array, " m"], epoch: int | Int[Array, ""], rows: Int[Array, "m r"], batch_size: int
+) -> Int[Array, "m s b"]:
+    """`memjax.sae.member.epoch_order` of every member; ``rows`` are each member's training rows (equally many)."""
+    return jax.vmap(lambda seed, mine: epoch_order(seed, jnp.asarray(epoch, jnp.int32), mine, batch_size))(seeds, rows)
+
+
+def _pad(tree: Tree, size: int) -> Tree:
     """Repeat the last member until there are ``size``."""
     return jax.tree.map(lambda a: jnp.concatenate([a, jnp.repeat(a[-1:], size - len(a), axis=0)]), tree)
 
 
 def over_members(
-    one: Callable[..., Any], data: Array, members: Member, *each: Array, mesh: Mesh, at_once: int = 1
-) -> Any:
+    one: Callable[..., Tree], data: Array, members: Member, *each: Array, mesh: Mesh, at_once: int = 1
+) -> Tree:
     """Apply ``one(data, member, *rows)`` to all members, shared out over the mesh; ``each`` has a leading member axis too."""
     count = members.seed.shape[0]
     padded = -(-count // mesh.size) * mesh.size
     trees = (members, *each) if padded == count else _pad((members, *each), padded)
 
-    def local(shared: Array, mine: Any) -> Any:
+    def local(shared: Array, mine: PyTree) -> Tree:
         size = None if at_once == 1 else at_once
         return jax.lax.map(lambda args: one(shared, *args), mine, batch_size=size)
 
@@ -87,17 +102,9 @@ def over_members(
     return jax.lax.with_sharding_constraint(jax.tree.map(lambda a: a[:count], out), placement(count, mesh))
 
 
-@partial(jax.jit, static_argnames=("sae", "fit", "total_steps", "mesh", "at_once", "split"), donate_argnames="members")
+@partial(jax.jit, static_argnames=("recipe", "schedule"), donate_argnames="members")
 def train_members(
-    members: Member,
-    data: Float[Array, "l n d"],
-    orders: Int[Array, "m s b"],
-    sae: SAEConfig,
-    fit: FitConfig,
-    total_steps: int,
-    mesh: Mesh,
-    at_once: int = 1,
-    split: bool = False,
+    members: Member, data: Float[Array, "l n d"], orders: Int[Array, "m s b"], recipe: Recipe, schedule: Schedule
 ) -> tuple[Member, Float[Array, " m"]]:
     """A run of steps of every member.
 
@@ -105,21 +112,20 @@ def train_members(
         members: donated: use the returned ones afterwards.
         data: raw representations ``[l, n, d]``, float32; or one streamed block of them.
         orders: rows of ``data`` for each member, step and place in the batch (`epoch_orders`).
-        sae, fit, total_steps, mesh, at_once: static.
-        split: static; share out the rows of each batch over the devices, not the members (`split_batches`).
+        recipe, schedule: static.
 
     Returns:
         The members after their last step, and each one's mean loss over these steps.
     """
-    shared = NamedSharding(mesh, PartitionSpec("data"))
+    shared = NamedSharding(schedule.mesh, PartitionSpec("data"))
 
     def one(data: Array, member: Member, order: Int[Array, "s b"]) -> tuple[Member, Float[Array, ""]]:
-        place = partial(jax.lax.with_sharding_constraint, shardings=shared) if split else None
-        return train_steps(member, data, order, sae, fit, total_steps, place)
+        place = partial(jax.lax.with_sharding_constraint, shardings=shared) if schedule.split else None
+        return train_steps(member, data, order, recipe, place)
 
-    if split:
+    if schedule.split:
         return jax.lax.map(lambda args: one(data, *args), (members, orders))
-    return over_members(one, data, members, orders, mesh=mesh, at_once=at_once)
+    return over_members(one, data, members, orders, mesh=schedule.mesh, at_once=schedule.at_once)
 
 
 @partial(jax.jit, static_argnames=("sae", "space", "mesh"))
@@ -134,24 +140,16 @@ def score_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, 
     return over_members(one, data, members, mesh=mesh)
 
 
-@partial(jax.jit, static_argnames=("sae", "fit", "total_steps", "mesh"))
+@partial(jax.jit, static_argnames=("recipe", "mesh"))
 def resample_members(
-    members: Member,
-    data: Float[Array, "l n d"],
-    rows: Int[Array, "m r"],
-    sae: SAEConfig,
-    fit: FitConfig,
-    total_steps: int,
-    mesh: Mesh,
+    members: Member, data: Float[Array, "l n d"], rows: Int[Array, "m r"], recipe: Recipe, mesh: Mesh
 ) -> Member:
-    """Dead latents of every member drawn anew from its training rows (`memjax.sae.dead.resample`)."""
+    """Dead latents of every member drawn anew from its training rows (`memjax.sae.resampling.resample`)."""
 
     def one(data: Array, member: Member, mine: Int[Array, " r"]) -> Member:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(member.seed), 2), member.step)
-        optimiser = make_optimiser(member.hyper.learning_rate, fit, total_steps)
         x = standardise(member.standardiser, data[member.layer, mine])
-        new = resample(key, member.params, member.opt_state, member.state, x, sae, optimiser)
-        return member.replace(params=new[0], opt_state=new[1], state=new[2])
+        return resample(key, member, x, recipe)
 
     return over_members(one, data, members, rows, mesh=mesh)
 

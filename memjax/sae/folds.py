@@ -16,7 +16,7 @@ def k_folds(n: int, folds: int, seed: int = 0) -> np.ndarray:
         [3, 2, 2]
     """
     if not 2 <= folds <= n:
-        raise expected("folds", f"between 2 and the {n} images", folds)
+        raise expected("folds", f"between 2 and the {n} images", folds, argument="folds")
     fold = (np.arange(n) % folds).astype(np.int32)
     return np.random.default_rng(seed).permutation(fold)
 
@@ -33,7 +33,7 @@ def k_folds_in_blocks(n: int, folds: int, size: int, seed: int = 0) -> np.ndarra
     """
     lengths = [min(size, n - start) for start in range(0, n, size)]
     if lengths[0] < folds:
-        raise expected("folds", f"at most the {lengths[0]} images of a block", folds)
+        raise expected("folds", f"at most the {lengths[0]} images of a block", folds, argument="folds")
     few = [np.arange(length, dtype=np.int32) for length in lengths if length < folds]
     return np.concatenate(
         [k_folds(length, folds, seed + i) for i, length in enumerate(lengths) if length >= folds] + few

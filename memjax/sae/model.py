@@ -1,8 +1,7 @@
-"""Parameters and forward pass of every sparse autoencoder: pure functions of ``(params, x, state, config)``.
+"""Parameters of every sparse autoencoder, and the two linear maps: pure functions of ``(params, x)``.
 
 Arrays have a leading batch axis ``b``, because two variants share their budget over a batch; an ensemble is a `jax.vmap`
-or `jax.lax.map` outside. Weights multiply from the right: ``x [b, d] @ w_enc [d, f]``. Units are those of the input. Shapes of
-fields stand beside them and are not checked: a pytree also has to hold specs, and a leading member axis.
+or `jax.lax.map` outside. Weights multiply from the right: ``x [b, d] @ w_enc [d, f]``. Units are those of the input.
 """
 
 from typing import Any
@@ -10,45 +9,49 @@ from typing import Any
 from flax import struct
 from jaxtyping import Array, Float
 
-from memjax.sae.config import SAEConfig
+from memjax.sae.architecture import Architecture
+
+Leaf = Any
+"""A field of a pytree: an array of the shape that stands beside it. It is not typed as one, because JAX also puts partition
+specs, shapes, tracers and a further leading axis (members of an ensemble) into the same struct."""
 
 
 @struct.dataclass
 class SAEParams:
     """Learnt arrays. ``log_threshold`` is of ``jumprelu`` alone, ``r_mag`` and ``b_mag`` are of ``gated`` alone."""
 
-    w_enc: Any  # [d, f]
-    b_enc: Any  # [f]
-    w_dec: Any  # [f, d]
-    b_dec: Any  # [d]
-    log_threshold: Any = None  # [f]
-    r_mag: Any = None  # [f]
-    b_mag: Any = None  # [f]
+    w_enc: Leaf  # [d, f]
+    b_enc: Leaf  # [f]
+    w_dec: Leaf  # [f, d]
+    b_dec: Leaf  # [d]
+    log_threshold: Leaf = None  # [f]
+    r_mag: Leaf = None  # [f]
+    b_mag: Leaf = None  # [f]
 
 
 @struct.dataclass
 class SAEState:
     """What training observes, not learns: the inference threshold of BatchTopK, and how long each latent was silent."""
 
-    threshold: Any  # one number
-    idle: Any  # [f]
+    threshold: Leaf  # one number
+    idle: Leaf  # [f]
 
 
 @struct.dataclass
-class Output:
-    """One forward pass: pre-activations and latents ``[b, f]``, reconstructions ``[b, d]``."""
+class Reconstruction:
+    """One pass: pre-activations and latents ``[b, f]``, reconstructions ``[b, d]``."""
 
-    pre: Any  # [b, f]
-    latents: Any  # [b, f]
-    recons: Any  # [b, d]
+    pre: Leaf  # [b, f]
+    latents: Leaf  # [b, f]
+    recons: Leaf  # [b, d]
 
 
-def pre_activations(params: SAEParams, x: Float[Array, "b d"], config: SAEConfig) -> Float[Array, "b f"]:
+def pre_activations(params: SAEParams, x: Float[Array, "b d"], config: Architecture) -> Float[Array, "b f"]:
     """``(x - pre_bias) @ w_enc + b_enc``; the pre-bias is the decoder's bias where the config asks for it."""
     centred = x - params.b_dec[None] if config.pre_bias else x
     return centred @ params.w_enc + params.b_enc[None]
 
 
-def decode(params: SAEParams, latents: Float[Array, "b f"]) -> Float[Array, "b d"]:
+def decode_latents(params: SAEParams, latents: Float[Array, "b f"]) -> Float[Array, "b d"]:
     """``latents @ w_dec + b_dec``."""
     return latents @ params.w_dec + params.b_dec[None]

@@ -1,16 +1,17 @@
-"""The paper's protocol, and a sensible start for each other variant: one row a variant."""
+"""The paper's protocol, and a sensible start for each other variant."""
 
 from dataclasses import dataclass
 
 from memjax.checks import expected
-from memjax.sae.config import VARIANTS, FitConfig, SAEConfig
+from memjax.sae.config import FitConfig, SAEConfig
+from memjax.sae.variants import VARIANTS
 
 PAPER_SEEDS = (0, 42, 2025, 2, 17)
 SPACES = ("standardised", "raw")
 
 
 @dataclass(frozen=True)
-class Preset:
+class SAEPreset:
     """An architecture, how it is fitted, its learning rate, and the weight of its sparsity penalty."""
 
     sae: SAEConfig
@@ -19,11 +20,11 @@ class Preset:
     sparsity: float
 
 
-SPARSITY = {"relu": 1e-3, "topk": 0.0, "batchtopk": 0.0, "jumprelu": 3e-3, "gated": 1e-3, "matryoshka": 0.0}
-"""Weights that leave a few tens of latents active on standardised cls tokens; the TopK kinds set it by ``k``."""
+MODERN = tuple(name for name in VARIANTS if name != "paper")
+"""Variants that `modern` has a start for; the authors' has a preset of its own, `paper`."""
 
 
-def paper(width: int) -> Preset:
+def paper(width: int) -> SAEPreset:
     """The authors' autoencoder: d -> 100 -> d, batch size 1, AdamW at 1e-4, 5 epochs, 1e-5 x L1 of the pre-activations.
 
     Example:
@@ -31,35 +32,44 @@ def paper(width: int) -> Preset:
         (1, 100)
     """
     sae = SAEConfig(width=width, latents=100, variant="paper", k=1, pre_bias=False, unit_norm=False)
-    return Preset(sae=sae, fit=FitConfig(), learning_rate=1e-4, sparsity=1e-5)
+    return SAEPreset(sae=sae, fit=FitConfig(), learning_rate=1e-4, sparsity=VARIANTS["paper"].sparsity)
 
 
-def modern(variant: str, width: int, rows: int, latents: int = 256, epochs: int = 20, batch_size: int = 64) -> Preset:
+def modern(
+    variant: str, width: int, rows: int, latents: int = 256, epochs: int = 20, batch_size: int = 64
+) -> SAEPreset:
     """A variant with warm-up over a twentieth of the steps, cosine decay, and help for dead latents.
 
     Args:
-        variant: any of `memjax.sae.config.VARIANTS` but ``paper``.
+        variant: a name of `MODERN`.
         width: of the inputs.
         rows: training rows; a latent silent for two passes over them is dead.
         latents: the dictionary's size; ``matryoshka`` nests a quarter, a half and all of them.
         epochs, batch_size: of the fit.
+
+    Raises:
+        InputError: no such variant, or ``paper``.
+
+    Example:
+        >>> modern("topk", width=768, rows=2000).sae.k
+        16
     """
-    if variant not in SPARSITY:
-        raise expected("SAE variant", f"one of {', '.join(VARIANTS[1:])}", repr(variant))
-    budgeted = SPARSITY[variant] == 0.0
+    if variant not in MODERN:
+        raise expected("SAE variant", f"one of {', '.join(MODERN)}", repr(variant), argument="variant")
+    row = VARIANTS[variant]
     sae = SAEConfig(
         width=width,
         latents=latents,
         variant=variant,
         k=min(16, latents),
-        prefixes=(latents // 4, latents // 2, latents) if variant == "matryoshka" else (),
-        aux_k=min(32, latents) if budgeted else 0,
+        prefixes=(latents // 4, latents // 2, latents) if row.nested else (),
+        aux_k=min(32, latents) if row.budgeted else 0,
         dead_after=2 * rows,
     )
     batch_size = min(batch_size, rows)
     steps = epochs * (rows // batch_size)
-    halves = () if budgeted or epochs < 4 else (epochs // 2,)
+    halves = () if row.budgeted or epochs < 4 else (epochs // 2,)
     fit = FitConfig(
         batch_size=batch_size, epochs=epochs, warmup_steps=steps // 20, decay="cosine", resample_epochs=halves
     )
-    return Preset(sae=sae, fit=fit, learning_rate=1e-3, sparsity=SPARSITY[variant])
+    return SAEPreset(sae=sae, fit=fit, learning_rate=1e-3, sparsity=row.sparsity)

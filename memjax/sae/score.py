@@ -5,15 +5,13 @@ raw space (the authors' training script did the latter). Every function scores w
 on is the caller's to see to (`memjax.sae.folds`).
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float
 
 from memjax.sae.config import SAEConfig
-from memjax.sae.forward import forward
-from memjax.sae.model import SAEParams, SAEState
+from memjax.sae.model import Leaf, SAEParams, SAEState
+from memjax.sae.reconstruction import reconstruct
 
 
 @struct.dataclass
@@ -31,22 +29,22 @@ class ImageScores:
             autoencoder's own contribution.
     """
 
-    error: Any  # [n]
-    error_mean: Any  # [n]
-    error_normalised: Any  # [n]
-    l0: Any  # [n]
-    l1: Any  # [n]
-    magnitude: Any  # [n]
-    squared_length: Any  # [n]
+    error: Leaf  # [n]
+    error_mean: Leaf  # [n]
+    error_normalised: Leaf  # [n]
+    l0: Leaf  # [n]
+    l1: Leaf  # [n]
+    magnitude: Leaf  # [n]
+    squared_length: Leaf  # [n]
 
 
 @struct.dataclass
 class SAEScores:
     """Per autoencoder: share of variance explained (at most 1), share of latents that never fire, firing rate of each."""
 
-    explained_variance: Any  # one number
-    dead_fraction: Any  # one number
-    firing_frequency: Any  # [f]
+    explained_variance: Leaf  # one number
+    dead_fraction: Leaf  # one number
+    firing_frequency: Leaf  # [f]
 
 
 def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig) -> ImageScores:
@@ -60,7 +58,7 @@ def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], con
         >>> score_images(params, init_state(config), jnp.eye(4), config).l0.shape
         (4,)
     """
-    out = forward(params, x, state, config)
+    out = reconstruct(params, x, state, config)
     error, length = jnp.sum((out.recons - x) ** 2, axis=1), jnp.sum(x**2, axis=1)
     return ImageScores(
         error=error,
@@ -77,7 +75,7 @@ def firing_frequency(
     params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig
 ) -> Float[Array, " f"]:
     """Share of the rows of ``x`` that make each latent fire."""
-    return jnp.mean((forward(params, x, state, config).latents > 0).astype(x.dtype), axis=0)
+    return jnp.mean((reconstruct(params, x, state, config).latents > 0).astype(x.dtype), axis=0)
 
 
 def score_sae(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig) -> SAEScores:

@@ -15,16 +15,15 @@ import scipy.stats
 from memjax.checks import InputError
 from memjax.devices import data_mesh
 from memjax.sae.config import FitConfig
-from memjax.sae.ensemble import score_members, train_members
-from memjax.sae.fit import fit_members, start_members
-from memjax.sae.forward import forward
+from memjax.sae.ensemble import Schedule, score_members, train_members
 from memjax.sae.init import init_state
-from memjax.sae.loss import LOSSES
+from memjax.sae.member import Hyper
 from memjax.sae.model import SAEParams
 from memjax.sae.presets import PAPER_SEEDS, paper
+from memjax.sae.reconstruction import objective, reconstruct
 from memjax.sae.released import load_released
 from memjax.sae.stream import whole
-from memjax.sae.train import Hyper
+from memjax.sae.training import fit_members, recipe_for, start_members
 from tests.conftest import reference_data
 
 
@@ -64,10 +63,11 @@ def pair(rng):
     model, x = Theirs(37), rng.normal(size=(1, 60, 37)).astype(np.float32)
     preset, rows = paper(37), np.arange(60, dtype=np.int32)[None]
     hyper = Hyper(jnp.full(1, 1e-4), jnp.full(1, 1e-5))
-    members = start_members(whole(x, rows), np.zeros(1, int), np.zeros(1, int), hyper, preset.sae, preset.fit)
+    recipe = recipe_for(whole(x, rows), preset.sae, preset.fit)
+    members = start_members(whole(x, rows), np.zeros(1, int), np.zeros(1, int), hyper, recipe)
     members = members.replace(params=jax.tree.map(lambda a: a[None], as_params(model)))
     standard = (x[0] - x[0].mean(0)) / x[0].std(0, ddof=1)
-    return x, torch.from_numpy(standard.astype(np.float32)), members, model, preset
+    return x, torch.from_numpy(standard.astype(np.float32)), members, model, recipe
 
 
 def close(ours: SAEParams, theirs: SAEParams, atol: float) -> None:
@@ -76,14 +76,12 @@ def close(ours: SAEParams, theirs: SAEParams, atol: float) -> None:
 
 
 def test_loss_and_gradients_of_one_step(pair):
-    _, standard, _, model, preset = pair
+    _, standard, _, model, recipe = pair
     theirs = model.loss(standard[:1])
     theirs.backward()
 
     def loss(p):
-        return LOSSES["paper"](
-            p, jnp.asarray(standard[:1].numpy()), init_state(preset.sae), preset.sae, jnp.float32(1e-5)
-        )[0]
+        return objective(p, jnp.asarray(standard[:1].numpy()), init_state(recipe.sae), recipe.sae, jnp.float32(1e-5))[0]
 
     value, grads = jax.value_and_grad(loss)(as_params(model))
     np.testing.assert_allclose(value, theirs.item(), rtol=1e-6)
@@ -92,10 +90,10 @@ def test_loss_and_gradients_of_one_step(pair):
 
 @pytest.mark.parametrize(("order", "atol"), [([3], 1e-6), ([*range(60), *range(59, -1, -1)], 1e-4)])
 def test_updates_in_the_same_order(pair, order, atol):
-    x, standard, members, model, preset = pair
+    x, standard, members, model, recipe = pair
     model.fit(standard, order)
     orders = jnp.asarray(order, jnp.int32)[None, :, None]
-    found, _ = train_members(members, jnp.asarray(x), orders, preset.sae, preset.fit, 300, data_mesh())
+    found, _ = train_members(members, jnp.asarray(x), orders, recipe, Schedule(data_mesh()))
     close(jax.tree.map(lambda a: a[0], found.params), as_params(model), atol)
 
 
@@ -105,7 +103,8 @@ def test_initialisation_has_torchs_bounds():
     rows = np.zeros((1, 2), np.int32)
     preset, hyper = paper(768), Hyper(jnp.full(1, 1e-4), jnp.full(1, 1e-5))
     x = np.random.default_rng(0).normal(size=(1, 2, 768)).astype(np.float32)
-    ours = start_members(whole(x, rows), np.zeros(1, int), np.zeros(1, int), hyper, preset.sae, preset.fit).params
+    recipe = recipe_for(whole(x, rows), preset.sae, preset.fit)
+    ours = start_members(whole(x, rows), np.zeros(1, int), np.zeros(1, int), hyper, recipe).params
     for a, b, bound in zip(
         jax.tree.leaves(ours), jax.tree.leaves(theirs), (768**-0.5, 768**-0.5, 0.1, 0.1), strict=True
     ):
@@ -115,14 +114,14 @@ def test_initialisation_has_torchs_bounds():
 
 
 @pytest.mark.slow
-def test_released_weights_forward_as_torch(memvis_dir, rng):
+def test_released_weights_reconstruct_as_torch(memvis_dir, rng):
     (file,) = memvis_dir.glob("SPARSE_autoencoder_model_*.pt")
     params, config = load_released(file)
     model = Theirs(768)
     model.load_state_dict(torch.load(file, weights_only=True))
     x = rng.normal(size=(9, 768)).astype(np.float32)
     recons, pre = model(torch.from_numpy(x))
-    out = forward(params, jnp.asarray(x), init_state(config), config)
+    out = reconstruct(params, jnp.asarray(x), init_state(config), config)
     np.testing.assert_allclose(out.recons, recons.detach(), atol=1e-5)
     np.testing.assert_allclose(out.pre, pre.detach(), atol=1e-5)
 
@@ -179,13 +178,14 @@ def test_rho_by_epoch_is_within_the_spread_of_torch():
     ours, mesh, data = np.zeros((5, 5, 2)), data_mesh(), x[None]
     preset, rows = paper(x.shape[1]), np.broadcast_to(np.arange(len(x), dtype=np.int32), (5, len(x))).copy()
     hyper = Hyper(jnp.full(5, 1e-4), jnp.full(5, 1e-5))
-    members = start_members(whole(data, rows), np.zeros(5, int), np.array(PAPER_SEEDS), hyper, preset.sae, FitConfig())
+    recipe = recipe_for(whole(data, rows), preset.sae, FitConfig())
+    members = start_members(whole(data, rows), np.zeros(5, int), np.array(PAPER_SEEDS), hyper, recipe)
 
     def score(epoch, members, _):
         errors = np.asarray(score_members(members, jnp.asarray(data), preset.sae, "standardised", mesh).error)
         ours[:, epoch - 1] = [(spearman(e, y), e.mean()) for e in errors]
 
-    fit_members(members, whole(data, rows), preset.sae, FitConfig(), mesh, on_epoch=score)
+    fit_members(members, whole(data, rows), recipe, mesh, on_epoch=score)
     for name, values in (("ours", ours), ("torch", theirs)):
         print(name, "rho", values[..., 0].mean(0).round(4), "+-", values[..., 0].std(0, ddof=1).round(4))
         print(name, "loss", values[..., 1].mean(0).round(3), "+-", values[..., 1].std(0, ddof=1).round(3))

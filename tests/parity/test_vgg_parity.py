@@ -9,7 +9,7 @@ import jax
 from safetensors.numpy import load_file, save_file
 
 import memjax
-from memjax.models import vgg
+from memjax.baselines import vgg
 from tests.parity import hf
 
 
@@ -57,7 +57,7 @@ def saved(tmp_path_factory):
 def test_seven_layers(saved, size):
     model, file = saved
     image = np.random.default_rng(1).normal(size=(*size, 3)).astype(np.float32)
-    ours = jax.jit(vgg.features)(vgg.load_vgg(file), image)
+    ours = jax.jit(vgg.vgg_features)(vgg.load_vgg(file), image)
     with torch.no_grad():
         theirs = model(torch.from_numpy(image).permute(2, 0, 1)[None])
     assert tuple(ours) == vgg.LAYERS

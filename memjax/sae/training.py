@@ -7,90 +7,84 @@ resumed run ends with the weights of an uninterrupted one, bit for bit (on the s
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Int
 
 from memjax.checks import expected
-from memjax.sae.checkpoint import restore, save
+from memjax.sae.checkpoint import Checkpoints, restore_checkpoint, save_checkpoint
 from memjax.sae.config import FitConfig, SAEConfig
 from memjax.sae.ensemble import (
-    default_at_once,
     epoch_orders,
     init_members,
     placement,
     resample_members,
-    split_batches,
+    schedule_for,
     train_members,
 )
-from memjax.sae.standardise import Moments, Standardiser, moments, standardiser_of
+from memjax.sae.member import Hyper, Member, Recipe
+from memjax.sae.standardiser import Moments, Standardiser, moments, standardiser_of
 from memjax.sae.stream import Stream, ahead
-from memjax.sae.train import Hyper, Member
 
-SEGMENT = 2000
-"""Steps between checkpoints."""
-
-
-def steps_in_all(stream: Stream, fit: FitConfig) -> int:
-    """Updates of one member over the whole fit."""
-    return fit.epochs * sum(stream.steps(fit.batch_size))
+OnEpoch = Callable[[int, Member, np.ndarray], None]
+"""``(epochs done, members, mean loss [m] of the last segment)``."""
 
 
-def standardisers(stream: Stream, layers: np.ndarray) -> Standardiser:
+def recipe_for(stream: Stream, sae: SAEConfig, fit: FitConfig) -> Recipe:
+    """The recipe of a whole fit on a stream: its steps are those of ``fit.epochs`` passes over it."""
+    return Recipe(sae, fit, fit.epochs * sum(stream.steps(fit.batch_size)))
+
+
+def standardisers(stream: Stream, layers: Int[np.ndarray, " m"]) -> Standardiser:
     """Of each member, on its own training rows: nothing of a held-out image leaks in.
 
     Args:
         stream: read once.
-        layers: each member's layer ``[m]``.
+        layers: each member's layer.
     """
     found: list[Moments | None] = [None] * len(layers)
     for block, data in ahead(stream.images.block, range(stream.images.blocks)):
-        cache: dict[tuple[int, bytes], Moments] = {}
+        known: dict[tuple[int, bytes], Moments] = {}
         for member, (layer, mine) in enumerate(zip(layers.tolist(), stream.rows(block), strict=True)):
             key = (layer, mine.tobytes())
-            if len(mine) and key not in cache:
-                cache[key] = moments(data[layer][mine])
+            if len(mine) and key not in known:
+                known[key] = moments(data[layer][mine])
             if len(mine):
                 before = found[member]
-                found[member] = cache[key] if before is None else before + cache[key]
+                found[member] = known[key] if before is None else before + known[key]
     each = [standardiser_of(m or Moments(0, np.zeros(0), np.zeros(0))) for m in found]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
 
 
 def start_members(
-    stream: Stream, layers: np.ndarray, seeds: np.ndarray, hyper: Hyper, sae: SAEConfig, fit: FitConfig
+    stream: Stream, layers: Int[np.ndarray, " m"], seeds: Int[np.ndarray, " m"], hyper: Hyper, recipe: Recipe
 ) -> Member:
-    """Members before their first step: ``layers``, ``seeds`` and ``hyper`` are ``[m]``."""
+    """Members before their first step; the fields of ``hyper`` are ``[m]`` too."""
     found = standardisers(stream, layers)
-    seeds, layers = jnp.asarray(seeds, jnp.int32), jnp.asarray(layers, jnp.int32)
-    return init_members(seeds, layers, hyper, found, sae, fit, steps_in_all(stream, fit))
+    return init_members(jnp.asarray(seeds, jnp.int32), jnp.asarray(layers, jnp.int32), hyper, found, recipe)
 
 
 def fit_members(
     members: Member,
     stream: Stream,
-    sae: SAEConfig,
-    fit: FitConfig,
+    recipe: Recipe,
     mesh: Mesh,
-    manager: ocp.CheckpointManager | None = None,
-    about: dict[str, Any] | None = None,
-    on_epoch: Callable[[int, Member, np.ndarray], None] | None = None,
-    segment: int = SEGMENT,
+    checkpoints: Checkpoints | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Member:
     """Train to the end, from the newest checkpoint where there is one.
 
     Args:
         members: from `start_members`.
         stream: raw representations, and each member's training rows.
-        sae, fit, mesh: static.
-        manager, about: where checkpoints go and what they say of this run; None: no checkpoints.
-        on_epoch: called as ``(epochs done, members, mean loss [m] of the last segment)`` before the epoch's last checkpoint,
-            so after a kill it may be called again for the same epoch, with the same values.
-        segment: steps between checkpoints.
+        recipe, mesh: static.
+        checkpoints: where they go, one after each segment; None: there are none.
+        on_epoch: called after each epoch, before its last checkpoint is written, so after a kill it may be called again for the
+            same epoch, with the same values.
 
     Returns:
         The trained members.
@@ -98,31 +92,26 @@ def fit_members(
     Raises:
         InputError: the checkpoint is of another run, or damaged; the stream has no full batch.
     """
-    steps = stream.steps(fit.batch_size)
-    visits = [visit for epoch in range(fit.epochs) for visit in _visits(stream.order(epoch), epoch, steps, segment)]
-    if not visits:
-        raise expected("batch size", "at most the training rows of a block", fit.batch_size)
-    position = 0
-    if manager is not None and (found := restore(manager, members, about or {})) is not None:
+    position, visits = 0, _visits_of(stream, recipe)
+    if checkpoints is not None and (found := restore_checkpoint(checkpoints, members)) is not None:
         position, members = found
-    count, total = members.seed.shape[0], steps_in_all(stream, fit)
+    count, size = members.seed.shape[0], recipe.fit.batch_size
     members = jax.device_put(members, placement(count, mesh))
-    everywhere, at_once = NamedSharding(mesh, PartitionSpec()), default_at_once(count)
-    split = split_batches(count, fit.batch_size, mesh)
+    everywhere, schedule = NamedSharding(mesh, PartitionSpec()), schedule_for(count, size, mesh)
     for place, (visit, data) in enumerate(_placed(stream, visits[position:], everywhere), position):
         mine = jax.device_put(stream.rows(visit.block), everywhere)
         number = visit.epoch * stream.images.blocks + visit.block
-        orders = epoch_orders(members.seed, number, mine, fit.batch_size)[:, visit.start : visit.start + segment]
-        members, losses = train_members(members, data, orders, sae, fit, total, mesh, at_once, split)
+        orders = epoch_orders(members.seed, number, mine, size)[:, visit.start : visit.start + recipe.segment]
+        members, losses = train_members(members, data, orders, recipe, schedule)
         if visit.ends_epoch:
-            if visit.epoch + 1 in fit.resample_epochs:
-                members = resample_members(members, data, mine, sae, fit, total, mesh)
+            if visit.epoch + 1 in recipe.fit.resample_epochs:
+                members = resample_members(members, data, mine, recipe, mesh)
             if on_epoch is not None:
                 on_epoch(visit.epoch + 1, members, np.asarray(losses))
-        if manager is not None:
-            save(manager, place + 1, members, about or {})
-    if manager is not None:
-        manager.wait_until_finished()
+        if checkpoints is not None:
+            save_checkpoint(checkpoints, place + 1, members)
+    if checkpoints is not None:
+        checkpoints.manager.wait_until_finished()
     return members
 
 
@@ -133,6 +122,21 @@ class _Visit(NamedTuple):
     block: int
     start: int
     ends_epoch: bool
+
+
+def _visits_of(stream: Stream, recipe: Recipe) -> list[_Visit]:
+    """Every segment of the fit, in order.
+
+    Raises:
+        InputError: there is none.
+    """
+    steps = stream.steps(recipe.fit.batch_size)
+    epochs = range(recipe.fit.epochs)
+    visits = [v for epoch in epochs for v in _visits(stream.order(epoch), epoch, steps, recipe.segment)]
+    if not visits:
+        size = recipe.fit.batch_size
+        raise expected("batch size", "at most the training rows of a block", size, argument="batch_size")
+    return visits
 
 
 def _visits(order: list[int], epoch: int, steps: list[int], segment: int) -> list[_Visit]:

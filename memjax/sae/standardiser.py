@@ -1,7 +1,6 @@
 """Mean and standard deviation of representations, as the paper takes them: over images, with ``ddof=1``."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,14 +9,15 @@ from flax import struct
 from jaxtyping import Array, Float, Shaped
 
 from memjax.checks import expected
+from memjax.sae.model import Leaf
 
 
 @struct.dataclass
 class Standardiser:
     """``(x - mean) / std`` per column of the width."""
 
-    mean: Any  # [d]
-    std: Any  # [d]
+    mean: Leaf  # [d]
+    std: Leaf  # [d]
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from memjax.sae.config import SAEConfig
 from memjax.sae.ensemble import firing_members, score_members
+from memjax.sae.member import Member
 from memjax.sae.presets import SPACES
 from memjax.sae.score import ImageScores, SAEScores, summary
-from memjax.sae.standardise import Moments, moments
+from memjax.sae.standardiser import Moments, moments
 from memjax.sae.stream import Images, ahead
-from memjax.sae.train import Member
 
 
 class Evaluation(NamedTuple):

@@ -1,7 +1,7 @@
 """One autoencoder in training: its state (`Member`), one step, a run of steps. Pure functions; jit and vmap them outside."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -9,21 +9,46 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int
 
+from memjax.axes import Scalar
 from memjax.sae.config import FitConfig, SAEConfig
 from memjax.sae.dead import observe, tangent, unit_rows
 from memjax.sae.init import init_params, init_state
-from memjax.sae.loss import LOSSES
-from memjax.sae.model import SAEParams, SAEState
+from memjax.sae.model import Leaf, SAEParams, SAEState
 from memjax.sae.optimise import make_optimiser, update
-from memjax.sae.standardise import Standardiser, standardise
+from memjax.sae.reconstruction import objective
+from memjax.sae.standardiser import Standardiser, standardise
+
+SEGMENT = 2000
+"""Steps between checkpoints."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, how, and for how long; hashable, and static under jit.
+
+    Attributes:
+        sae: the architecture and its variant.
+        fit: batch size, epochs, schedule.
+        total_steps: updates of one autoencoder in all: where the learning rate's decay ends.
+        segment: updates of one program call; a checkpoint may be written after each.
+    """
+
+    sae: SAEConfig
+    fit: FitConfig
+    total_steps: int
+    segment: int = SEGMENT
+
+    def optimiser(self, learning_rate: float | Scalar) -> optax.GradientTransformation:
+        """AdamW with the fit's schedule (`memjax.sae.optimise`)."""
+        return make_optimiser(learning_rate, self.fit, self.total_steps)
 
 
 @struct.dataclass
 class Hyper:
     """What may differ between the members of one ensemble."""
 
-    learning_rate: Any  # one number
-    sparsity: Any  # one number
+    learning_rate: Leaf  # one number
+    sparsity: Leaf  # one number
 
 
 @struct.dataclass
@@ -38,27 +63,20 @@ class Member:
     state: SAEState
     hyper: Hyper
     standardiser: Standardiser
-    layer: Any  # one number
-    seed: Any  # one number
-    step: Any  # one number
+    layer: Leaf  # one number
+    seed: Leaf  # one number
+    step: Leaf  # one number
 
 
 def init_member(
-    seed: Int[Array, ""],
-    layer: Int[Array, ""],
-    hyper: Hyper,
-    standardiser: Standardiser,
-    sae: SAEConfig,
-    fit: FitConfig,
-    total_steps: int,
+    seed: Int[Array, ""], layer: Int[Array, ""], hyper: Hyper, standardiser: Standardiser, recipe: Recipe
 ) -> Member:
     """A member before its first step; inputs are standardised, so the decoder's bias starts at 0."""
-    params = init_params(jax.random.key(seed), sae)
-    optimiser = make_optimiser(hyper.learning_rate, fit, total_steps)
+    params = init_params(jax.random.key(seed), recipe.sae)
     return Member(
         params=params,
-        opt_state=optimiser.init(params),
-        state=init_state(sae),
+        opt_state=recipe.optimiser(hyper.learning_rate).init(params),
+        state=init_state(recipe.sae),
         hyper=hyper,
         standardiser=standardiser,
         layer=layer,
@@ -67,28 +85,24 @@ def init_member(
     )
 
 
-def train_step(
-    member: Member, x: Float[Array, "b d"], sae: SAEConfig, fit: FitConfig, total_steps: int
-) -> tuple[Member, Float[Array, ""]]:
+def train_step(member: Member, x: Float[Array, "b d"], recipe: Recipe) -> tuple[Member, Float[Array, ""]]:
     """One AdamW update on one batch of standardised inputs.
 
     Args:
         member: from `init_member` or an earlier step.
         x: standardised inputs.
-        sae, fit: static.
-        total_steps: static; where the learning rate's decay ends.
+        recipe: static.
 
     Returns:
         The member after the update, and the loss before it.
     """
-    params, optimiser = member.params, make_optimiser(member.hyper.learning_rate, fit, total_steps)
-    value_and_grad = jax.value_and_grad(LOSSES[sae.variant], has_aux=True)
+    params, sae = member.params, recipe.sae
+    value_and_grad = jax.value_and_grad(objective, has_aux=True)
     (loss, out), grads = value_and_grad(params, x, member.state, sae, member.hyper.sparsity)
-    constrained = sae.unit_norm and sae.variant != "paper"
-    if constrained:
+    if sae.unit_norm:
         grads = tangent(grads, params)
-    params, opt_state = update(optimiser, grads, member.opt_state, params)
-    params = unit_rows(params) if constrained else params
+    params, opt_state = update(recipe.optimiser(member.hyper.learning_rate), grads, member.opt_state, params)
+    params = unit_rows(params) if sae.unit_norm else params
     state = observe(member.state, out, sae)
     return member.replace(params=params, opt_state=opt_state, state=state, step=member.step + 1), loss
 
@@ -97,9 +111,7 @@ def train_steps(
     member: Member,
     data: Float[Array, "l n d"],
     order: Int[Array, "s b"],
-    sae: SAEConfig,
-    fit: FitConfig,
-    total_steps: int,
+    recipe: Recipe,
     place: Callable[[Array], Array] | None = None,
 ) -> tuple[Member, Float[Array, ""]]:
     """A scan of `train_step` over the rows of ``order``.
@@ -108,7 +120,7 @@ def train_steps(
         member: one member.
         data: raw representations of all layers; the member reads ``data[member.layer]`` through its standardiser.
         order: rows of ``data`` for each step.
-        sae, fit, total_steps: static.
+        recipe: static.
         place: says on which devices the rows of a batch are computed.
 
     Returns:
@@ -117,15 +129,14 @@ def train_steps(
 
     def body(carry: Member, rows: Int[Array, " b"]) -> tuple[Member, Float[Array, ""]]:
         raw = data[carry.layer, rows]
-        x = standardise(carry.standardiser, raw if place is None else place(raw))
-        return train_step(carry, x, sae, fit, total_steps)
+        return train_step(carry, standardise(carry.standardiser, raw if place is None else place(raw)), recipe)
 
     member, losses = jax.lax.scan(body, member, order)
     return member, jnp.mean(losses)
 
 
 def epoch_order(
-    seed: Int[Array, ""], epoch: Int[Array, ""], rows: Int[Array, " n"], batch_size: int
+    seed: Int[Array, ""], epoch: Int[Array, ""], rows: Int[Array, " r"], batch_size: int
 ) -> Int[Array, "s b"]:
     """The training rows in a fresh order, cut into batches; a last batch that is not full is left out.
 

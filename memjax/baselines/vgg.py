@@ -1,12 +1,11 @@
 """VGG-16 (Simonyan & Zisserman 2015): seven layers of features for the CNN baselines (Lin et al. 2021), one image at a
 time.
 
-Weights in torchvision's layout (``features.{i}.weight``, ``classifier.{0,3}.weight``) as safetensors. Pictures are
+Weights in torchvision's layout (``features.{i}.weight``, ``classifier.{0,3}.weight``) as safetensors. Images are
 ``[y, x, 3]``, normalised with ImageNet's mean and standard deviation. Kernels are stored ``[y, x, in, out]``.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -28,12 +27,16 @@ POOLED = 7
 
 @struct.dataclass
 class Convolution:
-    kernel: Annotated[Any, "y x i o"]
-    bias: Annotated[Any, "o"]
+    """One layer's weights."""
+
+    kernel: Float[Array, "y x i o"]
+    bias: Float[Array, " o"]
 
 
 @struct.dataclass
 class VGGParams:
+    """All weights but those of the ImageNet classifier."""
+
     blocks: tuple[tuple[Convolution, ...], ...]
     fc1: Linear
     fc2: Linear
@@ -61,7 +64,7 @@ def average_matrix(source: int, target: int) -> np.ndarray:
     return matrix
 
 
-def features(params: VGGParams, image: Image) -> dict[str, Array]:
+def vgg_features(params: VGGParams, image: Image) -> dict[str, Array]:
     """The seven layers of one image.
 
     Args:
@@ -72,7 +75,7 @@ def features(params: VGGParams, image: Image) -> dict[str, Array]:
         Name of `LAYERS` -> ``[y, x, c]`` after each block's pool, and ``[4096]`` after ReLU for fc1 and fc2.
 
     Raises:
-        ValueError: if the picture is smaller than 32 pixels.
+        ValueError: if the image is smaller than 32 pixels.
 
     Reference:
         Simonyan & Zisserman 2015, configuration D.

@@ -1,8 +1,9 @@
 """What each variant minimises, one function per variant, all of one signature.
 
-``loss(params, x [b, d], state, config, sparsity) -> (scalar, Output)``. ``sparsity`` weighs the penalty and may be traced.
+``loss(params, x [b, d], out, state, config, sparsity) -> scalar``, where ``out`` is the pass over ``x`` in training mode and
+``sparsity`` weighs the penalty (it may be traced). `memjax.sae.variants` says which variant has which.
 ``paper`` sums squared errors over the width, as the authors' script does; the others take the mean, so that on standardised
-input an autoencoder that returns the mean costs 1 whatever the width. Batches are averaged in all. `LOSSES` is the table.
+input an autoencoder that returns the mean costs 1 whatever the width. Batches are averaged in all.
 """
 
 from functools import partial
@@ -11,10 +12,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from memjax.axes import Scalar
 from memjax.sae.activations import keep_largest, step, thresholds
-from memjax.sae.config import SAEConfig
-from memjax.sae.forward import forward
-from memjax.sae.model import Output, SAEParams, SAEState, decode
+from memjax.sae.architecture import Architecture
+from memjax.sae.model import Reconstruction, SAEParams, SAEState, decode_latents
 
 
 def mean_error(recons: Float[Array, "b d"], x: Float[Array, "b d"]) -> Float[Array, ""]:
@@ -27,25 +28,35 @@ def decoder_norms(params: SAEParams) -> Float[Array, "1 f"]:
     return jnp.linalg.norm(params.w_dec, axis=1)[None]
 
 
-def paper(
-    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
-) -> tuple[Array, Output]:
+def paper_loss(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    out: Reconstruction,
+    state: SAEState,
+    config: Architecture,
+    sparsity: Scalar,
+) -> Float[Array, ""]:
     """Sum of squared errors + ``sparsity`` x sum of |pre-activations|, before the ReLU (Takmaz et al. 2025)."""
-    out = forward(params, x, state, config, training=True)
     error = jnp.sum((out.recons - x) ** 2, axis=1)
-    return jnp.mean(error + sparsity * jnp.sum(jnp.abs(out.pre), axis=1)), out
+    return jnp.mean(error + sparsity * jnp.sum(jnp.abs(out.pre), axis=1))
 
 
-def relu(
-    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
-) -> tuple[Array, Output]:
+def relu_loss(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    out: Reconstruction,
+    state: SAEState,
+    config: Architecture,
+    sparsity: Scalar,
+) -> Float[Array, ""]:
     """Error + ``sparsity`` x L1 of the latents, each weighed by its decoder row's length (so that rescaling gains nothing)."""
-    out = forward(params, x, state, config, training=True)
     penalty = jnp.mean(jnp.sum(out.latents * decoder_norms(params), axis=1))
-    return mean_error(out.recons, x) + sparsity * penalty, out
+    return mean_error(out.recons, x) + sparsity * penalty
 
 
-def auxiliary(params: SAEParams, x: Float[Array, "b d"], out: Output, state: SAEState, config: SAEConfig) -> Array:
+def auxiliary(
+    params: SAEParams, x: Float[Array, "b d"], out: Reconstruction, state: SAEState, config: Architecture
+) -> Float[Array, ""]:
     """How badly the ``aux_k`` strongest dead latents reconstruct the residual, relative to the residual (0 when none is dead).
 
     Reference: Gao et al. 2024, section A.2; the residual is held fixed.
@@ -59,22 +70,30 @@ def auxiliary(params: SAEParams, x: Float[Array, "b d"], out: Output, state: SAE
     return jnp.where(jnp.any(dead), value, jnp.zeros_like(value))
 
 
-def topk(
-    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
-) -> tuple[Array, Output]:
+def topk_loss(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    out: Reconstruction,
+    state: SAEState,
+    config: Architecture,
+    sparsity: Scalar,
+) -> Float[Array, ""]:
     """Error + auxiliary loss; the budget ``k`` is the sparsity (``topk`` and ``batchtopk``)."""
-    out = forward(params, x, state, config, training=True)
     loss = mean_error(out.recons, x)
     if config.aux_k:
         loss = loss + config.aux_coefficient * auxiliary(params, x, out, state, config)
-    return loss, out
+    return loss
 
 
-def matryoshka(
-    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
-) -> tuple[Array, Output]:
+def matryoshka_loss(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    out: Reconstruction,
+    state: SAEState,
+    config: Architecture,
+    sparsity: Scalar,
+) -> Float[Array, ""]:
     """The mean over nested dictionaries (the first ``prefix`` latents alone) of the error, + auxiliary loss."""
-    out = forward(params, x, state, config, training=True)
     recons = jnp.zeros_like(x) + params.b_dec[None]
     errors, start = [], 0
     for stop in config.prefixes:
@@ -84,35 +103,32 @@ def matryoshka(
     loss = jnp.mean(jnp.stack(errors))
     if config.aux_k:
         loss = loss + config.aux_coefficient * auxiliary(params, x, out, state, config)
-    return loss, out
+    return loss
 
 
-def jumprelu(
-    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
-) -> tuple[Array, Output]:
+def jumprelu_loss(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    out: Reconstruction,
+    state: SAEState,
+    config: Architecture,
+    sparsity: Scalar,
+) -> Float[Array, ""]:
     """Error + ``sparsity`` x L0, whose gradient reaches the thresholds by the straight-through kernel."""
-    out = forward(params, x, state, config, training=True)
     active = step(jax.nn.relu(out.pre), thresholds(params, out.pre), config.bandwidth)
-    return mean_error(out.recons, x) + sparsity * jnp.mean(jnp.sum(active, axis=1)), out
+    return mean_error(out.recons, x) + sparsity * jnp.mean(jnp.sum(active, axis=1))
 
 
-def gated(
-    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Array
-) -> tuple[Array, Output]:
+def gated_loss(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    out: Reconstruction,
+    state: SAEState,
+    config: Architecture,
+    sparsity: Scalar,
+) -> Float[Array, ""]:
     """Error + ``sparsity`` x L1 of the gate + error of the gate's own reconstruction through a frozen decoder."""
-    out = forward(params, x, state, config, training=True)
     gate = jax.nn.relu(out.pre)
     penalty = jnp.mean(jnp.sum(gate * decoder_norms(params), axis=1))
     frozen = jax.lax.stop_gradient(params)
-    return mean_error(out.recons, x) + sparsity * penalty + mean_error(decode(frozen, gate), x), out
-
-
-LOSSES = {
-    "paper": paper,
-    "relu": relu,
-    "topk": topk,
-    "batchtopk": topk,
-    "jumprelu": jumprelu,
-    "gated": gated,
-    "matryoshka": matryoshka,
-}
+    return mean_error(out.recons, x) + sparsity * penalty + mean_error(decode_latents(frozen, gate), x)

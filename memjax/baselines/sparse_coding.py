@@ -4,24 +4,35 @@ A dictionary ``[f, d]`` of unit rows; the codes of an input minimise ``|x - code
 shrinkage from zero: ``codes <- shrink(codes - rate * gradient, sparsity)``. As in the authors' protocol the shrinkage is by
 ``sparsity`` itself, not by ``rate * sparsity``, and the squared error is summed, so its gradient carries the factor 2. The
 iteration stops when the codes of the batch as a whole change by less than ``tolerance``, relative to their norm. Usable on any
-encoder's features; units are those of the input after `prepare`.
+encoder's features; units are those of the input after `sample_units`.
 """
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from memjax.checks import expected
 
 
 @dataclass(frozen=True)
 class SparseCodingConfig:
-    """Defaults are those of Lin et al. 2024; ``max_iterations`` bounds a run that would not settle."""
+    """Defaults are those of Lin et al. 2024.
+
+    Attributes:
+        units: units of a layer that are used; a random sample where it has more.
+        codewords: size of the dictionary, ``f``.
+        rate: step of the iterative shrinkage.
+        sparsity: how far each step shrinks the codes.
+        dictionary_rate: step of the dictionary.
+        batches, batch_size: that the dictionary is learnt on.
+        tolerance: relative change of a batch's codes below which they have settled.
+        quantile: of the units' absolute values, which becomes 1.
+        max_iterations: bounds a run that would not settle.
+    """
 
     units: int = 1000
     codewords: int = 500
@@ -39,12 +50,12 @@ class SparseCodingConfig:
 class Codes:
     """Codes ``[b, f]``, the iterations they took, and whether the convergence test was met before ``max_iterations``."""
 
-    codes: Any  # [b, f]
-    iterations: Any  # one number
-    converged: Array
+    codes: Float[Array, "b f"]
+    iterations: Int[Array, ""]
+    converged: Bool[Array, ""]
 
 
-def prepare(key: Array, features: Float[Array, "n d"], config: SparseCodingConfig) -> Float[Array, "n u"]:
+def sample_units(key: Array, features: Float[Array, "n d"], config: SparseCodingConfig) -> Float[Array, "n u"]:
     """A sample of the units (all, where there are no more than asked for), divided by the 0.95 quantile of |activation|.
 
     Raises:
@@ -88,7 +99,7 @@ def ista(x: Float[Array, "b d"], dictionary: Float[Array, "f d"], config: Sparse
     """
     gram, target = dictionary @ dictionary.T, x @ dictionary.T
 
-    def body(carry: tuple) -> tuple:
+    def body(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         codes, _, count = carry
         moved = shrink(codes - config.rate * 2 * (codes @ gram - target), config.sparsity)
         before = jnp.linalg.norm(codes)
@@ -97,7 +108,7 @@ def ista(x: Float[Array, "b d"], dictionary: Float[Array, "f d"], config: Sparse
         done = jnp.where(before > 0, change < config.tolerance, change == 0) | ~jnp.isfinite(change)
         return moved, done, count + 1
 
-    def going(carry: tuple) -> Array:
+    def going(carry: tuple[Array, Array, Array]) -> Array:
         return ~carry[1] & (carry[2] < config.max_iterations)
 
     start = (jnp.zeros((x.shape[0], dictionary.shape[0]), x.dtype), jnp.array(False), jnp.zeros((), jnp.int32))
@@ -127,7 +138,7 @@ def learn_dictionary(
 
     Args:
         key: a JAX key.
-        x: prepared inputs (`prepare`).
+        x: inputs from `sample_units`.
         config: batches and their size (drawn without replacement inside a batch; all rows if there are fewer).
 
     Returns:

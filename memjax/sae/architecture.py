@@ -1,0 +1,34 @@
+"""The sizes and constants of an autoencoder: what its activation, its loss and its starting point read."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes and constants, unchecked; `memjax.sae.config.SAEConfig` adds the variant's name and checks them.
+
+    Attributes:
+        width: inputs, ``d``.
+        latents: latents, ``f``.
+        k: latents kept per input (``topk``, ``batchtopk``, ``matryoshka``).
+        prefixes: for ``matryoshka``, how many latents each nested dictionary has; the last is ``latents``.
+        pre_bias: subtract the decoder's bias from the input first.
+        unit_norm: keep every decoder row at length 1, and its gradient orthogonal to it.
+        aux_k: dead latents that reconstruct the residual in the auxiliary loss (0: none); TopK kinds only.
+        aux_coefficient: weight of that loss.
+        dead_after: inputs after which a latent that never fired counts as dead.
+        bandwidth: width of the straight-through kernel of ``jumprelu``.
+        threshold_decay: of the running inference threshold of ``batchtopk`` and ``matryoshka``.
+    """
+
+    width: int
+    latents: int
+    k: int = 16
+    prefixes: tuple[int, ...] = ()
+    pre_bias: bool = True
+    unit_norm: bool = True
+    aux_k: int = 0
+    aux_coefficient: float = 1 / 32
+    dead_after: int = 10_000
+    bandwidth: float = 0.03
+    threshold_decay: float = 0.99

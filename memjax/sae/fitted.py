@@ -1,0 +1,98 @@
+"""Autoencoders of one array of vectors, in one call: trained, and every row scored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from memjax import devices
+from memjax.checks import expected
+from memjax.sae.evaluation import evaluate
+from memjax.sae.grid import grid_of
+from memjax.sae.presets import SAEPreset, modern, paper
+from memjax.sae.score import ImageScores
+from memjax.sae.stream import Stream, in_memory
+from memjax.sae.trained import TrainedSAE, trained_saes
+from memjax.sae.training import fit_members, recipe_for
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What `fit` returns.
+
+    Attributes:
+        saes: the autoencoders: seed by seed, in each fold by fold.
+        scores: of every row, ``[e, n]`` each (``e`` seeds): by the autoencoder that did not see it where there are folds, else by
+            one that did; in the standardised space.
+        explained_variance: share of the variance of all rows that each autoencoder explains, ``[e, folds]``, at most 1.
+        dead_fraction: share of latents that no row makes fire, ``[e, folds]``.
+        fold: of each row; zeros without folds.
+        preset: what was trained.
+    """
+
+    saes: tuple[TrainedSAE, ...]
+    scores: ImageScores
+    explained_variance: Float[np.ndarray, "e k"]
+    dead_fraction: Float[np.ndarray, "e k"]
+    fold: Int[np.ndarray, " n"]
+    preset: SAEPreset
+
+    @property
+    def errors(self) -> Float[np.ndarray, "e n"]:
+        """Sum of squared errors over the width, of every row under every seed."""
+        return self.scores.error
+
+
+def fit(
+    x: Float[np.ndarray | Array, "n d"], preset: str | SAEPreset = "paper", seeds: Sequence[int] = (0,), folds: int = 0
+) -> Fitted:
+    """Train autoencoders on the rows of one array, and score every row; nothing is written.
+
+    Args:
+        x: one vector a row, float32; each autoencoder standardises them by its training rows.
+        preset: ``"paper"`` (the authors' autoencoder), another name of `memjax.sae.variants.VARIANTS` (its start of
+            `memjax.sae.presets.modern`), or a preset of your own.
+        seeds: one autoencoder, or one for each fold, for each.
+        folds: 2 or more: each row is scored by an autoencoder that was trained on the other folds. Below 2 every row is trained
+            on and scored by the same autoencoder, as the paper has it.
+
+    Returns:
+        The trained autoencoders and the scores.
+
+    Raises:
+        InputError: an array of another kind, with numbers that are not finite, or with fewer rows than folds; no such preset.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+        >>> fitted = fit(x, modern("topk", width=6, rows=20, latents=8, epochs=2, batch_size=10), seeds=(0, 1), folds=2)
+        >>> fitted.errors.shape, fitted.explained_variance.shape, [(sae.seed, sae.fold) for sae in fitted.saes]
+        ((2, 40), (2, 2), [(0, 0), (0, 1), (1, 0), (1, 1)])
+    """
+    if x.ndim != 2 or x.dtype != np.float32 or len(x) < 2:
+        raise expected("x", "float32 of shape [n, d], at least two rows", f"{x.dtype} {list(x.shape)}", argument="x")
+    images = in_memory(np.asarray(x)[None])
+    grid = grid_of(images, 1, seeds, folds)
+    stream = grid.stream(images)
+    chosen = named_preset(preset, x.shape[1], stream) if isinstance(preset, str) else preset
+    recipe, mesh = recipe_for(stream, chosen.sae, chosen.fit), devices.data_mesh()
+    members = fit_members(grid.start(stream, chosen, recipe), stream, recipe, mesh)
+    found = evaluate(members, images, chosen.sae, mesh)
+    shape = grid.shape[1:]
+    return Fitted(
+        saes=trained_saes(members, grid, chosen.sae, np.zeros(1, np.int64)),
+        scores=jax.tree.map(lambda values: grid.by_image(values)[0], found.images["standardised"]),
+        explained_variance=np.asarray(found.members.explained_variance).reshape(shape),
+        dead_fraction=np.asarray(found.members.dead_fraction).reshape(shape),
+        fold=grid.fold,
+        preset=chosen,
+    )
+
+
+def named_preset(name: str, width: int, stream: Stream) -> SAEPreset:
+    """The preset of a variant, for vectors of this width and the rows that a member of the stream is trained on."""
+    if name == "paper":
+        return paper(width)
+    rows = sum(stream.rows(block).shape[1] for block in range(stream.images.blocks))
+    return modern(name, width, rows)

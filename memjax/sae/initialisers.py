@@ -1,0 +1,60 @@
+"""Starting points, one function per kind, all of one signature: torch's ``Linear``, or a decoder of unit rows with the encoder
+as its transpose.
+
+``initialise(key, config, centre [d] or None) -> SAEParams`` in float32. ``centre`` is where the decoder's bias starts (the mean
+of the inputs, say), zero when left out; `untied` draws its bias and does not use it.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from memjax.sae.architecture import Architecture
+from memjax.sae.model import SAEParams
+
+FIRST_THRESHOLD = 0.1
+"""Where ``jumprelu`` starts; low enough that nothing is cut off at first on standardised input."""
+
+
+def torch_linear(key: Array, fan_in: int, shape: tuple[int, ...]) -> Array:
+    """Uniform on ``±1/sqrt(fan_in)``: what ``torch.nn.Linear`` draws for its weight and for its bias.
+
+    torch calls ``kaiming_uniform_(a=sqrt(5))`` for the weight, whose bound is ``sqrt(6 / ((1 + 5) fan_in))``: the same.
+    """
+    bound = 1 / math.sqrt(fan_in)
+    return jax.random.uniform(key, shape, jnp.float32, -bound, bound)
+
+
+def untied(key: Array, config: Architecture, centre: Float[Array, " d"] | None = None) -> SAEParams:
+    """Encoder and decoder each as torch's Linear."""
+    d, f = config.width, config.latents
+    keys = jax.random.split(key, 4)
+    return SAEParams(
+        w_enc=torch_linear(keys[0], d, (d, f)),
+        b_enc=torch_linear(keys[1], d, (f,)),
+        w_dec=torch_linear(keys[2], f, (f, d)),
+        b_dec=torch_linear(keys[3], f, (d,)),
+    )
+
+
+def tied(key: Array, config: Architecture, centre: Float[Array, " d"] | None = None) -> SAEParams:
+    """Decoder rows of length 1 in random directions, the encoder their transpose, biases 0 (the decoder's: ``centre``)."""
+    d, f = config.width, config.latents
+    rows = jax.random.normal(jax.random.split(key, 4)[0], (f, d), jnp.float32)
+    rows = rows / jnp.linalg.norm(rows, axis=1, keepdims=True)
+    bias = jnp.zeros((d,), jnp.float32) if centre is None else centre
+    return SAEParams(w_enc=rows.T, b_enc=jnp.zeros((f,), jnp.float32), w_dec=rows, b_dec=bias)
+
+
+def tied_with_thresholds(key: Array, config: Architecture, centre: Float[Array, " d"] | None = None) -> SAEParams:
+    """`tied`, and every threshold at `FIRST_THRESHOLD`."""
+    start = jnp.full((config.latents,), math.log(FIRST_THRESHOLD), jnp.float32)
+    return tied(key, config, centre).replace(log_threshold=start)
+
+
+def tied_with_gate(key: Array, config: Architecture, centre: Float[Array, " d"] | None = None) -> SAEParams:
+    """`tied`, and a magnitude that starts equal to the gate."""
+    zeros = jnp.zeros((config.latents,), jnp.float32)
+    return tied(key, config, centre).replace(r_mag=zeros, b_mag=zeros)

@@ -1,0 +1,54 @@
+"""The whole pass, encode and decode, and what training minimises of it: the variant's row says which functions."""
+
+from jaxtyping import Array, Float
+
+from memjax.axes import Scalar
+from memjax.sae.config import SAEConfig
+from memjax.sae.model import Reconstruction, SAEParams, SAEState, decode_latents, pre_activations
+
+
+def reconstruct(
+    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, training: bool = False
+) -> Reconstruction:
+    """Encode and decode.
+
+    Args:
+        params: from `memjax.sae.init.init_params` or a checkpoint.
+        x: inputs.
+        state: holds the inference threshold of ``batchtopk``.
+        config: the architecture.
+        training: share the budget over the batch (``batchtopk``) instead of using the threshold.
+
+    Returns:
+        Pre-activations, latents and reconstructions.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from memjax.sae.init import init_params, init_state
+        >>> config = SAEConfig(width=5, latents=7, variant="topk", k=2)
+        >>> params = init_params(jax.random.key(0), config)
+        >>> out = reconstruct(params, jnp.ones((3, 5)), init_state(config), config)
+        >>> out.latents.shape, bool(((out.latents > 0).sum(1) <= 2).all())
+        ((3, 7), True)
+    """
+    pre = pre_activations(params, x, config)
+    latents = config.row.activation(params, pre, state, config, training)
+    return Reconstruction(pre=pre, latents=latents, recons=decode_latents(params, latents))
+
+
+def objective(
+    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Scalar
+) -> tuple[Float[Array, ""], Reconstruction]:
+    """The variant's loss on a batch (`memjax.sae.losses`), and the pass that it is of.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from memjax.sae.init import init_params, init_state
+        >>> config = SAEConfig(width=5, latents=7, k=2)
+        >>> params = init_params(jax.random.key(0), config)
+        >>> loss, out = objective(params, jnp.ones((3, 5)), init_state(config), config, jnp.float32(1e-3))
+        >>> loss.shape, out.recons.shape
+        ((), (3, 5))
+    """
+    out = reconstruct(params, x, state, config, training=True)
+    return config.row.loss(params, x, out, state, config, sparsity), out

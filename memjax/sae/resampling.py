@@ -1,0 +1,60 @@
+"""Dead latents drawn anew, where the fit asks for it."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float
+
+from memjax.sae.member import Member, Recipe
+from memjax.sae.model import SAEParams
+from memjax.sae.reconstruction import reconstruct
+
+ENCODER_SHARE = 0.2
+"""Length of a redrawn encoder column, as a share of the living ones' mean (Bricken et al. 2023)."""
+
+
+def resample(key: Array, member: Member, x: Float[Array, "n d"], recipe: Recipe) -> Member:
+    """Point dead latents at inputs that are badly reconstructed, and forget their moments.
+
+    An input is drawn with probability proportional to its squared loss; the decoder row becomes its residual's direction,
+    the encoder column the same with a fifth of the living ones' mean length, the bias 0.
+
+    Args:
+        key: a JAX key.
+        member: one autoencoder in training.
+        x: standardised inputs to draw from.
+        recipe: says when a latent counts as dead, and has the optimiser.
+
+    Returns:
+        The member; unchanged where no latent is dead.
+
+    Reference: Bricken et al. 2023, "Towards Monosemanticity", appendix on neuron resampling.
+    """
+    params, state = member.params, member.state
+    dead = state.idle >= recipe.sae.dead_after
+    residual = x - reconstruct(params, x, state, recipe.sae).recons
+    loss = jnp.sum(residual**2, axis=1)
+    drawn = jax.random.categorical(key, 2 * jnp.log(loss + 1e-30), shape=(recipe.sae.latents,))
+    rows = residual[drawn]
+    rows = rows / jnp.maximum(jnp.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    lengths = jnp.linalg.norm(params.w_enc, axis=0)
+    alive = jnp.maximum(jnp.sum(~dead), 1).astype(lengths.dtype)
+    length = ENCODER_SHARE * jnp.sum(jnp.where(dead, 0.0, lengths)) / alive
+    new = params.replace(
+        w_enc=jnp.where(dead[None], length * rows.T, params.w_enc),
+        b_enc=jnp.where(dead, 0.0, params.b_enc),
+        w_dec=jnp.where(dead[:, None], rows, params.w_dec),
+    )
+    optimiser = recipe.optimiser(member.hyper.learning_rate)
+    kept = living(params, ~dead)
+    moments = optax.tree.map_params(optimiser, lambda moment, kept: moment * kept, member.opt_state, kept)
+    return member.replace(params=new, opt_state=moments, state=state.replace(idle=jnp.where(dead, 0, state.idle)))
+
+
+def living(params: SAEParams, live: Bool[Array, " f"]) -> SAEParams:
+    """1 for the numbers of living latents (and for what belongs to none), 0 for those of dead ones, in float32."""
+    return jax.tree.map(jnp.ones_like, params).replace(
+        w_enc=jnp.broadcast_to(live[None], params.w_enc.shape).astype(jnp.float32),
+        b_enc=live.astype(jnp.float32),
+        w_dec=jnp.broadcast_to(live[:, None], params.w_dec.shape).astype(jnp.float32),
+    )

@@ -1,0 +1,123 @@
+"""The kinds of sparse autoencoder: one row a variant. Everything that differs between them is read from here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Array
+
+from memjax.sae import activations, initialisers, losses
+from memjax.sae.architecture import Architecture
+from memjax.sae.model import Reconstruction, SAEParams, SAEState
+
+Initialise = Callable[[Array, Architecture, Array | None], SAEParams]
+"""See `memjax.sae.initialisers`."""
+
+Activation = Callable[[SAEParams, Array, SAEState, Architecture, bool], Array]
+"""See `memjax.sae.activations`."""
+
+Loss = Callable[[SAEParams, Array, Reconstruction, SAEState, Architecture, Array], Array]
+"""See `memjax.sae.losses`."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One kind of sparse autoencoder.
+
+    Attributes:
+        init: starting point.
+        activation: from pre-activations to latents.
+        loss: what training minimises.
+        sparsity: default weight of the penalty; it leaves a few tens of latents active on standardised cls tokens. 0 where the
+            budget `k` is the sparsity.
+        title: how it is called in figures and tables.
+        latents: which latents are active, in words.
+        reference: where it was published.
+        shares_budget: training shares the budget ``k`` over the batch; afterwards a running threshold takes its place.
+        nested: every prefix of the latents (`Architecture.prefixes`) is a dictionary of its own.
+    """
+
+    init: Initialise
+    activation: Activation
+    loss: Loss
+    sparsity: float
+    title: str
+    latents: str
+    reference: str
+    shares_budget: bool = False
+    nested: bool = False
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether a budget of latents, not a penalty, makes it sparse."""
+        return self.sparsity == 0.0
+
+
+VARIANTS: dict[str, Variant] = {
+    "paper": Variant(
+        init=initialisers.untied,
+        activation=activations.relu,
+        loss=losses.paper_loss,
+        sparsity=1e-5,
+        title="the paper's",
+        latents="ReLU, L1 on the pre-activations",
+        reference="Takmaz, Gatt & Dotlačil 2025, arXiv 2509.01453",
+    ),
+    "relu": Variant(
+        init=initialisers.tied,
+        activation=activations.relu,
+        loss=losses.relu_loss,
+        sparsity=1e-3,
+        title="ReLU",
+        latents="ReLU, L1 on the latents",
+        reference='Bricken et al. 2023, "Towards Monosemanticity"',
+    ),
+    "topk": Variant(
+        init=initialisers.tied,
+        activation=activations.topk,
+        loss=losses.topk_loss,
+        sparsity=0.0,
+        title="TopK",
+        latents="the k largest of each input",
+        reference="Gao et al. 2024, arXiv 2406.04093",
+    ),
+    "batchtopk": Variant(
+        init=initialisers.tied,
+        activation=activations.batchtopk,
+        loss=losses.topk_loss,
+        sparsity=0.0,
+        title="BatchTopK",
+        latents="the b·k largest of a batch",
+        reference="Bussmann et al. 2024, arXiv 2412.06410",
+        shares_budget=True,
+    ),
+    "jumprelu": Variant(
+        init=initialisers.tied_with_thresholds,
+        activation=activations.jumprelu,
+        loss=losses.jumprelu_loss,
+        sparsity=3e-3,
+        title="JumpReLU",
+        latents="above a learnt threshold",
+        reference="Rajamanoharan et al. 2024, arXiv 2407.14435",
+    ),
+    "gated": Variant(
+        init=initialisers.tied_with_gate,
+        activation=activations.gated,
+        loss=losses.gated_loss,
+        sparsity=1e-3,
+        title="gated",
+        latents="a gate and a magnitude",
+        reference="Rajamanoharan et al. 2024, arXiv 2404.16014",
+    ),
+    "matryoshka": Variant(
+        init=initialisers.tied,
+        activation=activations.batchtopk,
+        loss=losses.matryoshka_loss,
+        sparsity=0.0,
+        title="Matryoshka",
+        latents="batchtopk, every prefix reconstructs",
+        reference="Bussmann et al. 2025, arXiv 2503.17547",
+        shares_budget=True,
+        nested=True,
+    ),
+}
+"""Name -> variant. ``paper`` is the authors' autoencoder; it has a preset of its own (`memjax.sae.presets.paper`)."""
