@@ -15,29 +15,13 @@ from jaxtyping import Float, UInt8
 from PIL import Image as PILImage
 
 from memjax.checks import expected
-from memjax.decoding import (
-    FORMATS,
-    MAX_BYTES,
-    MAX_PIXELS,
-    MAX_SCANS,
-    ImageError,
-    ImageSource,
-    check_form,
-    decode,
-    name_of,
-    read_bytes,
-)
+from memjax.decoding import MAX_PIXELS, ImageError, ImageSource, decode, name_of, read_bytes
 from memjax.preprocessing import Preprocessing, normalise_table, preprocessing_from_config
 
 __all__ = [
-    "FORMATS",
-    "MAX_BYTES",
-    "MAX_PIXELS",
-    "MAX_SCANS",
     "ImageError",
     "ImageSource",
     "Preprocessing",
-    "check_form",
     "decode",
     "normalise",
     "preprocessing_from_config",

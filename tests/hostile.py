@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from memjax.datasets.paths import printable
-from memjax.images import MAX_BYTES, MAX_PIXELS, MAX_SCANS
+from memjax.decoding import MAX_BYTES, MAX_PIXELS, MAX_SCANS
 from tests.miniatures import pixels
 
 REFUSED, MEASURED, EITHER = "refused", "measured", "either"

@@ -35,7 +35,7 @@ ALLOWED = {
     "decoding": set(),
     "preprocessing": set(),
     "images": {"decoding", "preprocessing"},
-    "datasets": {"cache", "images", "locks", "preprocessing"},
+    "datasets": {"cache", "decoding", "locks"},
     "loader": {"datasets", "images", "preprocessing"},
     # arrays in, arrays out
     "models": {"precision", "storage", "traces"},

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from memjax import images
+from memjax import decoding
 from memjax.checks import InputError
 from memjax.images import ImageError, decode, normalise, read_image, read_images, resize_crop
 from memjax.preprocessing import Preprocessing, preprocessing_from_config
@@ -70,7 +70,7 @@ def test_cmyk_is_converted_by_pillow():
     np.testing.assert_array_equal(np.asarray(decode(encoded(image, "JPEG"))), wanted)
 
 
-@pytest.mark.parametrize("kind", images.FORMATS)
+@pytest.mark.parametrize("kind", decoding.FORMATS)
 def test_every_format_that_is_named_opens_in_a_new_process(kind):
     kind = {"MPO": "JPEG"}.get(kind, kind)  # a phone's JPEG with one image
     assert decode(encoded(Image.fromarray(noise(8, 8)), kind)).size == (8, 8)
@@ -108,8 +108,8 @@ def test_what_would_take_for_ever_is_refused():
     progressive = encoded(Image.fromarray(noise(16, 16, 1)), "JPEG", progressive=True)
     last = progressive[progressive.rindex(b"\xff\xda") : -2]
     assert decode(progressive[:-2] + 5 * last + progressive[-2:]).size == (16, 16)
-    assert "scans" in refused(progressive[:-2] + images.MAX_SCANS * last + progressive[-2:])
-    after = progressive + images.MAX_SCANS * last  # trailing bytes are not part of the image, as in a phone's video
+    assert "scans" in refused(progressive[:-2] + decoding.MAX_SCANS * last + progressive[-2:])
+    after = progressive + decoding.MAX_SCANS * last  # trailing bytes are not part of the image, as in a phone's video
     assert decode(after).size == (16, 16)
     assert "text form" in refused(b"P3 1 1 255\n1 2 3\n")
     pages = [Image.fromarray(noise(4, 4, seed=i)) for i in range(2)]

@@ -1,4 +1,4 @@
-"""Data sets of images with human memorability scores, by name (`open_dataset`) or from one's own folder."""
+"""Data sets of images with human memorability scores, by name (`open_dataset`) or from one's own folder or table."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from memjax.datasets import demo, figrim, isola2011, lamem, lnsim, memcat, thing
 from memjax.datasets.base import Dataset, Failure, Record, Records, Spec, check_limit, take
 from memjax.datasets.builder import open_built
 from memjax.datasets.folder import open_folder
+from memjax.datasets.table import open_table
 
 __all__ = [
     "Dataset",
@@ -17,6 +18,7 @@ __all__ = [
     "names",
     "open_dataset",
     "open_folder",
+    "open_table",
     "spec",
 ]
 

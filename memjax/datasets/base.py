@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from memjax.checks import InputError, expected
+from memjax.decoding import ImageSource
 
 N_OFFICIAL = 5
 """Official splits of LaMem."""
@@ -37,10 +38,10 @@ COLUMNS: dict[str, type] = {
 
 
 class Record(NamedTuple):
-    """One image: its id and the bytes of its file."""
+    """One image: its id, and the bytes of its file; or whatever other form (`ImageSource`) it was given in."""
 
     image: str
-    data: bytes
+    data: ImageSource
 
 
 class Failure(NamedTuple):
@@ -53,7 +54,7 @@ class Failure(NamedTuple):
 
 @runtime_checkable
 class Records(Protocol):
-    """Random access to images. ``records[i]`` may raise `memjax.images.ImageError`; records can be pickled."""
+    """Random access to images. ``records[i]`` may raise `memjax.decoding.ImageError`; records can be pickled."""
 
     def __len__(self) -> int: ...
 
@@ -66,8 +67,8 @@ class Dataset:
 
     Attributes:
         name: as in `memjax.datasets.names`, or ``folder``.
-        table: index ``image`` (unique ids, text); ``memorability`` (float64), and of the other `COLUMNS` those that
-            are published. The images of an official test split of LaMem: ``table[table["split_1"] == "test"]``.
+        table: index ``image`` (unique ids, text); ``memorability`` (float64; all NaN without scores), and of the other
+            `COLUMNS` those that are known. The images of an official test split of LaMem: ``table[table["split_1"] == "test"]``.
         records: the images, in the order of ``table``.
         info: ``citation``, ``licence``, ``source``, ``synthetic`` (bool), ``fingerprint`` (SHA-256 in hex), and of a
             published one ``images_published`` (how many its authors count) and ``images_listed`` (how many its files
@@ -86,6 +87,11 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.table)
 
+    @property
+    def scored(self) -> bool:
+        """Whether there are human scores; where there are none, ``memorability`` is NaN throughout."""
+        return bool(self.table["memorability"].notna().any())
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -93,7 +99,7 @@ class Source:
 
     Attributes:
         table: as in `Dataset`.
-        read: the bytes of image ``i``; raises `memjax.images.ImageError`.
+        read: the bytes of image ``i``; raises `memjax.decoding.ImageError`.
         rejected: rows that cannot be used.
         halves: as in `Dataset`.
     """

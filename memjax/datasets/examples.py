@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from memjax.datasets.base import Failure, Source, Spec, fingerprint
-from memjax.images import ImageError
+from memjax.decoding import ImageError
 
 Example: TypeAlias = dict[str, str | bytes | float | np.ndarray]
 """One record: ``image`` (id), ``data`` (bytes of the file), the columns of the table, and ``halves`` where there are any."""

@@ -6,7 +6,7 @@ more or fewer rows than published is no error, since working on a part is legiti
 were listed and how many are published. Ids that occur twice, missing columns and contradictions are errors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,39 @@ import pandas as pd
 
 from memjax.datasets.base import Failure, Source
 from memjax.datasets.paths import inside, printable
-from memjax.images import ImageError, read_bytes
+from memjax.decoding import ImageError, read_bytes
+
+
+def usable_rows(
+    table: pd.DataFrame, check: Callable[[int], object] | None, rejected: Sequence[Failure] = (), scored: bool = True
+) -> tuple[list[int], list[Failure]]:
+    """Which rows of a table can be used, and what cannot be.
+
+    Args:
+        table: as in `Dataset`; ``memorability`` may be NaN.
+        check: of a row's number; raises `memjax.decoding.ImageError` if its image cannot be used. None: all can.
+        rejected: what is known to be unusable, such as `memjax.datasets.scores.unusable`; rows without a score that are
+            not among them are added.
+        scored: False where nothing has a score.
+    """
+    failures = list(rejected)
+    known = {failure.image for failure in failures}
+    keep = []
+    for row, (image, score) in enumerate(zip(table.index, table["memorability"], strict=True)):
+        told, lacks_score = printable(image), scored and not np.isfinite(score)
+        if not image or (told in known and lacks_score):  # an empty id is listed under its row's number
+            continue
+        try:
+            if told != image:
+                raise ImageError(f"{told}: an id with line breaks or other control characters", "scores")
+            if lacks_score:
+                raise ImageError(f"{image}: expected a finite score, got {score}", "scores")
+            if check is not None:
+                check(row)
+            keep.append(row)
+        except ImageError as error:
+            failures.append(Failure(told, error.stage, str(error)))
+    return keep, failures
 
 
 def join(
@@ -23,33 +55,17 @@ def join(
     names: Sequence[str],
     rejected: Sequence[Failure] = (),
     halves: np.ndarray | None = None,
+    scored: bool = True,
 ) -> Source:
     """Keep the rows of ``table`` that have a score and an image.
 
     Args:
-        table: as in `Dataset`, every row of the publication; ``memorability`` may be NaN.
+        table, rejected, scored: see `usable_rows`.
         folder: where the images are.
         names: the image of each row, a path below ``folder``.
-        rejected: what is known to be unusable, such as `memjax.datasets.scores.unusable`; rows without a score that are
-            not among them are added.
         halves: as in `Dataset`, every row of the publication.
     """
-    failures = list(rejected)
-    known = {failure.image for failure in failures}
-    keep = []
-    for row, (image, score) in enumerate(zip(table.index, table["memorability"], strict=True)):
-        told = printable(image)
-        if not image or (told in known and not np.isfinite(score)):  # an empty id is listed under its row's number
-            continue
-        try:
-            if told != image:
-                raise ImageError(f"{told}: an id with line breaks or other control characters", "scores")
-            if not np.isfinite(score):
-                raise ImageError(f"{image}: expected a finite score, got {score}", "scores")
-            inside(folder, names[row])
-            keep.append(row)
-        except ImageError as error:
-            failures.append(Failure(told, error.stage, str(error)))
+    keep, failures = usable_rows(table, lambda row: inside(folder, names[row]), rejected, scored)
     paths = [folder / names[row] for row in keep]
     kept = None if halves is None else halves[:, :, keep]
     return Source(table.iloc[keep], lambda i: read_bytes(paths[i]), failures, kept)

@@ -3,11 +3,13 @@
 import os
 import re
 import stat
+import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from memjax.datasets.base import Failure
-from memjax.images import ImageError
+from memjax.decoding import ImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif")
 """Names that count as images when a folder is searched for images without a score."""
@@ -21,7 +23,7 @@ def inside(folder: Path, name: str) -> Path:
     Raises:
         ImageError: stage "read": no such file, no regular file, or outside of the folder (absolute, ``..``, symlink).
     """
-    if not name or "\0" in name or os.path.isabs(name) or ".." in Path(name).parts:
+    if not name or "\0" in name or Path(name).anchor or ".." in Path(name).parts:  # on Windows, C:x has an anchor too
         raise ImageError(f"{name!r}: not a path inside {folder}; absolute paths and '..' are refused", "read")
     path = folder / name
     root = os.path.realpath(folder)
@@ -32,7 +34,7 @@ def inside(folder: Path, name: str) -> Path:
         missing = isinstance(error, FileNotFoundError)
         reason = "no such image" if missing else getattr(error, "strerror", None) or str(error)
         raise ImageError(f"{name}: {reason} in {folder}", "read") from None
-    if os.path.commonpath([root, real]) != root:
+    if not Path(real).is_relative_to(root):
         raise ImageError(f"{name}: a symbolic link that leads out of {folder}; copy the file into it", "read")
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a folder"
@@ -49,6 +51,11 @@ def printable(name: str) -> str:
     """
     text = name.encode("utf-8", "backslashreplace").decode()
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def comparable(name: str) -> str:
+    """A path as the system's file systems compare it: outside of Linux, case and the form of accents do not count."""
+    return name if sys.platform == "linux" else unicodedata.normalize("NFC", name).casefold()
 
 
 def image_names(folder: Path, unreadable: list[Failure]) -> Iterator[str]:

@@ -90,7 +90,9 @@ def read_released(folder: str | Path, images: pd.Index) -> Released:
             mae[size] = _by_id(_json(file), images, file)
     if not files:
         names = ", ".join(f"{prefix}_*.json" for prefix in ENCODERS)
-        raise expected(f"memvis {folder}", f"the released files ({names})", "none of them", "check the folder", "memvis")
+        raise expected(
+            f"memvis {folder}", f"the released files ({names})", "none of them", "check the folder", "memvis"
+        )
     return Released(measures, sae_rho, latents, mae, tuple(files))
 
 

@@ -1,0 +1,125 @@
+"""The images of a table: read when asked for, in whatever form they are, and what they add to a fingerprint."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from PIL.ImageFile import ImageFile
+
+from memjax.datasets.base import Record
+from memjax.datasets.folder import size_of
+from memjax.datasets.paths import inside
+from memjax.decoding import ImageError, check_form, decode, read_bytes
+
+
+@runtime_checkable
+class Images(Protocol):
+    """An image for each row; ``images[i]`` should be an `ImageSource` and may raise `ImageError`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> object: ...
+
+
+class Rows(NamedTuple):
+    """A table, read but for its images.
+
+    Attributes:
+        columns: what each row says; its images are not needed any more.
+        names: the columns that the table has, those that were not read too.
+        images: an image for each row.
+        contents: what each image adds to the fingerprint, or why it cannot be used.
+    """
+
+    columns: pd.DataFrame
+    names: list[str]
+    images: Images
+    contents: list[str | ImageError]
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderImages:
+    """Paths of images below a folder."""
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Path:
+        return inside(self.folder, self.names[index])
+
+
+@dataclasses.dataclass(frozen=True)
+class TableRecords:
+    """The usable rows of a table.
+
+    Attributes:
+        ids: of the images.
+        images: of all rows of the table.
+        rows: which of them each id has.
+    """
+
+    ids: tuple[str, ...]
+    images: Images
+    rows: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Record:
+        if not 0 <= index < len(self.ids):
+            raise IndexError(index)
+        image = unwrapped(self.images[self.rows[index]])
+        check_form(image)
+        return Record(self.ids[index], read_bytes(image) if isinstance(image, (str, os.PathLike)) else image)
+
+
+def unwrapped(image: object) -> object:
+    """An image's bytes or path, where they are at hand.
+
+    Hugging Face data sets keep them in a mapping of ``bytes`` and ``path``. A PIL image that was opened and not used yet
+    has a path: reading it there leaves no pixels behind in the user's object.
+    """
+    if isinstance(image, Mapping) and image.keys() <= {"bytes", "path"}:
+        return image.get("bytes") or image.get("path")
+    if isinstance(image, ImageFile) and image.tile and image.filename and os.path.isfile(image.filename):
+        return os.fsdecode(image.filename)
+    return image
+
+
+def contents(images: Images, row: int) -> str | ImageError:
+    """What an image adds to the fingerprint, as text; or why it cannot be used.
+
+    A file named by its path adds its size, as in a folder, so that opening a table does not read every file. Any other
+    image adds the SHA-256 of its bytes or of its RGB pixels.
+    """
+    try:
+        image = unwrapped(images[row])
+        if image is None or (isinstance(image, float) and np.isnan(image)):
+            raise ImageError("no image in this row", "read")
+        check_form(image)
+        if isinstance(image, (str, os.PathLike)):
+            return str(size_of(Path(image)))
+        if not isinstance(image, bytes):
+            pixels = np.asarray(decode(image))
+            return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+        return hashlib.sha256(image).hexdigest()
+    except ImageError as error:
+        return error
+
+
+def is_text(values: pd.Series | pd.Index) -> bool:
+    """Whether a column holds text or paths: every value that there is, and there is one."""
+    there = [value for value in values if isinstance(value, (str, os.PathLike)) or not _missing(value)]
+    return bool(there) and all(isinstance(value, (str, os.PathLike)) for value in there)
+
+
+def _missing(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
