@@ -19,11 +19,11 @@ from memjax.outputs import read_run
 from memjax.pipelines.sae_settings import SAESettings
 from memjax.pipelines.saes import train_saes
 from memjax.sae.folds import k_folds
-from memjax.store import consolidate, open_features, open_writer
+from memjax.store import consolidate, open_features
 from tests.command import exit_code
+from tests.fake_store import N, make_store
 
 ROOT = Path(__file__).resolve().parents[1]
-N, D = 30, 6
 
 
 def train(monkeypatch, *arguments: object) -> int:
@@ -32,19 +32,7 @@ def train(monkeypatch, *arguments: object) -> int:
 
 @pytest.fixture
 def store(tmp_path):
-    """A store of thirty images whose second layer's outliers are the memorable ones; image 3 could not be read."""
-    rng = np.random.default_rng(5)
-    x = rng.normal(size=(N, 3, D)).astype(np.float32)
-    x[:, 0] = 0.5
-    y = rng.uniform(size=N)
-    x[:, 2] *= (1 + 3 * y[:, None]).astype(np.float32)
-    x[3] = np.nan
-    table = pd.DataFrame({"memorability": y}, index=pd.Index([f"i{j}" for j in range(N)], name="image"))
-    patches = x[:, [1, 2], None] + rng.normal(0, 0.1, (N, 2, 4, D)).astype(np.float32)
-    made = {"model": "enc", "dataset": "made up", "patch_layers": [1, 2]}
-    writer = open_writer(tmp_path / "sweep", "enc", table, {"cls": (3, D), "patches": (2, 4, D)}, made, N)
-    writer.write(0, {"cls": x, "patches": patches}, [])
-    return tmp_path / "sweep" / "features.zarr"
+    return make_store(tmp_path / "sweep")
 
 
 def test_paper_protocol_writes_all_and_resumes(monkeypatch, store, tmp_path):

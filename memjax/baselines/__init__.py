@@ -6,6 +6,10 @@ The public names; each is imported when first used.
 from memjax.lazy import attach
 
 _NAMES = {
+    # The measures, one row each
+    "PROXIES": "memjax.baselines.proxies",
+    "Proxy": "memjax.baselines.proxies",
+    "ProxyOptions": "memjax.baselines.proxies",
     # Features of a convolutional network
     "VGGParams": "memjax.baselines.vgg",
     "load_vgg": "memjax.baselines.vgg",

@@ -82,7 +82,7 @@ def vgg_features(params: VGGParams, image: Image) -> dict[str, Array]:
     """
     if min(image.shape[:2]) < 32:
         raise ValueError(f"image: expected at least 32 x 32 pixels for VGG-16, got {image.shape[:2]}")
-    out, x = {}, image
+    out, x = {}, jnp.asarray(image)
     for name, block in zip(LAYERS, params.blocks):
         for convolution in block:
             x = convolve(convolution, x)

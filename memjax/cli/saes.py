@@ -31,6 +31,7 @@ from tyro.conf import OmitArgPrefixes
 
 from memjax import devices
 from memjax.cli.arguments import FolderOrUrl, read_arguments
+from memjax.cli.demo import demo_tokens
 from memjax.cli.terminal import say
 from memjax.pipelines.sae_settings import SAESettings
 
@@ -59,19 +60,6 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     features = args.features or demo_tokens(args.out / "demo")
     show(train_saes(features, args.settings, args.out))
     return 0
-
-
-def demo_tokens(out: Path) -> Path:
-    """The embedded demo's cls tokens, extracted where they are not yet; the run's folder."""
-    from memjax.datasets import open_dataset
-    from memjax.encoder import load
-    from memjax.extract import extract
-    from memjax.pipelines.settings import SweepSettings
-    from memjax.storage import locked
-
-    with locked(out):
-        extract(open_dataset("demo"), load("memjax/tiny"), out, SweepSettings(tokens=("cls",)).plan())
-    return out
 
 
 def show(found: "SAEResult") -> None:

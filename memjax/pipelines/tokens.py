@@ -69,10 +69,14 @@ class Representations:
     layers: Int[np.ndarray, " l"]
     digest: str = field(repr=False)
 
+    @property
+    def ids(self) -> np.ndarray:
+        """The images' ids."""
+        return self.group.values["image"].values[self.used]
+
     def by_layer(self, values: Mapping[str, Float[np.ndarray, "l n"]]) -> dict[str, xr.DataArray]:
         """Scores as labelled arrays, dims ``image, layer``."""
-        ids = self.group.values["image"].values[self.used]
-        coords = {"image": ids, "layer": self.layers, "memorability": ("image", self.y)}
+        coords = {"image": self.ids, "layer": self.layers, "memorability": ("image", self.y)}
         return {name: xr.DataArray(v.T, coords, ("image", "layer"), name) for name, v in values.items()}
 
 
