@@ -10,14 +10,11 @@ torch the ensemble alone is timed.
 """
 
 import dataclasses
-import sys
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 
 from benchmarks.turns import Side, ratio, take_turns
 from memjax import devices

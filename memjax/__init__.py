@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table b
     from memjax.models.vit import encode
     from memjax.paper.inputs import PaperSettings, PaperSources
     from memjax.pipelines.paper import PaperResult, reproduce_paper
-    from memjax.pipelines.saes import SAEResult, SAESettings, train_saes
+    from memjax.pipelines.sae_settings import SAESettings
+    from memjax.pipelines.saes import SAEResult, train_saes
     from memjax.pipelines.settings import SweepSettings
     from memjax.pipelines.sweep import sweep
     from memjax.pipelines.sweep_result import Sweep, read_sweep
@@ -45,7 +46,7 @@ _NAMES = {
     "Sweep": "memjax.pipelines.sweep_result",
     "read_sweep": "memjax.pipelines.sweep_result",
     "train_saes": "memjax.pipelines.saes",
-    "SAESettings": "memjax.pipelines.saes",
+    "SAESettings": "memjax.pipelines.sae_settings",
     "SAEResult": "memjax.pipelines.saes",
     "reproduce_paper": "memjax.pipelines.paper",
     "PaperSources": "memjax.paper.inputs",

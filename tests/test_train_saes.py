@@ -1,16 +1,25 @@
 """The command as a user meets it: both protocols from a small store, resumption, one line for what can be given wrongly."""
 
+import gc
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import train_saes
-from memjax.store import open_features, open_writer
+from experiments import train_saes as door
+from memjax import sae
+from memjax.checks import InputError
+from memjax.outputs import read_run
+from memjax.pipelines.sae_settings import SAESettings
+from memjax.pipelines.saes import train_saes
+from memjax.sae.folds import k_folds
+from memjax.store import consolidate, open_features, open_writer
 from tests.command import exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,7 +27,7 @@ N, D = 30, 6
 
 
 def train(monkeypatch, *arguments: object) -> int:
-    return exit_code(monkeypatch, train_saes, *arguments)
+    return exit_code(monkeypatch, door, *arguments)
 
 
 @pytest.fixture
@@ -40,7 +49,9 @@ def store(tmp_path):
 
 def test_paper_protocol_writes_all_and_resumes(monkeypatch, store, tmp_path):
     out = tmp_path / "out"
-    (store.parent / "run.json").write_text(json.dumps({"ceiling": {"rho": 0.6}}))
+    (store.parent / "run.json").write_text(
+        json.dumps({"dataset": {"name": "made up"}, "ceiling": {"consistency": 0.6}})
+    )
     command = ["--features", store, "--epochs", 2, "--seeds", 0, 1, "--bootstraps", 20, "--out", out]
     assert train(monkeypatch, *command) == 0
     table = pd.read_csv(out / "sae_epochs.csv")
@@ -79,12 +90,78 @@ def test_every_patch_is_read_from_the_store_in_blocks(monkeypatch, store, tmp_pa
     table = pd.read_csv(out / "sae_layers.csv").set_index(["metric", "layer"])
     assert set(table.index.get_level_values("layer")) == {1, 2}
     memorable = table.loc[("sae_relu_patches_error", 2)]
-    assert memorable["rho"] > 0.3, "the length of the memorable pictures' tokens grows with their score"
+    assert memorable["rho"] > 0.3, "the length of the memorable images' tokens grows with their score"
     assert memorable["rho_given_length"] < memorable["rho"]
     scores = open_features(store)["enc"]["sae_relu_patches_error"].values
     assert np.flatnonzero(np.isnan(scores[:, 2])).tolist() == [3]
     assert np.isnan(scores[:, 0]).all()
     assert train(monkeypatch, *command, "--block", 16, "--out", out) == 2
+
+
+def without_patches(store: Path) -> Path:
+    """A copy of the store's folder that kept no patches."""
+    copy = store.parent.parent / "fewer"
+    shutil.copytree(store.parent, copy)
+    shutil.rmtree(copy / "features.zarr" / "enc" / "patches")
+    consolidate(copy / "features.zarr")
+    return copy
+
+
+SMALL = SAESettings(protocol="modern", variant="topk", latents=8, epochs=3, folds=3, batch_size=4, bootstraps=20)
+
+
+TEMPORARY = pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")  # that is what it is for
+
+
+@TEMPORARY
+def test_the_call_gives_what_the_files_hold(store):
+    told = []
+    result = train_saes(store.parent, SMALL, progress=lambda *seen: told.append(seen))
+    assert [seen[:2] for seen in told] == [(1, 3), (2, 3), (3, 3)]
+    for table, name in ((result.by_epoch, "sae_epochs"), (result.by_layer, "sae_layers")):
+        pd.testing.assert_frame_equal(table, pd.read_parquet(result.out / f"{name}.parquet"), check_dtype=False)
+    errors = result.scores["sae_topk_error"]
+    assert errors["layer"].values.tolist() == [1, 2], "coordinates, not places"
+    stored = open_features(store)["enc"]["sae_topk_error"].sel(layer=[1, 2]).values
+    np.testing.assert_array_equal(errors.values, np.delete(stored, 3, axis=0))
+    assert "i3" not in errors["image"].values
+    assert [(one.layer, one.fold, one.encoder) for one in result.saes] == [
+        (i, j, "enc") for i in (1, 2) for j in range(3)
+    ]
+    assert read_run(result.out).dataset.name == "made up"
+    home = result.out
+    del result
+    gc.collect()
+    assert not home.exists(), "a temporary folder lives as long as the result"
+
+
+@TEMPORARY
+def test_an_autoencoder_of_the_result_gives_its_scores(store):
+    result = train_saes(store, SMALL, progress=False)
+    raw = open_features(store)["enc"]["cls"].sel(layer=2).values
+    fold = k_folds(N - 1, 3)
+    for one in result.saes[3:]:
+        x = sae.standardise(one.standardiser, jnp.asarray(np.delete(raw, 3, axis=0)[fold == one.fold]))
+        error = sae.score_images(one.params, one.state, x, one.config).error
+        mine = result.scores["sae_topk_error"].sel(layer=2).values[fold == one.fold]
+        np.testing.assert_allclose(error, mine, rtol=1e-4)
+
+
+def test_epochs_before_an_interruption_come_from_their_files(store, tmp_path):
+    unbroken = train_saes(store, SMALL, tmp_path / "unbroken", progress=False)
+
+    def stop(epoch, *_):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_saes(store, SMALL, tmp_path / "out", progress=stop)
+    resumed = train_saes(store, SMALL, tmp_path / "out", progress=False)
+    pd.testing.assert_frame_equal(resumed.by_epoch, unbroken.by_epoch, check_exact=True)
+    pd.testing.assert_frame_equal(resumed.by_layer, unbroken.by_layer, check_exact=True)
+    (tmp_path / "out" / "epochs" / "1.npz").write_bytes(b"PK, broken off")
+    with pytest.raises(InputError, match=r"1\.npz: scores of epoch 1 can't be read"):
+        train_saes(store, SMALL, tmp_path / "out", progress=False)
 
 
 def refused(monkeypatch, capsys, *arguments: object) -> str:
@@ -95,13 +172,17 @@ def refused(monkeypatch, capsys, *arguments: object) -> str:
 
 def test_wrong_input_is_one_line(monkeypatch, store, tmp_path, capsys):
     out = ["--out", tmp_path / "out"]
-    assert "sweep_layers" in refused(monkeypatch, capsys, "--features", tmp_path / "none", *out)
+    assert "no feature store there" in refused(monkeypatch, capsys, "--features", tmp_path / "none", *out)
     assert "--tokens mean" in refused(monkeypatch, capsys, "--features", store, "--token", "mean", *out)
     assert "among 1, 2, got [0]" in refused(
         monkeypatch, capsys, "--features", store, "--token", "patches", "--layers", 0, *out
     )
     assert "--layers" in refused(monkeypatch, capsys, "--features", store, "--layers", 7, *out)
     assert "--model" in refused(monkeypatch, capsys, "--features", store, "--model", "other", *out)
+    assert "--patch-layers" in refused(
+        monkeypatch, capsys, "--features", without_patches(store), "--token", "patches", *out
+    )
+    assert "--variant" in refused(monkeypatch, capsys, "--features", store, "--variant", "vae", *out)
     assert "--epochs" in refused(monkeypatch, capsys, "--features", store, "--epochs", 0, *out)
     assert "folds" in refused(monkeypatch, capsys, "--features", store, "--protocol", "modern", "--folds", 99, *out)
 

@@ -1,0 +1,218 @@
+"""Does the reconstruction loss of sparse autoencoders tell how memorable an image is? Trained, scored, correlated, written."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from memjax import devices
+from memjax.outputs import Run, now, plain_json, started, versions, write_run, write_table
+from memjax.pipelines.sae_epochs import EpochScores, epoch_scores
+from memjax.pipelines.sae_settings import SAESettings
+from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, with_ceiling
+from memjax.pipelines.sweep_result import Sweep
+from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
+from memjax.sae.checkpoint import Checkpoints, open_manager
+from memjax.sae.evaluation import evaluate
+from memjax.sae.grid import Grid, grid_of
+from memjax.sae.member import Member
+from memjax.sae.presets import SAEPreset
+from memjax.sae.stream import Stream
+from memjax.sae.trained import TrainedSAE, trained_saes
+from memjax.sae.training import fit_members, recipe_for
+from memjax.storage import Place, locked, place
+
+EPOCHS, LAYERS = "sae_epochs", "sae_layers"
+"""Names of the tables."""
+
+EpochCallback = Callable[[int, int, float], None]
+"""Called as ``(epochs done, epochs in all, mean loss)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class SAEResult:
+    """What `train_saes` gives.
+
+    Attributes:
+        by_epoch: rho of the reconstruction error after each epoch: ``model, variant, layer, seed, epoch, space, loss,
+            explained_variance, dead_fraction, rho, ci_low, ci_high, p, n[, rho_over_ceiling]``.
+        by_layer: rho of each score after the last epoch, mean over seeds: ``model, metric, layer, rho, ci_low, ci_high, p, n,
+            rho_given_length, given_ci_low, given_ci_high[, rho_over_ceiling]``.
+        scores: name (``sae_error``, ``sae_topk_l0``, ...) -> that score of every image, dims ``image, layer``.
+        saes: the trained autoencoders, layer by layer, in each seed by seed, in each fold by fold.
+        run: the record of the run, as in run.json.
+        out: folder of tables, figure, checkpoints and run.json.
+        store: the feature store, which now has the scores as metrics.
+        kept: the temporary folder of a run without ``out``, which lives as long as the result.
+    """
+
+    by_epoch: pd.DataFrame
+    by_layer: pd.DataFrame
+    scores: Mapping[str, xr.DataArray]
+    saes: tuple[TrainedSAE, ...] = field(repr=False)
+    run: Run = field(repr=False)
+    out: Path
+    store: Place
+    kept: tempfile.TemporaryDirectory | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What one call of `train_saes` works on."""
+
+    settings: SAESettings
+    data: Representations
+    grid: Grid
+    stream: Stream
+    preset: SAEPreset
+
+    def identity(self) -> dict[str, object]:
+        """What a checkpoint must agree on to be resumed."""
+        return {
+            "protocol": self.settings.protocol,
+            "token": self.settings.token,
+            "sae": self.preset.sae.to_json(),
+            "fit": self.preset.fit.to_json(),
+            "learning_rate": self.preset.learning_rate,
+            "sparsity": self.preset.sparsity,
+            "layers": self.data.layers.tolist(),
+            "seeds": self.grid.seed.tolist(),
+            "folds": self.grid.folds,
+            "block": self.data.images.size,
+            "data": self.data.digest,
+        }
+
+
+def train_saes(
+    run: Sweep | str | Place,
+    settings: SAESettings | None = None,
+    out: str | Path | None = None,
+    progress: bool | EpochCallback = True,
+) -> SAEResult:
+    """Train autoencoders on a sweep's token vectors, and correlate each image's reconstruction error with the human scores.
+
+    All layers, seeds and folds are trained in one program. The same call with the same ``out`` resumes. The scores also go into
+    the sweep's feature store as metrics: the sweep, run again, shows them in its table, figures and report.
+
+    Args:
+        run: a sweep that kept token vectors (``SweepSettings(tokens=("cls",))``), its folder, or its features.zarr.
+        settings: what to train; by default `SAESettings()`, the paper's protocol.
+        out: the results' folder; None for a temporary one, which lives as long as the result.
+        progress: True for a line after each epoch, False for none, or a function that is called ``(epoch, epochs, mean loss)``.
+
+    Returns:
+        Tables, scores and the autoencoders.
+
+    Raises:
+        memjax.checks.InputError: no such store, encoder, token or layer; too few images; another run in ``out``.
+
+    Example:
+        >>> import memjax
+        >>> kept = memjax.SweepSettings(tokens=("cls",), bootstraps=20)
+        >>> run = memjax.sweep(memjax.open_dataset("demo", limit=60), "memjax/tiny", settings=kept, progress=False)
+        >>> saes = memjax.train_saes(run, memjax.SAESettings(epochs=1, seeds=(0,), bootstraps=20), progress=False)
+        >>> saes.scores["sae_error"].dims, saes.saes[0].config.latents
+        (('image', 'layer'), 100)
+    """
+    devices.use_cores()
+    settings = settings or SAESettings()
+    features = run.out if isinstance(run, Sweep) else place(run)
+    kept = tempfile.TemporaryDirectory(prefix="memjax-") if out is None else None
+    folder = Path(out if kept is None else kept.name).expanduser()
+    with locked(folder):
+        job = _plan(settings, features)
+        epochs, members = _train(job, folder, progress)
+        found = _analyse(job, epochs, members, folder, kept)
+        _write(job, found)
+    return found
+
+
+def _plan(settings: SAESettings, features: Place) -> _Job:
+    """The data, the members and their training rows, and their preset."""
+    group = open_group(features, settings.model)
+    data = load_representations(group, settings.token, settings.layers, settings.is_paper, settings.block)
+    grid = grid_of(data.images, len(data.layers), settings.chosen_seeds(), settings.chosen_folds())
+    stream = grid.stream(data.images)
+    return _Job(settings, data, grid, stream, settings.preset(data.width, stream))
+
+
+def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[list[EpochScores], Member]:
+    """Train with checkpoints, from the newest one; the scores after every epoch, those of an earlier call from its files."""
+    sae, fit, mesh = job.preset.sae, job.preset.fit, devices.data_mesh()
+    recipe, home = recipe_for(job.stream, sae, fit), folder / "epochs"
+    home.mkdir(parents=True, exist_ok=True)
+    found: dict[int, EpochScores] = {}
+    tell = _told_by_epoch(fit.epochs) if progress is True else progress or None
+
+    def keep(epoch: int, members: Member, losses: np.ndarray) -> None:
+        evaluation = evaluate(members, job.data.images, sae, mesh)
+        found[epoch] = epoch_scores(epoch, evaluation, job.grid, job.data.layers)
+        found[epoch].save(home / f"{epoch}.npz")
+        if tell is not None:
+            tell(epoch, fit.epochs, float(losses.mean()))
+
+    about = {**job.identity(), "devices": jax.device_count(), "jax": jax.__version__}
+    with open_manager(folder / "checkpoints") as manager:
+        start = job.grid.start(job.stream, job.preset, recipe)
+        members = fit_members(start, job.stream, recipe, mesh, Checkpoints(manager, about), keep)
+    numbers = range(1, fit.epochs + 1)
+    return [found.get(epoch) or EpochScores.load(home / f"{epoch}.npz", epoch) for epoch in numbers], members
+
+
+def _told_by_epoch(epochs: int) -> EpochCallback:
+    """A function that prints a line an epoch, with the seconds since now."""
+    begun = time.perf_counter()
+
+    def tell(epoch: int, epochs: int, loss: float) -> None:
+        print(f"epoch {epoch} of {epochs}: loss {loss:.4g}, {time.perf_counter() - begun:.0f} s", flush=True)
+
+    return tell
+
+
+def _analyse(
+    job: _Job, epochs: list[EpochScores], members: Member, folder: Path, kept: tempfile.TemporaryDirectory | None
+) -> SAEResult:
+    """Everything that is written, computed once."""
+    data, n_boot, group = job.data, job.settings.bootstraps, job.data.group
+    last = {f.name: getattr(epochs[-1].scores, f.name) for f in fields(epochs[-1].scores)}
+    (lengths,) = data.by_layer({"squared_length": last.pop("squared_length")}).values()
+    scores = data.by_layer({f"{job.settings.prefix}_{name}": values for name, values in last.items()})
+    names = {"model": group.model, "variant": job.preset.sae.variant}
+    record = Run(
+        dataset=group.dataset,
+        command=started(),
+        finished=now(),
+        models=(group.encoder,),
+        protocol=job.settings.protocol,
+        bootstraps=n_boot,
+        settings=plain_json(job.identity()),
+        versions=versions(),
+        ceiling=group.ceiling,
+    )
+    return SAEResult(
+        by_epoch=with_ceiling(epoch_table(epochs, names, data.y, n_boot), group.ceiling),
+        by_layer=with_ceiling(layer_table(scores, lengths, group.model, data.y, n_boot), group.ceiling),
+        scores=scores,
+        saes=trained_saes(members, job.grid, job.preset.sae, data.layers, group.model),
+        run=record,
+        out=folder,
+        store=group.store,
+        kept=kept,
+    )
+
+
+def _write(job: _Job, found: SAEResult) -> None:
+    """Tables, figure, the scores into the store, and run.json, which marks the end."""
+    write_table(found.by_epoch, found.out, EPOCHS)
+    write_table(found.by_layer, found.out, LAYERS)
+    draw_epochs(found.by_epoch, found.out / "figures", found.run.ceiling, found.run.dataset.synthetic)
+    about = {"command": found.run.command, "synthetic": found.run.dataset.synthetic, **job.identity()}
+    join_scores(job.data, found.scores, json.dumps(about, sort_keys=True), found.out)
+    write_run(found.run, found.out)
