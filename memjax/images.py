@@ -98,7 +98,7 @@ def read_image(source: ImageSource, pre: Preprocessing) -> Float[np.ndarray, "y 
         raise ImageError(f"{name_of(source)}{error}", error.stage) from None
 
 
-def read_images(images: Sequence[ImageSource], pre: Preprocessing) -> Float[np.ndarray, "b y x c"]:
+def read_images(images: Sequence[ImageSource] | np.ndarray, pre: Preprocessing) -> Float[np.ndarray, "b y x c"]:
     """Images as one batch: float32 ``[b, y, x, 3]``, in their order.
 
     Args:

@@ -1,11 +1,13 @@
 """Published data sets in small: a few generated images and made-up scores, in the layout that each is distributed in."""
 
 import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import scipy.io
 from PIL import Image
 
@@ -25,6 +27,16 @@ def pixels(seed: int = 0, height: int = 20, width: int = 24) -> np.ndarray:
 def write_image(path: Path, seed: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels(seed)).save(path)
+
+
+def link(path: Path, target: Path | str) -> None:
+    """A symbolic link; skips the test where Windows allows none to this user."""
+    try:
+        path.symlink_to(target)
+    except OSError as error:
+        if sys.platform != "win32":
+            raise
+        pytest.skip(f"symbolic links need a privilege on Windows: {error}")
 
 
 def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -1,4 +1,4 @@
-"""`open_table`: tables and data sets that are already in Python, with every form of image, with scores and without."""
+"""`open_table` of pandas tables: images in every form, with scores and without."""
 
 import contextlib
 import io
@@ -12,78 +12,16 @@ from PIL import Image
 
 from memjax.checks import InputError
 from memjax.cli.arguments import told
-from memjax.datasets import Dataset, open_folder, open_table
+from memjax.datasets import open_folder, open_table
 from memjax.decoding import decode
 from memjax.loader import batches
-from memjax.preprocessing import Preprocessing
-from tests.miniatures import pixels, write_image
-
-N = 5
-SCORES = [0.5, 0.25, 0.75, 1.0, 0.0]
-PRE = Preprocessing(resize=(8, 8), crop=None)
-
-
-def levels(dataset: Dataset, **options: int) -> list[np.ndarray]:
-    """What an encoder gets of each image."""
-    found = list(batches(dataset, PRE, 2, **options))
-    assert not [failure for batch in found for failure in batch.failures]
-    return [row for batch in found for row in batch.pixels[batch.valid]]
+from tests.miniatures import pixels
+from tests.own_images import PRE, SCORES, Columns, N, Pairs, files_in, forms, levels
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    paths = [tmp_path / "images" / f"{i}.png" for i in range(N)]
-    for i, path in enumerate(paths):
-        write_image(path, seed=i)
-    return paths
-
-
-def forms(files: list[Path]) -> dict[str, list]:
-    """The same images in every form that a column may have."""
-    images = [Image.fromarray(pixels(i)) for i in range(N)]
-    return {
-        "text": [str(path) for path in files],
-        "paths": files,
-        "bytes": [path.read_bytes() for path in files],
-        "in memory": images,
-        "arrays": [np.asarray(image) for image in images],
-        "stored": [{"bytes": path.read_bytes(), "path": None} for path in files],
-    }
-
-
-class Pairs:
-    """A data set in the style of torch: (image, score)."""
-
-    def __init__(self, images: list, scores: list | None):
-        self.images, self.scores = images, scores
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> object:
-        return self.images[index] if self.scores is None else (self.images[index], self.scores[index])
-
-
-class Columns:
-    """A data set in the style of Hugging Face: columns by name, rows by number."""
-
-    def __init__(self, **columns: list):
-        self.columns = columns
-        self.rows_read: list[int] = []
-
-    @property
-    def column_names(self) -> list[str]:
-        return list(self.columns)
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
-
-    def __getitem__(self, key: int | str) -> object:
-        if isinstance(key, str):
-            assert key != "image", "the column of images as a whole would hold them all"
-            return self.columns[key]
-        self.rows_read.append(key)
-        return {name: values[key] for name, values in self.columns.items()}
+    return files_in(tmp_path / "images")
 
 
 def test_every_form_of_image_gives_the_pixels_of_the_folder(files, tmp_path):
@@ -187,52 +125,6 @@ def test_further_columns_that_are_known_are_kept(files):
         open_table(frame, limit=0)
 
 
-@pytest.mark.parametrize("form", ["in memory", "arrays", "paths", "bytes"])
-def test_data_sets_with_len_and_items(files, form):
-    images = forms(files)[form]
-    frame = open_table(pd.DataFrame({"image": images, "memorability": SCORES, "category": list("abcde")}))
-    items = [{"image": i, "memorability": s, "category": c} for i, s, c in zip(images, SCORES, "abcde")]
-    columns = Columns(image=images, memorability=SCORES, category=list("abcde"))
-    for dataset in (open_table(items), open_table(columns) if form != "paths" else open_table(items)):
-        pd.testing.assert_frame_equal(dataset.table, frame.table, check_exact=True)
-        assert dataset.info == frame.info
-        for found, row in zip(levels(dataset), levels(frame), strict=True):
-            np.testing.assert_array_equal(found, row)
-    pairs = open_table(Pairs(images, SCORES))
-    assert pairs.table["memorability"].tolist() == SCORES
-    assert pairs.info["fingerprint"] == frame.info["fingerprint"]
-    limited = Columns(image=images, memorability=SCORES)
-    assert len(open_table(limited, limit=2)) == 2
-    assert set(limited.rows_read) == {0, 1}, "no more is read than was asked for"
-
-
-def test_items_that_cannot_be_read_are_told(files):
-    class Broken(Pairs):
-        def __getitem__(self, index: int) -> object:
-            if index == 1:
-                raise RuntimeError("disk is gone")
-            return super().__getitem__(index)
-
-    dataset = open_table(Broken(forms(files)["arrays"], SCORES))
-    assert len(dataset) == N - 1
-    assert [(f.image, f.stage) for f in dataset.rejected] == [("row-000001", "scores")] or "disk" in str(
-        dataset.rejected
-    )
-
-
-def test_what_is_no_table_is_refused(files):
-    for table, match in (
-        ({"train": Pairs([], []), "test": Pairs([], [])}, "pass one of its parts: train, test"),
-        ([], "no rows"),
-        (pd.DataFrame({"image": []}), "got 0 rows"),
-        (Columns(photo=[1]), "expected a column 'image', got columns photo"),
-    ):
-        with pytest.raises(InputError, match=match):
-            open_table(table)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="the name of the column of images"):
-        open_table(Pairs(forms(files)["arrays"], SCORES), files[0].parent)
-
-
 def test_data_without_scores(files, tmp_path):
     images = forms(files)["arrays"]
     folder = open_folder(tmp_path / "images")
@@ -281,20 +173,6 @@ def test_the_fingerprint_follows_ids_scores_and_images(files):
     ] + [open_table(frame, changed).info["fingerprint"], open_table(frame.copy(), arrays).info["fingerprint"]]
     assert len(set(marks[:4])) == 4
     assert marks[4] == marks[0]
-
-
-def test_a_real_hugging_face_data_set(files):
-    hugging_face = pytest.importorskip("datasets", reason="pip install datasets")
-    features = hugging_face.Features({"image": hugging_face.Image(), "memorability": hugging_face.Value("float64")})
-    columns = {"image": [str(f) for f in files], "memorability": SCORES}
-    dataset = open_table(hugging_face.Dataset.from_dict(columns, features=features))
-    wanted = open_table(pd.DataFrame({"image": forms(files)["arrays"], "memorability": SCORES}))
-    pd.testing.assert_frame_equal(dataset.table, wanted.table, check_exact=True)
-    for found, row in zip(levels(dataset), levels(wanted), strict=True):
-        np.testing.assert_array_equal(found, row)
-    split = hugging_face.DatasetDict({"train": hugging_face.Dataset.from_dict(columns)})
-    with pytest.raises(InputError, match="pass one of its parts: train"):
-        open_table(split)
 
 
 def test_an_image_is_decoded_as_it_is_stored(files):

@@ -169,6 +169,59 @@ def test_a_batch_is_its_images(tmp_path):
         np.testing.assert_array_equal(row, read_image(path, pre))
 
 
+@pytest.mark.parametrize("shape", [(30, 40), (30, 40, 1), (30, 40, 3), (30, 40, 4)])
+def test_an_image_gives_the_same_pixels_in_every_form(tmp_path, shape):
+    pixels = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
+    image = Image.fromarray(pixels[..., 0] if shape[2:] == (1,) else pixels)
+    path = tmp_path / "a.png"
+    image.save(path)
+    with Image.open(path) as opened:
+        forms = [path, str(path), path.read_bytes(), image, opened, pixels, pixels[:, ::-1][:, ::-1]]
+        found = read_images(forms, Preprocessing(resize=(16, 20), crop=None))
+    for row in found:
+        np.testing.assert_array_equal(row, found[0])
+    np.testing.assert_array_equal(np.asarray(image), pixels.reshape(np.asarray(image).shape), "and is left as it was")
+
+
+def unchecked(function):
+    """A function as a user calls it: without the checks of types that the tests add."""
+    return function.__wrapped__
+
+
+@pytest.mark.parametrize(
+    ("source", "came"),
+    [
+        (np.zeros((4, 4, 3), np.float32), r"float32 \[4, 4, 3\]"),
+        (np.zeros((3, 4, 6), np.uint8), r"uint8 \[3, 4, 6\]"),
+        (np.zeros((0, 4), np.uint8), r"uint8 \[0, 4\]"),
+        (np.zeros(4, np.uint8), r"uint8 \[4\]"),
+        (3.5, "float"),
+        (None, "NoneType"),
+        ({"image": 1}, "dict"),
+    ],
+)
+def test_what_is_no_form_of_an_image_is_one_line(source, came):
+    with pytest.raises(ImageError, match=rf"a uint8 array \[y, x\].* got {came}$") as caught:
+        unchecked(decode)(source)
+    assert caught.value.stage == "decode"
+
+
+def test_a_list_says_which_of_its_images_is_none():
+    images = [noise(4, 4), np.zeros((4, 4, 3), np.float32)]
+    with pytest.raises(ImageError, match=r"^images\[1\]: expected an image .* got float32 \[4, 4, 3\]$"):
+        read_images(images, Preprocessing(resize=(4, 4), crop=None))
+
+
+def test_one_image_where_a_list_is_expected_is_refused(tmp_path):
+    image = Image.fromarray(noise(4, 4))
+    for one in ("a.jpg", tmp_path / "a.jpg", b"bytes", image, noise(4, 4)):
+        with pytest.raises(InputError, match=r"^images: expected a list of images, got one .*; write \[image\]$"):
+            unchecked(read_images)(one, Preprocessing())
+    batch = np.stack([noise(4, 4, seed=i) for i in range(2)])
+    pre = Preprocessing(resize=(4, 4), crop=None)
+    np.testing.assert_array_equal(read_images(batch, pre), read_images(list(batch), pre))
+
+
 def test_config_with_unknown_fields_is_refused_by_name():
     config = {"image_processor_type": "CLIPImageProcessor", "do_sharpen": True}
     with pytest.raises(InputError, match="do_sharpen"):

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import filelock
 import pytest
 
 from memjax.checks import InputError
@@ -68,10 +67,13 @@ def test_what_cannot_be_written_or_locked_is_one_line(tmp_path, monkeypatch):
         pass
     assert told(caught.value).startswith(f"--out {tmp_path / 'file'}: can't be written")
 
-    def without_locks(lock: filelock.FileLock) -> None:
+
+@pytest.mark.skipif(sys.platform == "win32", reason="every file system of Windows has locks")
+def test_a_file_system_without_locks_is_one_line(tmp_path, monkeypatch):
+    def flock(file: int, operation: int) -> None:
         raise OSError(errno.ENOSYS, "Function not implemented")
 
-    monkeypatch.setattr(filelock.FileLock, "_acquire", without_locks)
+    monkeypatch.setattr("fcntl.flock", flock)
     with (
         pytest.raises(InputError, match=r"can't be written \(its file system has no locks\)"),
         locked(tmp_path / "out"),

@@ -77,6 +77,7 @@ def test_two_processes_give_what_one_gives(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that kill a process")
 def test_a_process_that_dies_ends_the_run_which_resumes(tmp_path):
     code, said = end(start(tmp_path / "unbroken", 2))
     assert code == 0, said

@@ -7,7 +7,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -18,12 +18,12 @@ from memjax.storage import Place, place
 Arguments = TypeVar("Arguments")
 
 
-def _is_place(value: Any) -> bool:
+def _is_place(value: object) -> bool:
     return isinstance(value, Place)
 
 
 FolderOrUrl = Annotated[
-    Any,
+    Place,
     PrimitiveConstructorSpec(
         nargs=1,
         metavar="DIR|URL",

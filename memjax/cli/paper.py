@@ -24,6 +24,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.table import Table
@@ -34,6 +35,9 @@ from memjax.cli.arguments import read_arguments
 from memjax.cli.terminal import CONSOLE, say
 from memjax.outputs import FAILURES
 from memjax.paper.inputs import PaperSettings, PaperSources
+
+if TYPE_CHECKING:
+    from memjax.pipelines.paper import PaperResult
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +76,7 @@ def with_reference_data(sources: PaperSources) -> PaperSources:
     return dataclasses.replace(sources, memvis=folder / "memvis", memcat=memcat, isola=found)
 
 
-def show(result) -> None:
+def show(result: "PaperResult") -> None:
     """Ours beside the published, ceiling, controls, readouts, and what to know."""
     from memjax.paper.page import strongest
     from memjax.report.labels import ceiling_words

@@ -33,7 +33,7 @@ def open_folder(images_dir: str | Path, scores_csv: str | Path | None = None, li
 
     Args:
         images_dir: the folder; ids are paths relative to it.
-        scores_csv: columns ``image``, ``memorability`` and, if wanted, ``category``; UTF-8, one row an image. None: every
+        scores_csv: columns ``image``, ``memorability`` and, if wanted, ``category``; UTF-8, one row per image. None: every
             image in the folder and below, sorted by name within each folder, without a score.
         limit: use the first so many usable rows only.
 

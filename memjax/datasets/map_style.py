@@ -79,7 +79,7 @@ def read_items(dataset: MapDataset, images: object, score: str | None, limit: in
         raise expected("images", wanted, type(images).__name__, argument="images")
     count = len(dataset) if limit is None else min(limit, len(dataset))
     if not count:
-        raise InputError("table: no rows; one row an image is expected", argument="table")
+        raise InputError("table: no rows; one row per image is expected", argument="table")
     key = images or IMAGE
     names = getattr(dataset, "column_names", None)
     if isinstance(names, list):

@@ -51,7 +51,7 @@ def read_halves(paths: Sequence[Path], names: Sequence[str], shape: tuple[int, i
 
 
 def read_structs(path: Path, name: str, texts: Sequence[str], numbers: Sequence[str], what: str) -> pd.DataFrame:
-    """An array of structs, or a cell array of them, as a table with one row a struct.
+    """An array of structs, or a cell array of them, as a table with one row per struct.
 
     Args:
         texts, numbers: fields to read; ``a.b`` is field ``b`` of the struct in field ``a``.

@@ -49,7 +49,7 @@ def read_csv(
             argument,
         )
     if table.empty:
-        raise InputError(f"{what} {file}: no rows; one row an image is expected", argument)
+        raise InputError(f"{what} {file}: no rows; one row per image is expected", argument)
     return table
 
 
@@ -62,7 +62,7 @@ def check_unique(ids: pd.Series, where: str) -> None:
     doubled = ids[ids.duplicated() & (ids != "")].unique()
     if len(doubled):
         more = f" and {len(doubled) - 3} more" if len(doubled) > 3 else ""
-        raise InputError(f"{where}: ids there more than once: {', '.join(doubled[:3])}{more}; keep one row an image")
+        raise InputError(f"{where}: ids there more than once: {', '.join(doubled[:3])}{more}; keep one row per image")
 
 
 def numbers(column: pd.Series) -> np.ndarray:

@@ -38,7 +38,7 @@ def open_table(
         table: a pandas table; or anything with ``len`` and ``[i]`` that gives mappings (a Hugging Face data set), pairs
             (image, score) or images (data sets in the style of torch).
         images: the name of the column of images, by default ``"image"``: paths, files' bytes, PIL images or uint8 arrays.
-            For a pandas table also a folder, in which the ids are paths, or a sequence with an image for each row.
+            For a pandas table also a folder, in which the ids are paths, or a sequence with one image per row.
         score: the column of scores. A table without a column ``"memorability"`` is without scores (`Dataset.scored`), and
             so is any with None.
         name: of the data set.
@@ -103,7 +103,7 @@ def _images(table: pd.DataFrame, images: object) -> Images:
     """The image of each row, from what `open_table` takes for ``images``."""
     if images is None or (isinstance(images, str) and images in table):
         if (column := images or IMAGE) not in table:
-            fix = "say images=: a column, a folder, or an image for each row"
+            fix = "say images=: a column, a folder, or one image per row"
             raise expected("table", "a column 'image'", f"columns {', '.join(map(str, table))}", fix, argument="images")
         return table[column].tolist()
     if isinstance(images, (str, os.PathLike)):

@@ -32,7 +32,7 @@ class Rows(NamedTuple):
     Attributes:
         columns: what each row says; its images are not needed any more.
         names: the columns that the table has, those that were not read too.
-        images: an image for each row.
+        images: one image per row.
         contents: what each image adds to the fingerprint, or why it cannot be used.
     """
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
@@ -52,7 +53,7 @@ def rho_by_head(table: pd.DataFrame, metric: str, context: Context = CONTEXT) ->
     return figure
 
 
-def _draw_map(axes, figure: Figure, rows: pd.DataFrame, shown: tuple[str, float, str]) -> None:
+def _draw_map(axes: Axes, figure: Figure, rows: pd.DataFrame, shown: tuple[str, float, str]) -> None:
     model, limit, symbol = shown
     grid = rows.pivot(index="head", columns="layer", values="rho")
     clear = rows.pivot(index="head", columns="layer", values="q").to_numpy(float) < ALPHA

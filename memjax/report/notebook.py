@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from memjax.report.figures import overview
 from memjax.report.headline import headline
@@ -45,7 +46,7 @@ def run_html(title: str, table: pd.DataFrame | None, context: Context, findings:
     return "".join([*parts, _image(overview(table, context))])
 
 
-def _image(figure) -> str:
+def _image(figure: Figure) -> str:
     target = io.BytesIO()
     with style():
         figure.savefig(target, format="png", dpi=110, metadata={"Software": None})
