@@ -7,7 +7,6 @@ transformers. A field that would change the pixels and that we do not know is re
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -52,7 +51,7 @@ class Preprocessing:
             "give a crop size, or a resize to height and width"
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The fields as JSON types, for ``run.json`` and the store."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
 
@@ -61,13 +60,13 @@ HALF = (0.5, 0.5, 0.5)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
-_CLIP: dict[str, Any] = {
+_CLIP: dict[str, object] = {
     "resample": 3, "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "size": {"shortest_edge": 224},
     "default_to_square": False, "crop_size": 224, "do_center_crop": True, "do_convert_rgb": True,
 }  # fmt: skip
-_VIT: dict[str, Any] = {"resample": 2, "image_mean": HALF, "image_std": HALF, "size": 224}
+_VIT: dict[str, object] = {"resample": 2, "image_mean": HALF, "image_std": HALF, "size": 224}
 
-PROCESSORS: dict[str, dict[str, Any]] = {
+PROCESSORS: dict[str, dict[str, object]] = {
     "CLIP": _CLIP,
     "Bit": _CLIP,
     "Siglip": {**_VIT, "resample": 3, "size": {"height": 224, "width": 224}, "default_to_square": False,
@@ -91,7 +90,7 @@ _NEUTRAL = {
 _SUFFIXES = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
 
 
-def preprocessing_from_config(config: Mapping[str, Any]) -> Preprocessing:
+def preprocessing_from_config(config: Mapping[str, object]) -> Preprocessing:
     """Read a ``preprocessor_config.json``, current or legacy.
 
     Sizes may be an int (a square or a shortest edge, as the class has it), a pair, ``{"shortest_edge"}`` or
@@ -133,7 +132,7 @@ def preprocessing_from_config(config: Mapping[str, Any]) -> Preprocessing:
     return pre
 
 
-def _class_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+def _class_defaults(config: Mapping[str, object]) -> dict[str, object]:
     name = str(config.get("image_processor_type", config.get("feature_extractor_type", "")))
     suffix = next((s for s in _SUFFIXES if name.endswith(s)), None)
     stem = name.removesuffix(suffix) if suffix else ""
@@ -143,7 +142,7 @@ def _class_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
     return PROCESSORS[stem]
 
 
-def _size(value: Any, name: str, square: bool) -> int | tuple[int, int]:
+def _size(value: object, name: str, square: bool) -> int | tuple[int, int]:
     """A size field as a shortest edge (int) or ``(y, x)``."""
     if isinstance(value, Mapping):
         given = {k: v for k, v in value.items() if v is not None}
@@ -159,32 +158,32 @@ def _size(value: Any, name: str, square: bool) -> int | tuple[int, int]:
     raise expected(f"preprocessor_config.json, {name}", wanted, repr(value))
 
 
-def _pixels(value: Any, name: str) -> int:
+def _pixels(value: object, name: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 16384:
         return value
     raise expected(f"preprocessor_config.json, {name}", "a number of pixels from 1 to 16384", repr(value))
 
 
-def _resample(value: Any) -> int:
+def _resample(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 5:
         return int(value)
     raise expected("preprocessor_config.json, resample", "Pillow's filter number, 0 to 5", repr(value))
 
 
-def _flag(fields: Mapping[str, Any], name: str) -> bool:
+def _flag(fields: Mapping[str, object], name: str) -> bool:
     if isinstance(fields[name], bool):
         return fields[name]
     raise expected(f"preprocessor_config.json, {name}", "true or false", repr(fields[name]))
 
 
-def _number(value: Any, name: str, positive: bool = False) -> float:
+def _number(value: object, name: str, positive: bool = False) -> float:
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if usable and (value > 0 or not positive):
         return float(value)
     raise expected(f"preprocessor_config.json, {name}", f"a {'positive ' * positive}number", repr(value))
 
 
-def _triple(value: Any, name: str, positive: bool = False) -> tuple[float, float, float]:
+def _triple(value: object, name: str, positive: bool = False) -> tuple[float, float, float]:
     values = value if isinstance(value, (list, tuple)) else [value] * 3
     if len(values) != 3:
         raise expected(f"preprocessor_config.json, {name}", "a number or one for each of 3 channels", repr(value))
