@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -94,7 +94,7 @@ def _iterate(
 ) -> Iterator[Batch]:
     import grain
 
-    images: Any = grain.MapDataset.source(rows.tolist() or [0]).map(functools.partial(prepare_image, dataset, pre))
+    images = grain.MapDataset.source(rows.tolist() or [0]).map(functools.partial(prepare_image, dataset, pre))
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, AHEAD * batch_size))
     stream = images.slice(slice(0, len(rows))).to_iter_dataset(read_options=options)
     if workers:

@@ -22,7 +22,7 @@ def test_data_sets_with_len_and_items(files, form):
     frame = open_table(pd.DataFrame({"image": images, "memorability": SCORES, "category": list("abcde")}))
     items = [{"image": i, "memorability": s, "category": c} for i, s, c in zip(images, SCORES, "abcde")]
     columns = Columns(image=images, memorability=SCORES, category=list("abcde"))
-    for dataset in (open_table(items), open_table(columns) if form != "paths" else open_table(items)):
+    for dataset in (open_table(items), open_table(columns)):
         pd.testing.assert_frame_equal(dataset.table, frame.table, check_exact=True)
         assert dataset.info == frame.info
         for found, row in zip(levels(dataset), levels(frame), strict=True):

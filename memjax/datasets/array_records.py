@@ -8,14 +8,14 @@ opening a data set does not read the images. The package array_record has no whe
 import contextlib
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from memjax.datasets.base import COLUMNS, Record, Source, Spec
-from memjax.datasets.examples import Example, examples
+from memjax.datasets.examples import Example, Metadata, examples
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -87,7 +87,7 @@ def write(spec: Spec, source: Source, home: Path) -> None:
         builder.download_and_prepare(download_config=config)
 
 
-def read_metadata(built: Path) -> dict[str, Any]:
+def read_metadata(built: Path) -> Metadata:
     """What `memjax.datasets.examples.examples` told of the copy in ``built``."""
     import tensorflow_datasets as tfds
 
@@ -99,7 +99,7 @@ class BuiltRecords:
 
     def __init__(self, folder: Path, size: int):
         self.folder, self.size = folder, size
-        self._source: Any = None
+        self._source: Sequence[dict[str, bytes]] | None = None
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type, tuple[Path, int]]:

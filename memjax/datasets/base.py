@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,10 @@ COLUMNS: dict[str, type] = {
     **{f"score_{k}": float for k in range(1, N_OFFICIAL + 1)},  # LaMem: the score in the files of split k
 }
 """Columns a table may have, in this order, and their types; only the first is always there."""
+
+
+Column: TypeAlias = Sequence[str] | Sequence[float] | np.ndarray | pd.Series
+"""Values of a column, one per image."""
 
 
 class Record(NamedTuple):
@@ -148,7 +152,7 @@ class Spec:
         }
 
 
-def make_table(ids: Sequence[str], scores: Sequence[float] | np.ndarray, **columns: Any) -> pd.DataFrame:
+def make_table(ids: Sequence[str], scores: Sequence[float] | np.ndarray, **columns: Column | None) -> pd.DataFrame:
     """A `Dataset`'s table; columns that are None are left out."""
     table = pd.DataFrame({"memorability": np.asarray(scores, np.float64)}, index=pd.Index(ids, name="image", dtype=str))
     unknown = columns.keys() - COLUMNS.keys()

@@ -10,7 +10,6 @@ import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from memjax.cache import cache_dir
 from memjax.checks import InputError, check_folder
 from memjax.datasets import array_records, in_place
 from memjax.datasets.base import Dataset, Failure, Records, Source, Spec, fingerprint, make_table
+from memjax.datasets.examples import Metadata
 from memjax.locks import locked_file
 
 FORMAT = "2"
@@ -83,7 +83,7 @@ def _read_source(spec: Spec, folder: Path | None) -> Source:
     return source
 
 
-def _dataset(spec: Spec, metadata: dict[str, Any], records: Records) -> Dataset:
+def _dataset(spec: Spec, metadata: Metadata, records: Records) -> Dataset:
     columns = dict(metadata["table"])
     table = make_table(columns.pop("image"), columns.pop("memorability"), **columns)
     halves = None if metadata["halves"] is None else np.asarray(metadata["halves"], np.float64)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 
@@ -13,12 +13,31 @@ Example: TypeAlias = dict[str, str | bytes | float | np.ndarray]
 """One record: ``image`` (id), ``data`` (bytes of the file), the columns of the table, and ``halves`` where there are any."""
 
 
-def examples(spec: Spec, source: Source, metadata: dict[str, Any]) -> Iterator[tuple[int, Example]]:
+class Metadata(TypedDict, total=False):
+    """What is known of a source that was read through; JSON types.
+
+    Attributes:
+        table: columns of `Dataset.table`, and ``image``.
+        halves: as in `Dataset`, nested lists.
+        listed: how many images there are, used or not.
+        rejected: `Failure` as lists.
+        fingerprint: SHA-256 in hex.
+        rows: of the source that are used; where no copy was made.
+    """
+
+    table: dict[str, list[str] | list[float]]
+    halves: list[list[list[float]]] | None
+    listed: int
+    rejected: list[list[str]]
+    fingerprint: str
+    rows: list[int]
+
+
+def examples(spec: Spec, source: Source, metadata: Metadata) -> Iterator[tuple[int, Example]]:
     """The record of every image that can be read, with its row; what is known of them all comes last.
 
     Args:
-        metadata: filled when the last record has been taken: ``table`` (columns as lists), ``halves``, ``listed`` (how
-            many images there are, used or not), ``rejected``, ``fingerprint``; JSON types.
+        metadata: filled when the last record has been taken.
     """
     digest, kept, rejected = hashlib.sha256(fingerprint(spec.name, spec.version).encode()), [], list(source.rejected)
     for row, image in enumerate(source.table.index):

@@ -5,24 +5,23 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from memjax.datasets.base import Record, Source, Spec
-from memjax.datasets.examples import examples
+from memjax.datasets.examples import Metadata, examples
 
 METADATA = "metadata.json"
 
 
 def write(spec: Spec, source: Source, home: Path) -> None:
     """Read ``source`` through and keep in ``home`` what was learned of it: all that a copy has but the images."""
-    metadata: dict[str, Any] = {}
+    metadata: Metadata = {}
     rows = [row for row, _ in examples(spec, source, metadata)]
     part = home / f"{METADATA}.part"
     part.write_text(json.dumps({**metadata, "rows": rows}), encoding="utf-8")
     os.replace(part, home / METADATA)
 
 
-def read_metadata(home: Path) -> dict[str, Any]:
+def read_metadata(home: Path) -> Metadata:
     """What `write` kept."""
     return json.loads((home / METADATA).read_text(encoding="utf-8"))
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from memjax.checks import InputError, expected
 from memjax.datasets.base import COLUMNS
-from memjax.datasets.table_images import Rows, contents, unwrapped
+from memjax.datasets.table_images import Rows, contents, look_at
 from memjax.decoding import ImageError
 
 IMAGE = "image"
@@ -94,7 +94,10 @@ def _read_columns(dataset: MapDataset, names: list[str], key: str, score: str | 
     wanted = [name for name in dict.fromkeys((IMAGE, score, *COLUMNS)) if name in names and name != key]
     columns = {name: list(itertools.islice(_column(dataset, name), count)) for name in wanted}
     images = ItemImages(_undecoded(dataset, key), key)
-    return Rows(pd.DataFrame(columns, index=range(count)), names, images, [contents(images, i) for i in range(count)])
+    paths, found = look_at(images, count)
+    if key == IMAGE:
+        columns[IMAGE] = paths
+    return Rows(pd.DataFrame(columns, index=range(count)), names, images, found)
 
 
 def _column(dataset: MapDataset, name: str) -> Iterable[object]:
@@ -113,27 +116,24 @@ def _undecoded(dataset: MapDataset, key: str) -> MapDataset:
 
 def _read_one_by_one(images: ItemImages, score: str | None, count: int) -> Rows:
     """Every item once: what it says of its image is kept, its image is not."""
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, object]] = [{}] * count
     found: list[str | ImageError] = []
     names: dict[str, None] = {}
     for index in range(count):
         try:
             item = images.item(index)
+            said = _said(item, images.key, score)
+            names |= dict.fromkeys(said)
+            rows[index] = {name: said[name] for name in (IMAGE, score, *COLUMNS) if name in said}
+            found.append(contents(image_of(item, images.key)))
         except ImageError as error:
-            rows.append({})
             found.append(error)
-            continue
-        said = _said(item, images.key, score)
-        names |= dict.fromkeys(said)
-        rows.append({name: said[name] for name in (IMAGE, score, *COLUMNS) if name in said})
-        found.append(contents([image_of(item, images.key)], 0))
-    table = pd.DataFrame(rows, index=range(count), dtype=object)
-    return Rows(table, list(names), images, found)
+    return Rows(pd.DataFrame(rows, index=range(count), dtype=object), list(names), images, found)
 
 
 def _said(item: object, key: str, score: str | None) -> dict[str, object]:
     """What an item says of its image; of the image itself no more than its path."""
-    image = unwrapped(image_of(item, key))
+    image = image_of(item, key)
     path = {IMAGE: image} if isinstance(image, (str, os.PathLike)) else {}
     if isinstance(item, Mapping):
         return {str(name): value for name, value in item.items() if name != key} | (path if key == IMAGE else {})

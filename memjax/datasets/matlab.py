@@ -5,7 +5,6 @@ Files of version 5 to 7 only; one saved with ``-v7.3`` is HDF5, which scipy does
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ import pandas as pd
 from memjax.checks import InputError, check_file, expected
 
 
-def read_variable(path: Path, name: str, what: str, **options: Any) -> Any:
+def read_variable(path: Path, name: str, what: str, **options: bool) -> np.ndarray:
     """The variable ``name`` of a MATLAB file, as `scipy.io.loadmat` gives it.
 
     Raises:
@@ -67,7 +66,7 @@ def read_structs(path: Path, name: str, texts: Sequence[str], numbers: Sequence[
     wanted = [*texts, *numbers]
     if not len(structs) or not all(hasattr(struct, "_fieldnames") for struct in structs):
         raise expected(f"{what} {path}, variable {name}", f"an array of structs with {', '.join(wanted)}", "none")
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, list[str] | list[float]] = {}
     for field in wanted:
         found = [_field(struct, field) for struct in structs]
         if any(value is None for value in found):
@@ -77,7 +76,7 @@ def read_structs(path: Path, name: str, texts: Sequence[str], numbers: Sequence[
     return pd.DataFrame(columns)
 
 
-def _field(struct: Any, name: str) -> Any:
+def _field(struct: object, name: str) -> object:
     """A field, or None where it is absent; an empty field is an empty array."""
     for part in name.split("."):
         if part not in getattr(struct, "_fieldnames", ()):
@@ -86,6 +85,6 @@ def _field(struct: Any, name: str) -> Any:
     return struct
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     array = np.asarray(value)
     return float(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "biuf" else float("nan")

@@ -15,7 +15,7 @@ from memjax.datasets.join import usable_rows
 from memjax.datasets.map_style import IMAGE, MapDataset, read_items
 from memjax.datasets.paths import printable
 from memjax.datasets.scores import as_text, check_unique, numbers, unusable
-from memjax.datasets.table_images import FolderImages, Images, Rows, TableRecords, contents, is_text
+from memjax.datasets.table_images import FolderImages, Images, Rows, TableRecords, is_text, look_at
 from memjax.decoding import ImageError
 
 SCORE = "memorability"
@@ -96,7 +96,7 @@ def _read_frame(table: pd.DataFrame, images: object, limit: int | None) -> Rows:
         raise expected("table", wanted, f"{len(table)} rows, columns {', '.join(map(str, table))}", argument="table")
     found = _images(table, images)
     table = table.iloc[:limit]
-    return Rows(table, [str(name) for name in table], found, [contents(found, row) for row in range(len(table))])
+    return Rows(table, [str(name) for name in table], found, look_at(found, len(table))[1])
 
 
 def _images(table: pd.DataFrame, images: object) -> Images:

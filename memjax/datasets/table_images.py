@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,32 +95,47 @@ def unwrapped(image: object) -> object:
     return image
 
 
-def contents(images: Images, row: int) -> str | ImageError:
-    """What an image adds to the fingerprint, as text; or why it cannot be used.
+def look_at(images: Images, count: int) -> tuple[list[str | None], list[str | ImageError]]:
+    """The first ``count`` images, one after another: those that are named by a path (or None), and `contents`."""
+    paths: list[str | None] = [None] * count
+    found: list[str | ImageError] = []
+    for row in range(count):
+        try:
+            image = images[row]
+            paths[row] = os.fspath(image) if isinstance(image, (str, os.PathLike)) else None
+            found.append(contents(image))
+        except ImageError as error:
+            found.append(error)
+    return paths, found
+
+
+def contents(image: object) -> str:
+    """What an image adds to the fingerprint, as text.
 
     A file named by its path adds its size, as in a folder, so that opening a table does not read every file. Any other
     image adds the SHA-256 of its bytes or of its RGB pixels.
+
+    Raises:
+        ImageError: it cannot be used.
     """
-    try:
-        image = unwrapped(images[row])
-        if image is None or (isinstance(image, float) and np.isnan(image)):
-            raise ImageError("no image in this row", "read")
-        check_form(image)
-        if isinstance(image, (str, os.PathLike)):
-            return str(size_of(Path(image)))
-        if not isinstance(image, bytes):
-            pixels = np.asarray(decode(image))
-            return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    image = unwrapped(image)
+    if is_missing(image):
+        raise ImageError("no image in this row", "read")
+    check_form(image)
+    if isinstance(image, (str, os.PathLike)):
+        return str(size_of(Path(image)))
+    if isinstance(image, bytes):
         return hashlib.sha256(image).hexdigest()
-    except ImageError as error:
-        return error
+    pixels = np.asarray(decode(image))
+    return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def is_text(values: pd.Series | pd.Index) -> bool:
     """Whether a column holds text or paths: every value that there is, and there is one."""
-    there = [value for value in values if isinstance(value, (str, os.PathLike)) or not _missing(value)]
+    there = [value for value in values if isinstance(value, (str, os.PathLike)) or not is_missing(value)]
     return bool(there) and all(isinstance(value, (str, os.PathLike)) for value in there)
 
 
-def _missing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+def is_missing(value: object) -> bool:
+    """Whether a cell of a table holds nothing."""
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
