@@ -8,14 +8,11 @@ same resamples through both must give the same rho.
 """
 
 import dataclasses
-import sys
 import time
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import scipy.stats
-
 
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments, run_main

@@ -7,16 +7,13 @@ Started by throughput.py, prints one line of JSON:
   python benchmarks/probe.py sweep [MODEL]                    the clock when a sweep has its first pictures measured
 """
 
-import contextlib
 import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
-
 
 
 def memjax_side(source: str, batch: int, dtype: str) -> dict[str, float]:

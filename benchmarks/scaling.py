@@ -21,12 +21,10 @@ from typing import Any
 
 import numpy as np
 
-
 from benchmarks import machine
 from memjax import devices, processes
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments, run_main
-
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -23,7 +23,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-
 from benchmarks import architectures, machine, show, start_up, turns
 from memjax import devices
 from memjax.checks import expected

@@ -24,9 +24,9 @@ from memjax import devices
 from memjax.checks import expected, make_folder
 from memjax.cli.arguments import read_arguments, run_main
 from memjax.cli.terminal import say
-from memjax.progress import progress_of
 from memjax.models.config import DecoderConfig, ViTConfig
 from memjax.models.vit import ViTParams
+from memjax.progress import progress_of
 
 CONFIG = ViTConfig(
     family="vit_mae",

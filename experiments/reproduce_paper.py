@@ -1,7 +1,7 @@
 """The paper's tables and figures, ours beside theirs; the same as the command `memjax paper`.
 
-  python experiments/reproduce_paper.py --memvis DIR --memcat memcat_image_data.csv [--isola DIR]
-  python experiments/reproduce_paper.py --features runs/memcat [--memcat memcat_image_data.csv]
+python experiments/reproduce_paper.py --memvis DIR --memcat memcat_image_data.csv [--isola DIR]
+python experiments/reproduce_paper.py --features runs/memcat [--memcat memcat_image_data.csv]
 """
 
 import sys

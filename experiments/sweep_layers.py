@@ -1,8 +1,8 @@
 """Which layer of which encoder tells how memorable an image is? The main job; the same as the command `memjax sweep`.
 
-  python experiments/sweep_layers.py
-  python experiments/sweep_layers.py --dataset lnsim --data-dir DIR --models facebook/dinov2-small --out runs/lnsim
-  python experiments/sweep_layers.py --images photos/ --scores scores.csv --models openai/clip-vit-base-patch32
+python experiments/sweep_layers.py
+python experiments/sweep_layers.py --dataset lnsim --data-dir DIR --models facebook/dinov2-small --out runs/lnsim
+python experiments/sweep_layers.py --images photos/ --scores scores.csv --models openai/clip-vit-base-patch32
 """
 
 import sys

@@ -7,12 +7,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from memjax.correlations import COLUMNS, correlation_table
 from PIL import Image
 
 import memjax
 from memjax import devices
 from memjax.checks import InputError
-from memjax.correlations import COLUMNS, correlation_table
 from memjax.datasets import open_folder
 from memjax.extract import CHUNK, Plan, batch_size, extract, images_a_chunk
 from memjax.images import normalise

@@ -39,9 +39,7 @@ def test_order_padding_and_failures(dataset, workers):
         assert batch.pixels.shape == (4, 12, 16, 3)
         for position, valid, pixels in zip(batch.positions, batch.valid, batch.pixels):
             if valid:
-                np.testing.assert_array_equal(
-                    pixels, resize_crop(decode(dataset.records[int(position)].data), PRE)
-                )
+                np.testing.assert_array_equal(pixels, resize_crop(decode(dataset.records[int(position)].data), PRE))
             else:
                 assert not pixels.any()
 

@@ -104,7 +104,16 @@ def test_synthetic_data_are_labelled(tmp_path: Path) -> None:
 
 def test_empty_run_still_makes_a_page(tmp_path: Path) -> None:
     table = fake_run.table().assign(rho=np.nan, ci_low=np.nan, ci_high=np.nan, p=np.nan, q=np.nan)
-    text = words(written(tmp_path, table=table, run=Run(DatasetRecord("")), features={}, context=Context(), failures=fake_run.FAILURES[:0]))
+    text = words(
+        written(
+            tmp_path,
+            table=table,
+            run=Run(DatasetRecord("")),
+            features={},
+            context=Context(),
+            failures=fake_run.FAILURES[:0],
+        )
+    )
     assert "No correlation could be computed" in text
     assert "None: every image with a score was used." in text
     assert "Not known: it needs half-splits" in text

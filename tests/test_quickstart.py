@@ -65,6 +65,12 @@ def test_every_cell_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     shown = dict(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("cell "))
     assert list(shown) == [name for name, _ in code_cells()]
-    for name, kind in {"maps": "Figure", "figure": "Figure", "correlate": "Figure", "sweep": "Sweep", "table": "DataFrame"}.items():
+    for name, kind in {
+        "maps": "Figure",
+        "figure": "Figure",
+        "correlate": "Figure",
+        "sweep": "Sweep",
+        "table": "DataFrame",
+    }.items():
         assert shown[name] == kind
     assert "96 images" in done.stdout

@@ -15,11 +15,11 @@ from memjax.checks import InputError
 from memjax.cli import paper as command
 from memjax.cli.arguments import told
 from memjax.paper import published, tables
-from memjax.paper.released import LAYERWISE, read_isola, read_memcat, read_released
-from memjax.report import epochs
 from memjax.paper.inputs import PaperSettings, PaperSources
+from memjax.paper.released import LAYERWISE, read_isola, read_memcat, read_released
 from memjax.paper.results import compute
 from memjax.pipelines import paper as pipeline
+from memjax.report import epochs
 from memjax.stats.reliability import Reliability
 from memjax.stats.table import correlation_table, stack
 
@@ -189,7 +189,10 @@ def test_wrong_input_is_one_clear_line(made_up, tmp_path: Path, monkeypatch) -> 
         (("--features", tmp_path, "--memvis", folder), "one of them"),
         (("--features", tmp_path), "feature store"),
         (("--memvis", folder, "--memcat", csv, "--images", tmp_path / "none"), "--images"),
-        (("--memvis", folder, "--memcat", csv, "--dataset", "lnsim"), "--dataset: expected features of the same data set"),
+        (
+            ("--memvis", folder, "--memcat", csv, "--dataset", "lnsim"),
+            "--dataset: expected features of the same data set",
+        ),
         (("--memvis", folder, "--memcat", csv, "--data-dir", folder), "--data-dir: expected a data set's name"),
         (("--features", tmp_path, "--dataset", "lnsim", "--groups", "kind"), "kind"),
     ]

@@ -78,7 +78,9 @@ def test_a_notebook_shows_headline_table_and_figure(tmp_path):
 
 def test_own_metric_is_stored_correlated_drawn_and_reported(tmp_path):
     peak = memjax.Metric(largest, at="block", title="Largest attention", unit="probability")
-    run = memjax.sweep(demo(60), "memjax/tiny", tmp_path, memjax.SweepSettings(metrics={"my_peak": peak}, bootstraps=20))
+    run = memjax.sweep(
+        demo(60), "memjax/tiny", tmp_path, memjax.SweepSettings(metrics={"my_peak": peak}, bootstraps=20)
+    )
     assert run.table is not None
     rows = run.table.query("metric == 'my_peak'")
     assert rows["layer"].tolist() == [1, 2, 3, 4, 5]
@@ -194,7 +196,11 @@ def test_a_table_of_arrays_goes_the_whole_way(tmp_path):
 
 
 def test_wrong_calls_are_one_line(tmp_path):
-    for settings, named in (({"bootstraps": 0}, "bootstraps"), ({"seed": -1}, "seed"), ({"batch_size": 0}, "batch_size")):
+    for settings, named in (
+        ({"bootstraps": 0}, "bootstraps"),
+        ({"seed": -1}, "seed"),
+        ({"batch_size": 0}, "batch_size"),
+    ):
         with pytest.raises(memjax.InputError, match=named) as refused:
             memjax.SweepSettings(**settings)
         assert refused.value.argument == named

@@ -33,7 +33,15 @@ def test_the_wheel_alone_does_the_main_job(tmp_path: Path) -> None:
     (tmp_path / "constraints.txt").write_text("\n".join(project["tool"]["uv"]["constraint-dependencies"]) + "\n")
     home = tmp_path / "home"
     done(["uv", "venv", "--python", f"{__import__('sys').version_info[0]}.{__import__('sys').version_info[1]}", home])
-    install = ["uv", "pip", "install", "--python", home / "bin" / "python", "--constraint", tmp_path / "constraints.txt"]
+    install = [
+        "uv",
+        "pip",
+        "install",
+        "--python",
+        home / "bin" / "python",
+        "--constraint",
+        tmp_path / "constraints.txt",
+    ]
     done([*install, wheel])
     work = tmp_path / "work"
     work.mkdir()

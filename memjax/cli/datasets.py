@@ -1,7 +1,7 @@
 """Which data sets with human memorability scores memjax reads, how to get them, and under which terms.
 
-  memjax datasets
-  memjax datasets --name lnsim
+memjax datasets
+memjax datasets --name lnsim
 """
 
 from collections.abc import Sequence

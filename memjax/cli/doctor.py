@@ -22,7 +22,19 @@ from memjax.cli.arguments import read_arguments
 from memjax.cli.terminal import say
 
 GIB = 2**30
-NEEDED = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy", "tensorflow-datasets", "einops", "zarr", "xarray")
+NEEDED = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "numpy",
+    "scipy",
+    "tensorflow-datasets",
+    "einops",
+    "zarr",
+    "xarray",
+)
 SECONDS = 5
 """How long the hub may take to answer."""
 

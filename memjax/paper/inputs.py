@@ -24,7 +24,6 @@ PUBLISHED_NAMES = {
 COUNTS = ("hits", "responses", "false_alarms")
 
 
-
 @dataclass(frozen=True)
 class PaperSources:
     """Where the per-image values are: the authors' files, or one's own features."""
@@ -146,7 +145,9 @@ def read_features(path: Path, memcat: pd.DataFrame | None) -> tuple[dict[str, di
     if memcat is not None:
         if not images.isin(memcat.index).all():
             missing = images[~images.isin(memcat.index)][0]
-            raise expected(f"memcat with features {path}", "every image in MemCat's table", f"{missing} is not", argument="memcat")
+            raise expected(
+                f"memcat with features {path}", "every image in MemCat's table", f"{missing} is not", argument="memcat"
+            )
         scores = memcat.loc[images]
     return {PUBLISHED_NAMES.get(model, model): dict(metrics) for model, metrics in found.items()}, scores
 

@@ -36,7 +36,8 @@ def figures_of(results: Results, inputs: Inputs) -> dict[str, Figure]:
         weights = results.tables["readout_weights"]
         for model in weights["model"].unique():
             drawn |= {
-                f"readout_{kind}_{model}": layer_map(weights, model, kind, context) for kind in ("weights", "importance")
+                f"readout_{kind}_{model}": layer_map(weights, model, kind, context)
+                for kind in ("weights", "importance")
             }
     return drawn
 

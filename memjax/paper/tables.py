@@ -13,7 +13,7 @@ from memjax.stats.partial import partial_correlation, within_category
 from memjax.stats.readout import Readout
 from memjax.stats.regression import Glm, fit_glm
 from memjax.stats.reliability import ceiling_of, split_half
-from memjax.stats.table import KEYS, Columns, Measures, correlation_table, stack
+from memjax.stats.table import KEYS, Columns, correlation_table, stack
 
 READOUT = "readout"
 """The metric that a readout's out-of-fold predictions go by."""

@@ -15,10 +15,26 @@ import pandas as pd
 from memjax.checks import make_folder
 from memjax.datasets import Dataset, open_dataset
 from memjax.outputs import (
-    DatasetRecord, Run, failure_table, now, plain_json, started, versions, write_failures, write_run, write_table,
+    DatasetRecord,
+    Run,
+    failure_table,
+    now,
+    plain_json,
+    started,
+    versions,
+    write_failures,
+    write_run,
+    write_table,
 )  # fmt: skip
 from memjax.paper.inputs import (
-    Inputs, PaperSettings, PaperSources, ceiling_of_sources, check_groups, halves_of, read_measures, with_columns,
+    Inputs,
+    PaperSettings,
+    PaperSources,
+    ceiling_of_sources,
+    check_groups,
+    halves_of,
+    read_measures,
+    with_columns,
 )  # fmt: skip
 from memjax.paper.results import Results, compute
 from memjax.pipelines.lowlevel_controls import image_statistics, images_of

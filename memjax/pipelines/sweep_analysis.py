@@ -3,8 +3,8 @@
 import dataclasses
 
 from memjax.datasets import Dataset
-from memjax.outputs import ReadoutRecord, plain_json
 from memjax.measures import measures_of
+from memjax.outputs import ReadoutRecord, plain_json
 from memjax.pipelines.sweep_result import Sweep
 from memjax.stats.analysis import Analysis, AnalysisSettings, analyse
 

@@ -11,7 +11,6 @@ from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.metrics import METRICS
 from memjax.outputs import Run, write_run, write_table
-from memjax.stats.analysis import READOUT_IMAGES, Analysis
 from memjax.pipelines.illustrations import attention_maps, thumbnails
 from memjax.pipelines.sweep_result import CORRELATIONS, READOUTS, REPORT, WEIGHTS, Sweep
 from memjax.report import figures as draw
@@ -20,6 +19,7 @@ from memjax.report.labels import Context, Label, head_of
 from memjax.report.notebook import run_html
 from memjax.report.page import Page, Section, write_report
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
+from memjax.stats.analysis import READOUT_IMAGES, Analysis
 from memjax.store import metric_variables
 
 
