@@ -12,10 +12,12 @@ from memjax import devices, metrics
 from memjax.axes import Array, Float, Image, Levels, Pixels
 from memjax.checks import expected
 from memjax.encoder import Encoder
+from memjax.levels import normalise_levels
 from memjax.models.config import ViTConfig
 from memjax.models.mae import mean_mae_loss, seeded_noise
 from memjax.models.vit import ViTParams, forward
-from memjax.preprocessing import Preprocessing, normalise_table
+from memjax.precision import full_precision
+from memjax.preprocessing import Preprocessing
 from memjax.traces import BlockTrace, Layout
 
 Table = dict[str, Float[Array, "*b l1"]]
@@ -26,6 +28,7 @@ CACHED_TOKENS = 1100
 """Tokens of one batch on one core: more leave its cache, fewer make thin products (benchmarks/README.md)."""
 
 
+@full_precision
 def image_features(
     params: ViTParams,
     image: Image,
@@ -125,14 +128,13 @@ def compiled(
     """The jitted, data-parallel ``(params, pixels) -> table`` of an architecture; traced once for each batch shape.
 
     With ``levels`` the pixels are the loader's grey levels, uint8, and normalised on the device, which has a quarter of the
-    bytes sent to it and gives the same bits as `memjax.images.normalise`; otherwise they are normalised already.
+    bytes sent to it (`memjax.levels.normalise_levels`); otherwise they are normalised already.
     """
-    table = None if levels is None else normalise_table(levels)
 
     def batched(params: ViTParams, pixels: Pixels | Levels) -> dict[str, Array]:
         def one(image: Array) -> dict[str, Array]:
-            if table is not None:
-                image = jnp.asarray(table)[image, jnp.arange(3)]
+            if levels is not None:
+                image = normalise_levels(image, levels)
             return image_features(params, image, config, layout, tokens, mae_seeds, patch_layers)
 
         return jax.vmap(one)(pixels)

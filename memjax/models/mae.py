@@ -15,6 +15,7 @@ from memjax.models import layers
 from memjax.models.config import ViTConfig
 from memjax.models.positions import sincos_table
 from memjax.models.vit import Decoder, ViTParams, embed_patches, init_block, patchify, run_blocks
+from memjax.precision import full_precision
 
 
 def decoder_config(config: ViTConfig) -> ViTConfig:
@@ -66,6 +67,7 @@ def decode(params: Decoder, visible: Float[Array, "v1 d"], restore: Int[Array, "
     return layers.linear(params.predict, layers.layer_norm(params.norm, last, config.eps))[1:]
 
 
+@full_precision
 def mae_loss(params: ViTParams, image: Image, noise: Float[Array, "p"], config: ViTConfig) -> Scalar:
     """Mean squared error over the pixels of the masked patches of one image, under the mask that ``noise`` makes.
 

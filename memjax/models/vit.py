@@ -14,6 +14,7 @@ from flax import struct
 from memjax.axes import Array, Attention, Float, Hidden, Image
 from memjax.models import layers, positions
 from memjax.models.config import ViTConfig
+from memjax.precision import full_precision
 from memjax.traces import BlockTrace
 
 Tap = Callable[[BlockTrace], Any]
@@ -226,6 +227,7 @@ def keep_all(block: BlockTrace) -> BlockTrace:
     return block
 
 
+@full_precision
 def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None = keep_all) -> Output:
     """One image through the encoder.
 
@@ -263,6 +265,7 @@ def encode(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_a
     return forward(params, image, config, tap).tapped
 
 
+@full_precision
 def pool(
     params: ViTParams, last: Hidden, config: ViTConfig
 ) -> tuple[Float[Array, "e"] | None, Float[Array, "h 1 s"] | None]:
