@@ -29,6 +29,7 @@ ALLOWED = {
     "progress": set(),
     "processes": set(),
     "precision": set(),
+    "levels": {"preprocessing"},
     "devices": {"cache"},
     "storage": {"locks"},
     # images and scores
@@ -45,10 +46,13 @@ ALLOWED = {
     "baselines": {"models"},
     # a data set through an encoder into the store, and the store as measures
     "encoder": {"models", "precision", "preprocessing", "traces"},
-    "measure": {"encoder", "models", "metrics", "devices", "precision", "preprocessing", "traces"},
+    "selection": {"metrics", "models", "traces"},
+    "measure": {
+        "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",
+    },
     "store": {"datasets", "storage"},
     "extract": {
-        "encoder", "measure", "store", "storage", "loader", "datasets", "devices", "processes", "metrics",
+        "datasets", "devices", "encoder", "loader", "measure", "metrics", "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
@@ -57,7 +61,8 @@ ALLOWED = {
     "paper": {"datasets", "measures", "outputs", "report", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "images", "loader", "measure", "measures", "metrics",
-        "outputs", "paper", "preprocessing", "processes", "progress", "report", "sae", "stats", "storage", "store",
+        "models", "outputs", "paper", "preprocessing", "processes", "progress", "report", "sae", "selection", "stats",
+        "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

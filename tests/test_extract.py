@@ -7,7 +7,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from memjax.correlations import COLUMNS, correlation_table
 from PIL import Image
 
 import memjax
@@ -164,8 +163,9 @@ def test_batches_that_reach_over_chunks_change_nothing(folder, encoder, tmp_path
 def test_table_has_the_contracts_columns_and_no_row_without_values(folder, encoder, tmp_path):
     dataset = open_folder(folder, folder / "scores.csv")
     extract(dataset, encoder, tmp_path, Plan(batch_size=4))
-    table = correlation_table(open_features(tmp_path), n_boot=50)
-    assert list(table.columns) == COLUMNS
+    measures, scores = measures_of(open_features(tmp_path))
+    table = correlation_table(stack(measures), scores.to_numpy(), n_boot=50)
+    assert list(table.columns) == CORRELATION_COLUMNS
     assert set(table["metric"]) == set(memjax.metrics.DEFAULT_METRICS), "the tiny encoder has a decoder too"
     assert set(table.loc[table["metric"] == "attention_entropy", "layer"]) == set(range(1, encoder.config.depth + 1))
     assert set(table.loc[table["metric"] == "delta_total", "layer"]) == {encoder.config.depth}

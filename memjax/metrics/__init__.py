@@ -5,7 +5,7 @@ A user's own is a row too::
     Metric(lambda block, layout: block.attention.max(), at="block", title="Largest attention", unit="probability")
 """
 
-from memjax.metrics.choose import choose, requested
+from memjax.metrics.choosing import choose, requested
 from memjax.metrics.identity import metric_identity
 from memjax.metrics.measuring import assemble, at_last_layer, measure_block, measure_hidden
 from memjax.metrics.metric import NEEDS, PLACES, Metric

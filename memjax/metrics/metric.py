@@ -34,6 +34,7 @@ class Metric:
         reference: where it comes from.
         per_head: whether there is a value for each attention head.
         needs: what an encoder must have, see `NEEDS`; an encoder without it goes without the metric.
+        multiple_of: another metric that this one is a fixed multiple of, so that its correlations and its figure are the same.
 
     Raises:
         InputError: another word for ``at`` or ``needs``.
@@ -51,6 +52,7 @@ class Metric:
     reference: str = ""
     per_head: bool = False
     needs: str = ""
+    multiple_of: str = ""
 
     def __post_init__(self) -> None:
         for field, words in (("at", PLACES), ("needs", NEEDS)):

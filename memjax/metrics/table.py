@@ -41,7 +41,9 @@ DARCET = "Darcet et al. 2023, Vision Transformers Need Registers"
 
 METRICS: dict[str, Metric] = {
     "cls_mean": Metric(of_token(cls_mean), "hidden", "Mean activation of the cls token", ACTIVATION, PAPER),
-    "cls_sum": Metric(of_token(cls_sum), "hidden", "Sum of activations of the cls token", ACTIVATION, PAPER),
+    "cls_sum": Metric(
+        of_token(cls_sum), "hidden", "Sum of activations of the cls token", ACTIVATION, PAPER, multiple_of="cls_mean"
+    ),
     "cls_max": Metric(of_token(cls_max), "hidden", "Largest activation of the cls token", ACTIVATION, PAPER),
     "cls_max_abs": Metric(
         of_token(cls_max_abs), "hidden", "Largest absolute activation of the cls token", ACTIVATION, PAPER

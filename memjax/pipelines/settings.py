@@ -11,9 +11,9 @@ from memjax.checks import expected
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.extract import Plan
-from memjax.measure import MAE_SEEDS, Selection
-from memjax.metrics import METRICS, Metric, choose, metric_identity
+from memjax.metrics import METRICS, Metric, metric_identity, requested
 from memjax.outputs import Json, ModelRecord, plain_json
+from memjax.selection import Selection
 
 MetricChoice = Sequence[str] | Mapping[str, Metric]
 
@@ -62,14 +62,12 @@ class SweepSettings:
         Raises:
             InputError: an unknown name, or an own metric under a built-in's.
         """
-        if isinstance(self.metrics, Mapping):
-            return choose(("default",), self.metrics)
-        return choose((self.metrics,) if isinstance(self.metrics, str) else tuple(self.metrics), {})
+        return requested(self.metrics)
 
     def plan(self) -> Plan:
         """What the extraction is told."""
         metrics = tuple(self.chosen_metrics().items())
-        selection = Selection(metrics, tuple(self.tokens), tuple(self.patch_layers), MAE_SEEDS)
+        selection = Selection(metrics, tuple(self.tokens), tuple(self.patch_layers))
         return Plan(self.protocol, self.batch_size, selection, self.workers)
 
     def to_json(self) -> dict[str, Json]:

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from memjax.metrics import METRICS
 from memjax.sae.variants import VARIANTS
 from memjax.stats.reliability import Reliability
 
-Number = float | int | None
+Number = float | int | np.floating | np.integer | None
 
 
 class Label(NamedTuple):
