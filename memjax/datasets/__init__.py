@@ -66,7 +66,8 @@ def open_dataset(
 ) -> Dataset:
     """Open a published data set, or the synthetic ``demo``.
 
-    The first time, its files are copied into a tfds builder in the cache (``MEMJAX_CACHE``, ``~/.cache/memjax``).
+    The first time, its files are copied into a tfds builder in the cache (``MEMJAX_CACHE``, ``~/.cache/memjax``); without
+    the package array_record (Windows) they are read through once, and then in place.
 
     Args:
         name: one of `names`.

@@ -1,7 +1,7 @@
 """What a data set is: a table of scores joined to images by id, and what could not be used.
 
-A file per data set gives a `Source` (where the published files are and what they say); `memjax.datasets.builder` turns
-sources into tfds builders. Nothing here imports tfds or JAX.
+A file per data set gives a `Source` (where the published files are and what they say); `memjax.datasets.builder` opens
+sources, `open_folder` and `open_table` one's own images. Nothing here imports tfds or JAX.
 """
 
 import dataclasses
@@ -70,7 +70,7 @@ class Dataset:
     """Images and human scores.
 
     Attributes:
-        name: as in `memjax.datasets.names`, or ``folder``.
+        name: as in `memjax.datasets.names`, ``folder``, or as `open_table` was told.
         table: index ``image`` (unique ids, text); ``memorability`` (float64; all NaN without scores), and of the other
             `COLUMNS` those that are known. The images of an official test split of LaMem: ``table[table["split_1"] == "test"]``.
         records: the images, in the order of ``table``.
