@@ -47,10 +47,12 @@ def demo_features(out: Path) -> Path:
     """The embedded demo's cls tokens, extracted where they are not yet; the store."""
     import memjax
     from memjax.datasets import open_dataset
-    from memjax.extract import Plan, extract
+    from memjax.extract import Plan, Selection, extract
 
     with locked(out / "demo"):
-        extract(open_dataset("demo"), memjax.load("memjax/tiny"), out / "demo", Plan(tokens=("cls",)))
+        extract(
+            open_dataset("demo"), memjax.load("memjax/tiny"), out / "demo", Plan(selection=Selection(tokens=("cls",)))
+        )
     return out / "demo" / STORE
 
 

@@ -113,13 +113,14 @@ def fingerprint(args: Arguments, dataset: Any, names: list[dict[str, Any]]) -> s
 def measure(args: Arguments, dataset: Any, encoders: list[Any], shown: bool) -> tuple[list[Any], float]:
     """Extract, with a progress bar where ``shown``; the failures of all encoders, and seconds spent."""
     from experiments.terminal import extraction_bar
-    from memjax.extract import Plan, extract, label
+    from memjax.extract import Plan, Selection, extract
 
-    plan = Plan(args.protocol, args.batch_size, args.tokens, args.patch_layers, args.workers)
+    selection = Selection(tokens=args.tokens, patch_layers=args.patch_layers)
+    plan = Plan(args.protocol, args.batch_size, selection, args.workers)
     failures, started = list(dataset.rejected), time.perf_counter()
     with devices.profiled(args.profile and make_folder(args.profile, "--profile")):
         for encoder in encoders:
-            with extraction_bar(label(encoder), len(dataset)) if shown else nullcontext() as advance:
+            with extraction_bar(encoder.label, len(dataset)) if shown else nullcontext() as advance:
                 failures += extract(dataset, encoder, args.out, plan, advance)
     return list(dict.fromkeys(failures)), time.perf_counter() - started
 
@@ -130,11 +131,10 @@ def conclude(
     """The statistics and everything that is written of them, by one process, once the store is whole."""
     from experiments import sweep_report, sweep_state, terminal
     from memjax.correlations import correlation_table
-    from memjax.extract import label
     from memjax.storage import staged
     from memjax.store import open_features
 
-    labels = [label(e) for e in encoders]
+    labels = [e.label for e in encoders]
     with staged(args.out, last="run.json") as folder:
         sweep_state.write_failures(folder, failures)
         if len({f.image for f in failures} & set(dataset.table.index)) == len(dataset):
@@ -152,16 +152,15 @@ def sweep(args: Arguments) -> int:
     import memjax
     from experiments import sweep_state, terminal
     from memjax import processes
-    from memjax.extract import label
     from memjax.storage import locked
 
     first = processes.this()[0] == 0
     dataset = open_data(args)
     encoders = [memjax.load(name, args.dtype) for name in args.models]
-    labels = [label(e) for e in encoders]
+    labels = [e.label for e in encoders]
     if len(set(labels)) < len(labels):
         raise expected("--models", "encoders of different names", ", ".join(labels))
-    run_id = fingerprint(args, dataset, [{"name": label(e), "checksum": e.checksum} for e in encoders])
+    run_id = fingerprint(args, dataset, [{"name": e.label, "checksum": e.checksum} for e in encoders])
     with locked(args.out) if first else nullcontext():
         finished = sweep_state.finished(args.out, run_id)
         processes.wait_for_all("start")

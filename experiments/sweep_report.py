@@ -19,7 +19,6 @@ from experiments.sweep_state import stored_metrics, write_failures
 from memjax.correlations import measures_of
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, trace
-from memjax.extract import label
 from memjax.images import ImageError, decode, normalise, resize_crop
 from memjax.report import figures as draw
 from memjax.report.page import Section, write_report
@@ -55,7 +54,7 @@ def provenance(
         "dataset": {"name": dataset.name, "images": len(dataset), **dataset.info},
         "models": [
             {
-                "model": label(e),
+                "model": e.label,
                 "name": e.name,
                 "revision": e.revision,
                 "sha256": e.checksum,
@@ -180,7 +179,7 @@ def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Any]:
             continue
         maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))
         synthetic = bool(dataset.info["synthetic"])
-        found[name] = draw.attention_over_picture(pixels, maps, name, label(encoder), synthetic=synthetic)
+        found[name] = draw.attention_over_picture(pixels, maps, name, encoder.label, synthetic=synthetic)
     return found
 
 

@@ -26,7 +26,7 @@ def products(function, *arguments, platform: str = "tpu") -> list[str]:
 @pytest.mark.parametrize("name", [*SWITCHES, "mae"])
 def test_every_product_of_the_metrics_is_of_the_highest_precision(name, platform):
     config = tiny_model.CONFIG if name == "mae" else architecture(name)
-    params, image = tiny_model.params(config), tiny_model.pictures(1, config)[0]
+    params, image = tiny_model.params(config), tiny_model.images(1, config)[0]
     found = products(lambda p, x: measure.image_features(p, x, config, config.layout), params, image, platform=platform)
     assert len(found) >= 9, "patches, 4 projections, 2 of attention, 2 of the MLP"
     assert all("precision = [HIGHEST, HIGHEST]" in line for line in found), found
@@ -34,7 +34,7 @@ def test_every_product_of_the_metrics_is_of_the_highest_precision(name, platform
 
 def test_every_public_function_computes_so():
     config, params = tiny_model.CONFIG, tiny_model.params()
-    image, noise = tiny_model.pictures(1)[0], jnp.arange(16, dtype=jnp.float32)
+    image, noise = tiny_model.images(1)[0], jnp.arange(16, dtype=jnp.float32)
     attention_pool = architecture("attention-pool")
     last = jnp.ones((12, attention_pool.width), jnp.float32)
     functions = {

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from experiments import train_saes
-from memjax.store import open_features, open_writer
+from memjax.store import Variable, open_features, open_writer
 from tests.command import exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +33,9 @@ def store(tmp_path):
     table = pd.DataFrame({"memorability": y}, index=pd.Index([f"i{j}" for j in range(N)], name="image"))
     patches = x[:, [1, 2], None] + rng.normal(0, 0.1, (N, 2, 4, D)).astype(np.float32)
     made = {"model": "enc", "dataset": "made up", "patch_layers": [1, 2]}
-    writer = open_writer(tmp_path / "sweep", "enc", table, {"cls": (3, D), "patches": (2, 4, D)}, made, N)
+    kept = {"cls": Variable({"layer": 3, "width": D})}
+    kept["patches"] = Variable({"patch_layer": 2, "patch": 4, "width": D})
+    writer = open_writer(tmp_path / "sweep", "enc", table, kept, made, N)
     writer.write(0, {"cls": x, "patches": patches}, [])
     return tmp_path / "sweep" / "features.zarr"
 
@@ -95,7 +97,7 @@ def refused(monkeypatch, capsys, *arguments: object) -> str:
 
 def test_wrong_input_is_one_line(monkeypatch, store, tmp_path, capsys):
     out = ["--out", tmp_path / "out"]
-    assert "sweep_layers" in refused(monkeypatch, capsys, "--features", tmp_path / "none", *out)
+    assert "run a sweep first" in refused(monkeypatch, capsys, "--features", tmp_path / "none", *out)
     assert "--tokens mean" in refused(monkeypatch, capsys, "--features", store, "--token", "mean", *out)
     assert "among 1, 2, got [0]" in refused(
         monkeypatch, capsys, "--features", store, "--token", "patches", "--layers", 0, *out

@@ -56,7 +56,9 @@ def encode_visible(params: ViTParams, image: Image, keep: Int[Array, "v"], confi
     return layers.layer_norm(params.final_norm, last, config.eps)
 
 
-def decode(params: Decoder, visible: Float[Array, "v1 d"], restore: Int[Array, "p"], config: ViTConfig) -> Array:
+def decode_patches(
+    params: Decoder, visible: Float[Array, "v1 d"], restore: Int[Array, "p"], config: ViTConfig
+) -> Array:
     """Predicted patches ``[p, patch * patch * 3]`` from the encoder's tokens; ``restore`` undoes the shuffle."""
     inner = decoder_config(config)
     tokens = layers.linear(params.embed, visible)
@@ -88,7 +90,7 @@ def mae_loss(params: ViTParams, image: Image, noise: Float[Array, "p"], config: 
     order = jnp.argsort(noise)
     kept = kept_patches(config)
     visible = encode_visible(params, image, order[:kept], config)
-    predicted = decode(params.decoder, visible, jnp.argsort(order), config).astype(jnp.float32)
+    predicted = decode_patches(params.decoder, visible, jnp.argsort(order), config).astype(jnp.float32)
     target = patchify(image, config.patch).astype(jnp.float32)
     if config.decoder.norm_pix_loss:
         mean, variance = target.mean(axis=-1, keepdims=True), target.var(axis=-1, keepdims=True, ddof=1)
@@ -104,6 +106,6 @@ def seeded_noise(patches: int, seeds: int) -> np.ndarray:
     return np.stack(rows) if rows else np.zeros((0, patches), np.float32)
 
 
-def mean_mae_loss(params: ViTParams, image: Image, noises: Float[Array, "k p"], config: ViTConfig) -> Scalar:
-    """`mae_loss` averaged over k masks, to take the mask's chance out."""
+def mean_mae_loss(params: ViTParams, image: Image, noises: Float[Array, "g p"], config: ViTConfig) -> Scalar:
+    """`mae_loss` averaged over g masks, to take the mask's chance out."""
     return jax.lax.map(lambda noise: mae_loss(params, image, noise, config), noises).mean()
