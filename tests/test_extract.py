@@ -12,14 +12,14 @@ from PIL import Image
 import memjax
 from memjax import devices
 from memjax.checks import InputError
-from memjax.measures import measures_of
-from memjax.stats.table import CORRELATION_COLUMNS, correlation_table, stack
 from memjax.datasets import open_folder
 from memjax.extract import CHUNK, Plan, batch_size, extract, images_per_chunk
 from memjax.images import normalise
 from memjax.loader import batches
 from memjax.measure import compiled
+from memjax.measures import measures_of
 from memjax.selection import Selection, variables, working_bytes
+from memjax.stats.table import CORRELATION_COLUMNS, correlation_table, stack
 from memjax.store import open_features
 
 
