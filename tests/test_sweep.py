@@ -16,6 +16,8 @@ from PIL import Image
 import memjax
 from memjax.cli import sweep as command
 from memjax.metrics import DEFAULT_METRICS, METRICS
+from memjax.pipelines import sweep_report
+from memjax.report import page
 from memjax.store import open_features
 from tests.command import exit_code
 
@@ -30,35 +32,65 @@ def largest(block, layout):
     return block.attention.max()
 
 
-def test_one_call_one_typed_result(tmp_path):
-    told = []
-    run = memjax.sweep(demo(60), "memjax/tiny", tmp_path / "a", SMALL, progress=lambda *state: told.append(state))
+PEAK = memjax.Metric(largest, at="block", title="Largest attention", unit="probability")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> memjax.Sweep:
+    """The one run here whose figures are drawn: the demo's first 60 images, with a metric of one's own and one by head."""
+    settings = memjax.SweepSettings(metrics=["default", "attention_entropy_head", {"my_peak": PEAK}], bootstraps=20)
+    return memjax.sweep(demo(60), "memjax/tiny", tmp_path_factory.mktemp("whole"), settings, progress=False)
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """Figures take most of a small run's time: here they are neither saved nor put into the page."""
+    monkeypatch.setattr(sweep_report, "save_figures", lambda folder, drawn: None)
+    monkeypatch.setattr(page, "_vector", lambda name, figure: page.Shown(name, "", "", ""))
+    monkeypatch.setattr(page, "_raster", lambda name, figure: page.Shown(name, "", "", ""))
+
+
+def test_one_call_one_typed_result(whole):
+    run = whole
     assert run.table is not None
     assert list(run.table.columns) == ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n"]
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a" / "correlations.parquet"), run.table)
-    assert run.features["memjax/tiny"].sizes == {"image": 60, "layer": 6}
+    pd.testing.assert_frame_equal(pd.read_parquet(run.out / "correlations.parquet"), run.table)
+    assert dict(run.features["memjax/tiny"].sizes) == {"image": 60, "layer": 6, "head": 4}
     assert run.readouts is not None
     assert run.readouts["n"].tolist() == [60]
     assert run.weights is not None
     assert run.failures.empty
     assert run.ceiling is None, "no people, no human ceiling"
-    assert run.report == tmp_path / "a" / "report.html"
-    assert told[-1] == ("memjax/tiny", 60, 60)
-    again = memjax.sweep(demo(60), ["memjax/tiny"], tmp_path / "a", SMALL, progress=False)
+    assert run.report == run.out / "report.html"
+
+
+def test_a_finished_run_is_recognised_and_read_back(whole, undrawn):
+    settings = memjax.SweepSettings(metrics=["default", "attention_entropy_head", {"my_peak": PEAK}], bootstraps=20)
+    again = memjax.sweep(demo(60), ["memjax/tiny"], whole.out, settings, progress=False)
     assert again.recognised
-    for name in ("table", "readouts", "weights", "failures"):
-        pd.testing.assert_frame_equal(getattr(again, name), getattr(run, name), check_dtype=name != "failures")
-    assert again.run == run.run
+    assert not whole.recognised
+    for found in (again, memjax.read_sweep(str(whole.out))):
+        for name in ("table", "readouts", "weights", "failures"):
+            theirs, ours = getattr(found, name), getattr(whole, name)
+            pd.testing.assert_frame_equal(theirs, ours, check_dtype=name != "failures")
+        assert found.run == whole.run
 
 
-def test_the_command_gives_the_same_bytes(tmp_path, monkeypatch):
+def test_progress_is_told(tmp_path, undrawn):
+    told = []
+    memjax.sweep(demo(), "memjax/tiny", tmp_path, SMALL, progress=lambda *state: told.append(state))
+    assert told[-1] == ("memjax/tiny", 12, 12)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+
+
+def test_the_command_gives_the_same_bytes(tmp_path, monkeypatch, undrawn):
     memjax.sweep(demo(), "memjax/tiny", tmp_path / "a", SMALL, progress=False)
     assert exit_code(monkeypatch, command, "--limit", 12, "--bootstraps", 20, "--out", tmp_path / "b") == 0
     for name in ("correlations.csv", "failures.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_a_run_without_a_folder_lives_as_long_as_its_result():
+def test_a_run_without_a_folder_lives_as_long_as_its_result(undrawn):
     run = memjax.sweep(demo(), memjax.load("memjax/tiny"), settings=SMALL, progress=False)
     out, page = run.out, run.report
     assert page is not None
@@ -67,8 +99,8 @@ def test_a_run_without_a_folder_lives_as_long_as_its_result():
     assert not out.exists()
 
 
-def test_a_notebook_shows_headline_table_and_figure(tmp_path):
-    shown = memjax.sweep(demo(60), "memjax/tiny", tmp_path, SMALL, progress=False)._repr_html_()
+def test_a_notebook_shows_headline_table_and_figure(whole):
+    shown = whole._repr_html_()
     text = html.unescape(shown)
     assert "memorability" in text.split("<table")[0], "the headline comes first"
     assert "Synthetic data" in text
@@ -76,27 +108,23 @@ def test_a_notebook_shows_headline_table_and_figure(tmp_path):
     assert "data:image/png;base64," in text
 
 
-def test_own_metric_is_stored_correlated_drawn_and_reported(tmp_path):
-    peak = memjax.Metric(largest, at="block", title="Largest attention", unit="probability")
-    run = memjax.sweep(
-        demo(60), "memjax/tiny", tmp_path, memjax.SweepSettings(metrics={"my_peak": peak}, bootstraps=20)
-    )
-    assert run.table is not None
-    rows = run.table.query("metric == 'my_peak'")
-    assert rows["layer"].tolist() == [1, 2, 3, 4, 5]
-    assert set(DEFAULT_METRICS) <= set(run.table["metric"])
+def test_own_metric_is_stored_correlated_drawn_and_reported(whole):
+    assert whole.table is not None
+    assert whole.table.query("metric == 'my_peak'")["layer"].tolist() == [1, 2, 3, 4, 5]
+    assert set(DEFAULT_METRICS) <= set(whole.table["metric"])
     encoder = memjax.load("memjax/tiny")
     pixels = memjax.read_images([demo().records[0].data], encoder.preprocessing)
     wanted = np.asarray(memjax.trace(encoder, pixels).attention[0]).max(axis=(1, 2, 3))
-    stored = run.features["memjax/tiny"]["my_peak"]
+    stored = whole.features["memjax/tiny"]["my_peak"]
     np.testing.assert_allclose(stored.values[0, 1:], wanted, rtol=1e-5)
     assert stored.attrs["title"] == "Largest attention"
-    page = (tmp_path / "report.html").read_text()
-    assert "Largest attention" in page
-    assert (tmp_path / "figures" / "my_peak.png").stat().st_size > 5000
+    text = (whole.out / "report.html").read_text()
+    assert "Largest attention" in text
+    assert 'aria-label="Figure: my_peak"' in text
+    assert (whole.out / "figures" / "my_peak.png").stat().st_size > 5000
 
 
-def test_another_function_under_the_same_name_is_refused(tmp_path):
+def test_another_function_under_the_same_name_is_refused(tmp_path, undrawn):
     def settings(function) -> memjax.SweepSettings:
         return memjax.SweepSettings(metrics={"my_peak": memjax.Metric(function, at="block")}, bootstraps=20)
 
@@ -119,6 +147,8 @@ def write(self, chunk, *rest):
         os.kill(os.getpid(), 9)
     written(self, chunk, *rest)
 memjax.store.Writer.write = write
+from memjax.pipelines import sweep_report
+sweep_report.save_figures = lambda folder, drawn: None
 def largest(block, layout):
     return block.attention.max()
 settings = memjax.SweepSettings(metrics={"my_peak": memjax.Metric(largest, at="block")}, bootstraps=20)
@@ -144,27 +174,33 @@ def test_a_killed_run_with_an_own_metric_resumes(tmp_path):
     assert (tmp_path / "a" / "correlations.csv").read_bytes() == (tmp_path / "b" / "correlations.csv").read_bytes()
 
 
-def test_metrics_are_chosen_by_name(tmp_path, monkeypatch):
-    settings = memjax.SweepSettings(metrics=("cls_norm", "attention_entropy_head"), bootstraps=20)
-    run = memjax.sweep(demo(), "memjax/tiny", tmp_path / "a", settings, progress=False)
-    assert run.table is not None
+def test_a_metric_by_head_is_a_column_for_each_and_one_map(whole):
+    assert whole.table is not None
     heads = [f"attention_entropy_head_{h}" for h in range(4)]
-    assert list(dict.fromkeys(run.table["metric"])) == ["cls_norm", *heads]
-    assert (tmp_path / "a" / "figures" / "attention_entropy_head.png").stat().st_size > 5000
-    assert run.features["memjax/tiny"]["attention_entropy_head"].dims == ("image", "layer", "head")
+    assert [m for m in dict.fromkeys(whole.table["metric"]) if "head" in m] == heads
+    assert (whole.out / "figures" / "attention_entropy_head.png").stat().st_size > 5000
+    assert whole.features["memjax/tiny"]["attention_entropy_head"].dims == ("image", "layer", "head")
+
+
+def test_metrics_are_chosen_by_name(tmp_path, monkeypatch, undrawn, capsys):
+    out = tmp_path / "a"
+    arguments = ("--limit", 12, "--bootstraps", 20, "--metrics", "cls_norm", "--metrics", "layer_delta", "--out", out)
+    assert exit_code(monkeypatch, command, *arguments) == 0
+    assert set(pd.read_csv(out / "correlations.csv")["metric"]) == {"cls_norm", "layer_delta"}
+    capsys.readouterr()
     assert exit_code(monkeypatch, command, "--metrics", "no_such", "--out", tmp_path / "b") == 2
+    assert "--metrics: expected one of default, all, cls_mean" in capsys.readouterr().err
 
 
-def test_a_multiple_of_another_metric_shares_its_figure(tmp_path):
-    run = memjax.sweep(demo(), "memjax/tiny", tmp_path, SMALL, progress=False)
-    figures = tmp_path / "figures"
+def test_a_multiple_of_another_metric_shares_its_figure(whole):
+    figures = whole.out / "figures"
     assert METRICS["cls_sum"].multiple_of == "cls_mean"
     assert (figures / "cls_sum.png").read_bytes() == (figures / "cls_mean.png").read_bytes()
-    assert run.table is not None
-    assert "cls_sum" in set(run.table["metric"])
-    page = (tmp_path / "report.html").read_text()
-    assert 'aria-label="Figure: cls_mean"' in page
-    assert 'aria-label="Figure: cls_sum"' not in page
+    assert whole.table is not None
+    assert "cls_sum" in set(whole.table["metric"])
+    text = (whole.out / "report.html").read_text()
+    assert 'aria-label="Figure: cls_mean"' in text
+    assert 'aria-label="Figure: cls_sum"' not in text
 
 
 def test_data_without_scores_give_features_alone(tmp_path, monkeypatch, capsys):
@@ -185,7 +221,7 @@ def test_data_without_scores_give_features_alone(tmp_path, monkeypatch, capsys):
     assert "no scores" in capsys.readouterr().out
 
 
-def test_a_table_of_arrays_goes_the_whole_way(tmp_path):
+def test_a_table_of_arrays_goes_the_whole_way(tmp_path, undrawn):
     rng = np.random.default_rng(4)
     images = [rng.integers(0, 255, (64, 64, 3), dtype=np.uint8) for _ in range(12)]
     frame = pd.DataFrame({"memorability": rng.uniform(size=12)}, index=[f"i{i}" for i in range(12)])

@@ -15,6 +15,10 @@ RESERVED = frozenset(
 """Names that a user's metric may not take beside those of built-in ones: groups, and what a store calls other things."""
 
 
+Request = None | str | Mapping[str, Metric] | Sequence[str | Mapping[str, Metric]]
+"""How a caller asks for metrics, see `requested`."""
+
+
 def choose(names: Sequence[str] = ("default",), own: Mapping[str, Metric] | None = None) -> dict[str, Metric]:
     """The rows that are measured: built-in ones in the order of `METRICS`, then a user's own.
 
@@ -41,13 +45,22 @@ def choose(names: Sequence[str] = ("default",), own: Mapping[str, Metric] | None
     return {name: row for name, row in METRICS.items() if name in wanted} | dict(own or {})
 
 
-def requested(metrics: Mapping[str, Metric] | Sequence[str] | str | None) -> dict[str, Metric]:
-    """`choose`, as a caller asks for it: names, a mapping of own metrics to be measured beside the default ones, or None."""
-    if isinstance(metrics, Mapping):
+def requested(metrics: Request = None) -> dict[str, Metric]:
+    """`choose`, as a caller asks for it: names, own metrics, or both.
+
+    Args:
+        metrics: a name or names; a mapping of own metrics, to be measured beside the default ones; a list of names and
+            mappings; None for the default ones.
+
+    Example:
+        >>> list(requested(["cls_norm", {"peak": Metric(lambda block, layout: block.attention.max(), at="block")}]))
+        ['cls_norm', 'peak']
+    """
+    if metrics is None or isinstance(metrics, Mapping):
         return choose(own=metrics)
-    if isinstance(metrics, str):
-        return choose((metrics,))
-    return choose() if metrics is None else choose(metrics)
+    parts = [metrics] if isinstance(metrics, str) else list(metrics)
+    own = {name: row for part in parts if isinstance(part, Mapping) for name, row in part.items()}
+    return choose([part for part in parts if isinstance(part, str)], own)
 
 
 def _check_own(name: str, metric: Metric) -> None:

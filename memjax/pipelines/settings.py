@@ -15,7 +15,7 @@ from memjax.metrics import METRICS, Metric, metric_identity, requested
 from memjax.outputs import Json, ModelRecord, plain_json
 from memjax.selection import Selection
 
-MetricChoice = Sequence[str] | Mapping[str, Metric]
+MetricChoice = Sequence[str] | Mapping[str, Metric] | Sequence[str | Mapping[str, Metric]]
 
 
 @dataclasses.dataclass(frozen=True)
