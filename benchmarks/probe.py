@@ -28,6 +28,7 @@ def memjax_side(source: str, batch: int, dtype: str) -> dict[str, float]:
 
     from benchmarks.architectures import SIDE, open_encoder
     from memjax.measure import compiled
+    from memjax.selection import Selection
 
     clock.lap("import_s")
     encoder = open_encoder(source, dtype)
@@ -35,7 +36,7 @@ def memjax_side(source: str, batch: int, dtype: str) -> dict[str, float]:
     params = jax.block_until_ready(devices.replicate(encoder.params, mesh))
     clock.lap("load_s")
     pixels = devices.split(np.zeros((-(-batch // cores) * cores, SIDE, SIDE, 3), np.float32), mesh)
-    run = compiled(encoder.config, encoder.config.layout, (), mesh).lower(params, pixels).compile()
+    run = compiled(encoder.config, encoder.config.layout, Selection(), mesh).lower(params, pixels).compile()
     clock.lap("compile_s")
     for name in ("first_batch_s", "second_batch_s"):
         jax.block_until_ready(run(params, pixels))

@@ -12,9 +12,9 @@ from benchmarks.turns import Side
 from memjax import devices
 from memjax.datasets import open_folder
 from memjax.encoder import Encoder
-from memjax.extract import Plan, extract
+from memjax.extract import Plan, extract, stored_variables
 from memjax.images import decode, read_bytes, resize_crop
-from memjax.measure import variables
+from memjax.selection import Selection
 from memjax.store import open_writer
 
 
@@ -49,9 +49,9 @@ def stage_sides(encoder: Encoder, folder: Path, mesh: Any) -> dict[str, Side]:
 def _writes(count: int, encoder: Encoder, folder: Path) -> Callable[[], Any]:
     """One chunk of all pictures into a store that is already there."""
     dataset = open_folder(folder / "pictures", folder / "scores.csv")
-    shapes = variables(encoder.config)
-    values = {metric: np.zeros((count, *shape), np.float32) for metric, shape in shapes.items()}
-    writer = open_writer(folder / "written", "encoder", dataset.table, shapes, {"model": "encoder"}, count)
+    kept = stored_variables(encoder, Selection())
+    values = {name: np.zeros((count, *x.sizes.values()), np.float32) for name, x in kept.items()}
+    writer = open_writer(folder / "written", "encoder", dataset.table, kept, {"model": "encoder"}, count)
     return lambda: writer.write(0, values, [])
 
 

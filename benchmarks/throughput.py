@@ -73,9 +73,10 @@ def memjax_sides(args: Arguments, encoder: Any, pixels: np.ndarray, mesh: Any) -
 
     from memjax.measure import compiled
     from memjax.models.vit import forward
+    from memjax.selection import Selection
 
     config, params = encoder.config, devices.replicate(encoder.params, mesh)
-    measured = compiled(config, config.layout, (), mesh)
+    measured = compiled(config, config.layout, Selection(), mesh)
 
     def last(weights: Any, batch: Any) -> Any:
         one = lambda image: forward(weights, image.astype(weights.patch.kernel.dtype), config, tap=None).last  # noqa: E731
@@ -127,10 +128,10 @@ def agreement(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
 def measure(args: Arguments, source: str, name: str, scratch: Path) -> dict[str, Any]:
     """Everything about one encoder."""
     import memjax
-    from memjax.measure import pictures_a_device
+    from memjax.measure import images_per_device
 
     encoder, mesh = architectures.open_encoder(source, args.dtype), devices.data_mesh()
-    args = dataclasses.replace(args, per_device=args.per_device or (pictures_a_device(encoder),))
+    args = dataclasses.replace(args, per_device=args.per_device or (images_per_device(encoder),))
     size = args.per_device[0] * mesh.size
     shape = (-(-args.images // size) * size, architectures.SIDE, architectures.SIDE, 3)
     pixels = np.random.default_rng(0).normal(size=shape).astype(np.float32)

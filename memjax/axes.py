@@ -1,16 +1,4 @@
-"""One alphabet for einsums, shape annotations and docstrings.
-
-=======  =========================  =======  =========================
-letter   axis                       letter   axis
-=======  =========================  =======  =========================
-``n``    images of a data set       ``d``    width of the residual stream
-``b``    batch                      ``k``    width of one head
-``l``    layer (block)              ``m``    width of the MLP
-``h``    attention head             ``p``    patch
-``t``    token, as a query          ``y x``  rows and columns of an image
-``s``    token, as a key            ``c``    colour channel
-``f``    SAE latent
-=======  =========================  =======  =========================
+"""One alphabet for einsums, shape annotations and docstrings: `AXES`, and the types that are used most.
 
 Words: *hidden* (residual stream), *attention* (probabilities), *cls*, *registers*, *patches*; *latents*, *recons*,
 *pre_bias*; *rho*, *ci_low*, *ci_high*, *n_images*.
@@ -19,17 +7,74 @@ Layer coordinate: 0 is what enters block 1, ``i`` is what leaves block ``i``. A 
 (its attention, the change that it makes) stands at layer ``i``; where a metric has no value it is NaN.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
+AXES: dict[str, dict[str, str]] = {
+    "": {
+        "n": "images of a data set",
+        "b": "batch",
+        "l": "layer (block)",
+        "l1": "layer coordinate 0..l, so l + 1 of them",
+        "h": "attention head",
+        "t": "token, as a query",
+        "s": "token, as a key",
+        "d": "width of the residual stream",
+        "k": "width of one head",
+        "m": "width of the MLP",
+        "p": "patch",
+        "y": "rows of an image, in pixels",
+        "x": "columns of an image, in pixels",
+        "c": "colour channel",
+        "f": "SAE latent",
+    },
+    "models": {
+        "e": "width of what the family's head gives (pooled)",
+        "i": "inputs of a linear map",
+        "o": "outputs of a linear map",
+        "q": "values of a patch: its pixels, channels last",
+        "r": "register or other learnt tokens",
+        "v": "visible patches of a masked image",
+        "v1": "visible patches and the cls token, so v + 1",
+        "g": "masks over which a loss is averaged",
+    },
+    "traces": {"e": "width of what the family's head gives (pooled)"},
+    "sae": {
+        "c": "candidates of a neighbour",
+        "g": "queries that are answered at a time",
+        "l": "members: layers of an encoder, or repeats",
+        "m": "members of an ensemble",
+        "r": "random starts, or references of a query",
+        "s": "seeds, or steps",
+        "u": "units of an image (all its tokens, or its patches)",
+    },
+    "baselines": {
+        "i": "input channels of a convolution",
+        "o": "output channels of a convolution",
+        "y2": "rows after pooling",
+        "x2": "columns after pooling",
+    },
+    "stats": {"k": "measures (columns)", "r": "resamples or permutations"},
+    "report": {"gy": "rows of a grid", "gx": "columns of a grid"},
+}
+"""Letter -> axis: under ``""`` what holds everywhere, under a package's or file's name what it adds or means otherwise."""
+
+Sizes = dict[str, int]
+"""The axes of one image's values, in order, by name: ``{"layer": 13, "head": 6}``."""
+
+Leaf = Any
+"""A leaf of a pytree: an array when a function computes; the same pytree may hold shapes, gradients, labels or None."""
+
 Image = Float[Array | np.ndarray, "y x c"]
-"""One picture: resized, cropped, normalised, channels last."""
+"""One image: resized, cropped, normalised, channels last."""
 
 Pixels = Float[Array | np.ndarray, "b y x c"]
-"""A batch of pictures."""
+"""A batch of images."""
 
 Levels = UInt8[Array | np.ndarray, "b y x c"]
-"""A batch of pictures before rescaling and normalisation: grey levels, as they are decoded."""
+"""A batch of images before rescaling and normalisation: grey levels, as they are decoded."""
 
 Hidden = Float[Array, "t d"]
 """The tokens of one image at one layer: cls, registers, patches (row-major)."""
@@ -40,4 +85,20 @@ Attention = Float[Array, "h t s"]
 Tokens = Float[Array, "t d"]
 Scalar = Float[Array, ""]
 
-__all__ = ["Array", "Attention", "Bool", "Float", "Hidden", "Image", "Int", "Pixels", "Scalar", "Tokens", "UInt8"]
+__all__ = [
+    "AXES",
+    "Array",
+    "Attention",
+    "Bool",
+    "Float",
+    "Hidden",
+    "Image",
+    "Int",
+    "Leaf",
+    "Levels",
+    "Pixels",
+    "Scalar",
+    "Sizes",
+    "Tokens",
+    "UInt8",
+]

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,12 @@ import numpy as np
 import psutil
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from memjax.axes import Array
 from memjax.cache import cache_dir
 
 AXIS = "data"
+
+Params, Batch, Result = TypeVar("Params"), TypeVar("Batch"), TypeVar("Result")
 
 
 def use_cores(cores: int | None = None) -> int:
@@ -47,11 +50,11 @@ def use_cache() -> None:
 
 
 def profiled(folder: Path | None) -> AbstractContextManager[None]:
-    """A block whose operations are traced into ``folder``, for xprof or Perfetto; nothing is where it is None."""
+    """A block whose operations are traced into ``folder``, for xprof or Perfetto; a no-op if it is None."""
     return nullcontext() if folder is None else jax.profiler.trace(str(folder))
 
 
-def free_bytes(device: Any) -> int:
+def free_bytes(device: jax.Device) -> int:
     """Memory that a device still has; host memory is shared out among this process's CPU devices."""
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats:
@@ -59,13 +62,13 @@ def free_bytes(device: Any) -> int:
     return psutil.virtual_memory().available // jax.local_device_count(device.platform)
 
 
-def data_mesh(devices: list[Any] | None = None) -> Mesh:
+def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
     """A mesh of one axis, ``"data"``, over this process's devices (or those given)."""
     chosen = jax.local_devices() if devices is None else devices
     return Mesh(np.array(chosen), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def data_parallel(batched: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+def data_parallel(batched: Callable[[Params, Batch], Result], mesh: Mesh) -> Callable[[Params, Batch], Result]:
     """``batched(params, batch)`` under jit and shard_map: params on every device, the batch split along its first axis.
 
     Args:
@@ -78,7 +81,7 @@ def data_parallel(batched: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]
     return jax.jit(mapped)
 
 
-def replicate(params: Any, mesh: Mesh) -> Any:
+def replicate(params: Params, mesh: Mesh) -> Params:
     """Parameters placed once on every device."""
     return jax.device_put(params, NamedSharding(mesh, PartitionSpec()))
 
@@ -88,7 +91,7 @@ def split(batch: np.ndarray, mesh: Mesh) -> jax.Array:
     return jax.device_put(batch, NamedSharding(mesh, PartitionSpec(AXIS)))
 
 
-def pad_to(batch: Any, multiple: int) -> Any:
+def pad_to(batch: Array, multiple: int) -> Array:
     """A batch with zero rows appended until its length is a multiple."""
     short = -batch.shape[0] % multiple
     if not short:

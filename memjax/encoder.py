@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ class Encoder:
     Attributes:
         config: the architecture, frozen and hashable (static under jit).
         params: a pytree of `ViTParams`; its dtype is the compute dtype.
-        preprocessing: how a picture becomes pixels.
+        preprocessing: how an image becomes pixels.
         name: as it was asked for.
         revision: the hub's commit, ``"local"`` or ``"packaged"``.
         checksum: SHA-256 of the weights.
@@ -39,7 +40,13 @@ class Encoder:
 
     @property
     def dtype(self) -> str:
+        """The compute type, that of the parameters."""
         return str(self.params.patch.kernel.dtype)
+
+    @property
+    def label(self) -> str:
+        """The name it goes by in tables and stores: its hub id, or its folder's name."""
+        return Path(self.name).resolve().name if self.revision == "local" else self.name
 
 
 def load(name: str, dtype: str = "float32") -> Encoder:
@@ -71,8 +78,8 @@ def load(name: str, dtype: str = "float32") -> Encoder:
         config=config,
         params=jax.tree.map(lambda x: jnp.asarray(x, dtype), loaded.params),
         preprocessing=preprocessing_from_config(processor),
-        name=loaded.source.name,
-        revision=loaded.source.revision,
+        name=loaded.location.name,
+        revision=loaded.location.revision,
         checksum=loaded.checksum,
     )
 
@@ -101,7 +108,7 @@ def _trace(params: ViTParams, pixels: Pixels, config: ViTConfig) -> Trace:
 def trace(encoder: Encoder, pixels: Pixels) -> Trace:
     """Everything an encoder does with a batch: hidden states and attention of every layer.
 
-    It holds every layer's attention; for many pictures use `memjax.features`, or `memjax.encode` with a tap.
+    It holds every layer's attention; for many images use `memjax.features`, or `memjax.encode` with a tap.
 
     Args:
         encoder: from `load`.

@@ -1,23 +1,27 @@
 """A data set through an encoder into the feature store: one jitted function, streamed, resumable.
 
-The only place that joins pictures, encoders, metrics and the store.
+The only place that joins images, encoders, metrics and the store.
 """
 
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from memjax import devices, processes
+from memjax.axes import Sizes
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder
 from memjax.loader import Batch, batches
-from memjax.measure import MAE_SEEDS, compiled, pictures_a_device, variables, working_bytes
+from memjax.measure import compiled, images_per_device
+from memjax.metrics import Metric, metric_identity
+from memjax.selection import Selection, check_metrics, variables, working_bytes
 from memjax.storage import Place
-from memjax.store import Writer, group_name, open_writer
+from memjax.store import OWN, Variable, Writer, group_name, open_writer
 
 CHUNK = 256
 """Images in a chunk of the store, at most."""
@@ -34,57 +38,73 @@ class Plan:
 
     Attributes:
         protocol: ``"native"`` or ``"paper"``, see `memjax.traces.Layout.under`.
-        batch_size: pictures a batch over all devices; None chooses by free memory.
-        tokens: token vectors to keep beside the metrics: ``"cls"``, ``"mean"``.
-        patch_layers: layers at which every patch's vector is kept too.
+        batch_size: images per batch over all devices; None chooses by free memory.
+        selection: what is kept of every image.
         workers: processes that decode; 0 uses threads.
     """
 
     protocol: str = "native"
     batch_size: int | None = None
-    tokens: tuple[str, ...] = ()
-    patch_layers: tuple[int, ...] = ()
+    selection: Selection = dataclasses.field(default_factory=Selection)
     workers: int = 0
-
-
-def label(encoder: Encoder) -> str:
-    """The name an encoder goes by in tables: its hub id, or its folder's name."""
-    return Path(encoder.name).resolve().name if encoder.revision == "local" else encoder.name
 
 
 def identity(dataset: Dataset, encoder: Encoder, plan: Plan) -> dict[str, Any]:
     """Everything that makes the numbers what they are, as JSON types."""
+    selection = plan.selection
+    own = {name: metric_identity(row) for name, row in own_metrics(encoder, selection).items()}
     return {
-        "model": label(encoder),
+        "model": encoder.label,
         "revision": encoder.revision,
         "checksum": encoder.checksum,
         "dtype": encoder.dtype,
         "preprocessing": encoder.preprocessing.to_json(),
         "protocol": plan.protocol,
-        "mae_seeds": MAE_SEEDS if encoder.config.decoder else 0,
+        "mae_seeds": selection.mae_seeds if encoder.config.decoder else 0,
         "dataset": dataset.name,
         "fingerprint": dataset.info["fingerprint"],
-        **({"patch_layers": list(plan.patch_layers)} if plan.patch_layers else {}),
+        **({"patch_layers": list(selection.patch_layers)} if selection.patch_layers else {}),
+        **({OWN: own} if own else {}),
     }
+
+
+def own_metrics(encoder: Encoder, selection: Selection) -> dict[str, Metric]:
+    """A user's own metrics that this encoder can have."""
+    available = selection.available(encoder.config)
+    return {name: row for name, row in selection.own().items() if name in available}
+
+
+def stored_variables(encoder: Encoder, selection: Selection) -> dict[str, Variable]:
+    """What an encoder's group of the store holds: axes, and for a metric its title, unit and reference."""
+    rows, own = selection.available(encoder.config), own_metrics(encoder, selection)
+    found = {}
+    for name, sizes in variables(encoder.config, selection, encoder.preprocessing.image_size).items():
+        row, attrs = rows.get(name), {}
+        if row is not None:
+            attrs = {"title": row.title or name, "unit": row.unit, "reference": row.reference}
+        if name in own:
+            attrs["own"] = metric_identity(own[name])
+        found[name] = Variable(sizes, attrs)
+    return found
 
 
 def extract(
     dataset: Dataset, encoder: Encoder, out: Place, plan: Plan | None = None, progress: Progress | None = None
 ) -> list[Failure]:
-    """Measure every picture, at every layer, into ``out/features.zarr``; goes on where an earlier run stopped.
+    """Measure every image, at every layer, into ``out/features.zarr``; goes on where an earlier run stopped.
 
     Of several processes (`memjax.processes`), each measures its share of the chunks; all return when all are done.
 
     Args:
-        dataset: pictures and scores.
+        dataset: images and scores.
         encoder: from `memjax.load`.
         out: the run's folder, or its place in an object store (hold `memjax.storage.locked` around it, in process 0).
         plan: how; the default measures the metrics alone.
-        progress: called with the number of pictures that were added, those of an earlier run first; of several processes,
+        progress: called with the number of images that were added, those of an earlier run first; of several processes,
             those of the others too.
 
     Returns:
-        The pictures that could not be used, with the reason; their rows are NaN.
+        The images that could not be used, with the reason; their rows are NaN.
 
     Raises:
         InputError: a store of another encoder, preprocessing, protocol or data set; no room on the disk.
@@ -92,13 +112,12 @@ def extract(
     """
     plan = plan or Plan()
     report = progress or (lambda added: None)
-    mesh = devices.data_mesh()
-    picture = encoder.preprocessing.image_size
-    shapes = variables(encoder.config, plan.tokens, patch_layers=plan.patch_layers, image=picture)
-    size = batch_size(plan, mesh, pictures_a_device(encoder), working_bytes(encoder.config, picture, shapes))
-    chunk = images_a_chunk(shapes)
-    made = identity(dataset, encoder, plan)
-    writer = shared_writer(out, group_name(label(encoder)), dataset, shapes, made, chunk)
+    mesh, image = devices.data_mesh(), encoder.preprocessing.image_size
+    check_metrics(encoder.config, encoder.config.layout.under(plan.protocol), plan.selection, image)
+    kept = stored_variables(encoder, plan.selection)
+    sizes = {name: variable.sizes for name, variable in kept.items()}
+    size = batch_size(plan, mesh, images_per_device(encoder), working_bytes(encoder.config, image, sizes))
+    writer = shared_writer(out, dataset, kept, identity(dataset, encoder, plan))
     done = set(writer.done())
     report(writer.images_in(done))
     processes.wait_for_all("done chunks listed")
@@ -125,22 +144,21 @@ def watching(writer: Writer, shown: int, report: Progress) -> Progress:
     return advance
 
 
-def shared_writer(
-    out: Place, group: str, dataset: Dataset, shapes: dict[str, tuple[int, ...]], made: dict[str, Any], chunk: int
-) -> Writer:
-    """`open_writer`, by process 0 first: it alone creates the group, the others find it there."""
-    arguments = (out, group, dataset.table, shapes, made, chunk)
+def shared_writer(out: Place, dataset: Dataset, kept: dict[str, Variable], made: dict[str, Any]) -> Writer:
+    """`open_writer` of the encoder in ``made``, by process 0 first: it alone creates the group, the others find it there."""
+    chunk = images_per_chunk({name: variable.sizes for name, variable in kept.items()})
+    arguments = (out, group_name(made["model"]), dataset.table, kept, made, chunk)
     first = open_writer(*arguments) if processes.this()[0] == 0 else None
     processes.wait_for_all("group created")
     return first or open_writer(*arguments)
 
 
-def images_a_chunk(shapes: dict[str, tuple[int, ...]]) -> int:
+def images_per_chunk(kept: dict[str, Sizes]) -> int:
     """`CHUNK`, or fewer images (a power of two) where their values would not fit in `CHUNK_BYTES`.
 
     It depends on nothing that may change when a run is resumed: neither on the batch nor on the devices.
     """
-    image = 4 * sum(math.prod(shape) for shape in shapes.values())
+    image = 4 * sum(math.prod(sizes.values()) for sizes in kept.values())
     return min(CHUNK, power_of_two(CHUNK_BYTES // image))
 
 
@@ -149,7 +167,7 @@ def power_of_two(limit: int) -> int:
     return 1 << max(0, limit.bit_length() - 1)
 
 
-def batch_size(plan: Plan, mesh: Any, each: int, image_bytes: int) -> int:
+def batch_size(plan: Plan, mesh: Mesh, each: int, image_bytes: int) -> int:
     """The batch over all devices of the mesh.
 
     As asked for, rounded up to a multiple of the devices. By default ``each`` on a device, or as many fewer (a power of two)
@@ -158,8 +176,8 @@ def batch_size(plan: Plan, mesh: Any, each: int, image_bytes: int) -> int:
     Args:
         plan: its ``batch_size``.
         mesh: from `memjax.devices.data_mesh`.
-        each: pictures a device that are best where memory allows (`memjax.measure.pictures_a_device`).
-        image_bytes: what one picture needs (`memjax.measure.working_bytes`).
+        each: images per device where memory allows (`memjax.measure.images_per_device`).
+        image_bytes: what one image needs (`memjax.selection.working_bytes`).
     """
     if plan.batch_size is not None:
         return -(-plan.batch_size // mesh.size) * mesh.size
@@ -170,14 +188,12 @@ def batch_size(plan: Plan, mesh: Any, each: int, image_bytes: int) -> int:
 Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
 
 
-def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Any) -> Measured:
+def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Mesh) -> Measured:
     """Each batch with its values, one batch behind the devices, so that decoding and writing overlap with them."""
     layout = encoder.config.layout.under(plan.protocol)
-    run = compiled(
-        encoder.config, layout, plan.tokens, mesh, patch_layers=plan.patch_layers, levels=encoder.preprocessing
-    )
+    run = compiled(encoder.config, layout, plan.selection, mesh, encoder.preprocessing)
     params = devices.replicate(encoder.params, mesh)
-    ahead: tuple[Batch, dict[str, Any]] | None = None
+    ahead: tuple[Batch, dict[str, jax.Array]] | None = None
     for batch in stream:
         started = (batch, run(params, devices.split(batch.pixels, mesh)))
         if ahead is not None:
@@ -189,7 +205,7 @@ def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Any) -
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """Values of pictures one after another, and those that failed with their place among them."""
+    """Values of images one after another, and those that failed with their place among them."""
 
     count: int
     values: dict[str, np.ndarray]
@@ -203,7 +219,7 @@ class Rows:
 
 
 def rows_of(batch: Batch, values: dict[str, np.ndarray]) -> Rows:
-    """A batch's values without its padding; NaN where the picture failed."""
+    """A batch's values without its padding; NaN where the image failed."""
     there = batch.positions >= 0
     bad = ~batch.valid[there]
     kept = {name: x[there] for name, x in values.items()}  # a copy, since the mask is boolean

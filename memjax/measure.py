@@ -1,159 +1,120 @@
-"""Every metric of every layer for a batch of pictures: the encoder's pass with the metrics as its tap."""
+"""Every metric of every layer for a batch of images: the encoder's pass with the metrics as its tap."""
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from memjax import devices, metrics
-from memjax.axes import Array, Float, Image, Levels, Pixels
-from memjax.checks import expected
+from memjax import devices
+from memjax.axes import Array, Float, Hidden, Image, Levels, Pixels, Scalar
 from memjax.encoder import Encoder
+from memjax.levels import normalise_levels
+from memjax.metrics import Metric, assemble, measure_block, requested
+from memjax.metrics.activation import readout_token
 from memjax.models.config import ViTConfig
 from memjax.models.mae import mean_mae_loss, seeded_noise
 from memjax.models.vit import ViTParams, forward
-from memjax.preprocessing import Preprocessing, normalise_table
-from memjax.traces import BlockTrace, Layout
+from memjax.precision import full_precision
+from memjax.preprocessing import Preprocessing
+from memjax.selection import MAE_SEEDS, Selection, check_metrics
+from memjax.traces import BlockTrace, ImageTrace, Layout
 
-Table = dict[str, Float[Array, "*b l1"]]
-TOKENS = ("cls", "mean")
-MAE_SEEDS = 4
-"""Masks over which ``mae_loss`` is averaged, the same for every image."""
+Table = dict[str, Float[Array, "b l1 ..."]]
+Values = dict[str, Array]
 CACHED_TOKENS = 1100
 """Tokens of one batch on one core: more leave its cache, fewer make thin products (benchmarks/README.md)."""
 
 
+@full_precision
 def image_features(
-    params: ViTParams,
-    image: Image,
-    config: ViTConfig,
-    layout: Layout,
-    tokens: tuple[str, ...] = (),
-    mae_seeds: int = MAE_SEEDS,
-    patch_layers: tuple[int, ...] = (),
-) -> dict[str, Array]:
-    """One image: metric -> ``[l+1]``, and for each of ``tokens`` (``"cls"``, ``"mean"``) its vectors ``[l+1, d]``.
+    params: ViTParams, image: Image, config: ViTConfig, layout: Layout, selection: Selection | None = None
+) -> Values:
+    """One image: metric -> ``[l+1]`` (``[l+1, h]`` where it is per head), and the vectors that are kept.
 
-    Pure; vmap and jit outside. ``"cls"`` is the read-out token (the mean of all tokens where the encoder has no cls),
-    ``"mean"`` the mean of the patches. With a decoder, ``mae_loss`` is the mean over ``mae_seeds`` masks (0: left out).
-    With ``patch_layers``, ``"patches"`` has every patch at those layers, ``[len(patch_layers), p, d]``.
+    Pure; vmap and jit outside.
+
+    Args:
+        params: the encoder's.
+        image: ``[y, x, 3]``, normalised.
+        config: the architecture.
+        layout: how its tokens are read, ``config.layout.under(protocol)``.
+        selection: what is kept; by default the default metrics alone.
+
+    Returns:
+        name -> values, with the axes of `memjax.selection.variables`: tokens ``[l+1, d]``, patches ``[layers, p, d]``.
     """
-    kept = (*tokens, "patches") if patch_layers else tokens
+    chosen = selection or Selection()
+    rows, layout = chosen.available(config), layout.on(config.grid_of(image.shape))
 
-    def vectors(hidden: jax.Array) -> dict[str, jax.Array]:
-        wide = hidden.astype(jnp.float32)
-        patches = wide[layout.prefix :]
-        made = {
-            "cls": metrics.activation.readout(hidden, layout),
-            "mean": patches.mean(axis=0),
-            "patches": patches,
-        }
-        return {name: made[name] for name in kept}
+    def vectors(hidden: Hidden) -> Values:
+        patches = hidden.astype(jnp.float32)[layout.prefix :]
+        made = {"cls": readout_token(hidden, layout), "mean": patches.mean(axis=0), "patches": patches}
+        return {name: made[name] for name in chosen.vectors()}
 
-    def tap(block: BlockTrace) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-        return metrics.measure_block(block, layout), vectors(block.after)
+    def tap(block: BlockTrace) -> tuple[Values, Values]:
+        return measure_block(block, layout, rows), vectors(block.after)
 
     out = forward(params, image.astype(params.patch.kernel.dtype), config, tap)
     measured, stacked = out.tapped
-    first = vectors(out.embedded)
-    represented = {name: jnp.concatenate([first[name][None], stacked[name]]) for name in kept}
-    if patch_layers:
-        represented["patches"] = represented["patches"][np.array(patch_layers)]
-    table = metrics.assemble(out.embedded, out.last, measured, layout)
-    if "mae_loss" in variables(config, (), mae_seeds):
-        noise = seeded_noise(config.grid[0] * config.grid[1], mae_seeds)
-        loss = mean_mae_loss(params, image.astype(jnp.float32), jnp.asarray(noise), config)
-        table["mae_loss"] = metrics.at_last_layer(loss, config.depth)
-    return table | represented
+    kept = {name: jnp.concatenate([x[None], stacked[name]]) for name, x in vectors(out.embedded).items()}
+    if chosen.patch_layers:
+        kept["patches"] = kept["patches"][np.array(chosen.patch_layers)]
+    loss = decoder_loss(params, image, config, chosen)
+    whole = ImageTrace(pixels=image, embedded=out.embedded, last=out.last, decoder_loss=loss)
+    return assemble(whole, measured, config.depth, layout, rows) | kept
 
 
-def variables(
-    config: ViTConfig,
-    tokens: tuple[str, ...] = (),
-    mae_seeds: int = MAE_SEEDS,
-    patch_layers: tuple[int, ...] = (),
-    image: tuple[int, int] | None = None,
-) -> dict[str, tuple[int, ...]]:
-    """What `image_features` gives for an architecture: name -> shape of one image's values.
-
-    ``image`` is the size of the pictures where it is not the configuration's (interpolated positions).
-
-    Raises:
-        InputError: a patch layer that the architecture does not have.
-    """
-    if wrong := [layer for layer in patch_layers if not 0 <= layer <= config.depth]:
-        raise expected("patch layers", f"among 0 to {config.depth}", wrong)
-    decodes = config.decoder is not None and mae_seeds > 0
-    metric = {name: (config.depth + 1,) for name in metrics.METRICS if decodes or name != "mae_loss"}
-    shapes = metric | dict.fromkeys(tokens, (config.depth + 1, config.width))
-    rows, columns = (size // config.patch for size in image or config.image)
-    patches = (len(patch_layers), rows * columns, config.width)
-    return shapes | ({"patches": patches} if patch_layers else {})
-
-
-def working_bytes(config: ViTConfig, image: tuple[int, int], shapes: dict[str, tuple[int, ...]]) -> int:
-    """Memory that one picture of a batch needs on its device, in bytes; a bound from above, checked against XLA's own count.
-
-    Of one block at a time: the residual stream, its normed copy, queries, keys, values and their sum; the MLP twice; attention
-    logits and probabilities. Besides, the pixels twice and whatever is kept of every layer.
-
-    Args:
-        config: the architecture.
-        image: the picture's size ``(y, x)``.
-        shapes: what is kept (`variables`).
-    """
-    tokens = (image[0] // config.patch) * (image[1] // config.patch) + config.layout.prefix
-    block = tokens * (6 * config.width + 2 * config.mlp_width) + 2 * config.heads * tokens**2
-    vectors = {2: config.depth + 1, 3: tokens * (config.depth + 1)}
-    kept = sum(vectors[len(shape)] * config.width for shape in shapes.values() if len(shape) in vectors)
-    return 4 * (block + 2 * 3 * image[0] * image[1] + kept)
+def decoder_loss(params: ViTParams, image: Image, config: ViTConfig, selection: Selection) -> Scalar | None:
+    """`memjax.models.mae.mean_mae_loss` over the selection's masks; None where no metric needs it."""
+    if not any(row.needs == "decoder" for row in selection.available(config).values()):
+        return None
+    noise = seeded_noise(config.grid[0] * config.grid[1], selection.mae_seeds)
+    return mean_mae_loss(params, image.astype(jnp.float32), jnp.asarray(noise), config)
 
 
 @functools.lru_cache(maxsize=16)
 def compiled(
     config: ViTConfig,
     layout: Layout,
-    tokens: tuple[str, ...],
+    selection: Selection,
     mesh: jax.sharding.Mesh,
-    mae_seeds: int = MAE_SEEDS,
-    patch_layers: tuple[int, ...] = (),
     levels: Preprocessing | None = None,
-) -> Callable[..., Any]:
+) -> Callable[[ViTParams, Pixels | Levels], Values]:
     """The jitted, data-parallel ``(params, pixels) -> table`` of an architecture; traced once for each batch shape.
 
     With ``levels`` the pixels are the loader's grey levels, uint8, and normalised on the device, which has a quarter of the
-    bytes sent to it and gives the same bits as `memjax.images.normalise`; otherwise they are normalised already.
+    bytes sent to it (`memjax.levels.normalise_levels`); otherwise they are normalised already.
     """
-    table = None if levels is None else normalise_table(levels)
 
-    def batched(params: ViTParams, pixels: Pixels | Levels) -> dict[str, Array]:
-        def one(image: Array) -> dict[str, Array]:
-            if table is not None:
-                image = jnp.asarray(table)[image, jnp.arange(3)]
-            return image_features(params, image, config, layout, tokens, mae_seeds, patch_layers)
+    def one(params: ViTParams, image: Array) -> Values:
+        pixels = image if levels is None else normalise_levels(image, levels)
+        return image_features(params, pixels, config, layout, selection)
 
-        return jax.vmap(one)(pixels)
-
-    return devices.data_parallel(batched, mesh)
+    return devices.data_parallel(jax.vmap(one, in_axes=(None, 0)), mesh)
 
 
-def pictures_a_device(encoder: Encoder) -> int:
-    """Pictures in one device's batch where nobody says how many.
+def images_per_device(encoder: Encoder) -> int:
+    """The default batch size, for one device.
 
     On a CPU the largest power of two, up to 64, whose tokens stay within `CACHED_TOKENS` (at least 1): 4 for 257 or 197
     tokens, 16 for 50. On other devices 256: there memory decides (`memjax.extract.batch_size`).
     """
     if jax.default_backend() != "cpu":
         return 256
-    y, x = encoder.preprocessing.image_size
-    tokens = (y // encoder.config.patch) * (x // encoder.config.patch) + encoder.config.layout.prefix
+    rows, columns = encoder.config.grid_of(encoder.preprocessing.image_size)
+    tokens = rows * columns + encoder.config.layout.prefix
     return 2 ** min(6, max(1, CACHED_TOKENS // tokens).bit_length() - 1)
 
 
-def features(encoder: Encoder, pixels: Pixels, protocol: str = "native", mae_seeds: int = MAE_SEEDS) -> Table:
+def features(
+    encoder: Encoder,
+    pixels: Pixels,
+    protocol: str = "native",
+    mae_seeds: int = MAE_SEEDS,
+    metrics: Mapping[str, Metric] | Sequence[str] | None = None,
+) -> Table:
     """Every metric at every layer, for a batch, on all devices of this process.
 
     Args:
@@ -163,13 +124,17 @@ def features(encoder: Encoder, pixels: Pixels, protocol: str = "native", mae_see
             `memjax.traces.Layout.under`.
         mae_seeds: masks over which ``mae_loss`` of an encoder with a decoder (ViT-MAE) is averaged; each is made by its
             own seed and shared by all images. 0 leaves it out.
+        metrics: names of `memjax.METRICS` (or ``"default"``, ``"all"``); or a mapping name -> `memjax.Metric` of your own,
+            measured beside the default ones.
 
     Returns:
-        metric name -> float32 ``[b, l+1]``; NaN where a metric has no value (attention at layer 0; the metrics of a
-        whole image everywhere but at the last layer). Names and units: `memjax.METRICS`.
+        metric name -> float32 ``[b, l+1]``, ``[b, l+1, h]`` where it is per head; NaN where a metric has no value
+        (attention at layer 0; the metrics of a whole image everywhere but at the last layer). Names and units:
+        `memjax.METRICS`.
 
     Raises:
-        ValueError: for another protocol, fewer than 0 masks, or pictures of another size than the encoder takes.
+        ValueError: for another protocol, fewer than 0 masks, or images of another size than the encoder takes.
+        InputError: an unknown metric, or one whose function raises or gives no float of the right shape.
 
     Example:
         >>> import numpy as np, memjax
@@ -180,8 +145,10 @@ def features(encoder: Encoder, pixels: Pixels, protocol: str = "native", mae_see
     """
     if mae_seeds < 0:
         raise ValueError(f"mae_seeds: expected 0 or more, got {mae_seeds}")
-    mesh = devices.data_mesh()
-    run = compiled(encoder.config, encoder.config.layout.under(protocol), (), mesh, mae_seeds)
+    selection = Selection(tuple(requested(metrics).items()), mae_seeds=mae_seeds)
+    layout, mesh = encoder.config.layout.under(protocol), devices.data_mesh()
+    check_metrics(encoder.config, layout, selection, (pixels.shape[1], pixels.shape[2]))
+    run = compiled(encoder.config, layout, selection, mesh)
     count = pixels.shape[0]
     padded = devices.pad_to(jnp.asarray(pixels, jnp.float32), mesh.size)
     return {name: x[:count] for name, x in run(encoder.params, padded).items()}

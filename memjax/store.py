@@ -1,8 +1,9 @@
 """The feature store: one zarr group an encoder, labelled axes, written chunk by chunk, resumed where it stopped.
 
-Layout of ``features.zarr/<encoder>``: dimensions ``image, layer`` (and ``width`` for token vectors; every patch, where kept,
-has ``image, patch_layer, patch, width``), one float32 variable a metric, coordinates ``image`` (ids, text), ``memorability``
-and ``layer``; attributes say what made it.
+Layout of ``features.zarr/<encoder>``: one float32 variable a metric, dimensions ``image, layer`` (``image, layer, head`` where
+it is per head; ``image, layer, width`` for token vectors, ``image, patch_layer, patch, width`` for patches), its attributes
+``title``, ``unit`` and ``reference``; coordinates ``image`` (ids, text), ``memorability`` and ``layer``; attributes say what
+made it.
 Chunks hold whole images. A chunk counts as done when its marker (``progress/<encoder>/<chunk>.json``, which also holds its
 failures) stands beside the store; a marker is written last, so a run that dies loses at most the chunk it was writing.
 """
@@ -11,22 +12,25 @@ import dataclasses
 import json
 import math
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 import zarr
 
+from memjax.axes import Sizes
 from memjax.checks import InputError
 from memjax.datasets import Failure
 from memjax.storage import Place, listing, place, write_atomically
 
 STORE, PROGRESS = "features.zarr", "progress"
 
-DIMS = {1: ("image", "layer"), 2: ("image", "layer", "width"), 3: ("image", "patch_layer", "patch", "width")}
-"""Dimensions of a variable, by how many one image has."""
+METRIC_DIMS = (("image", "layer"), ("image", "layer", "head"))
+"""Dimensions of the variables that are metrics."""
+OWN = "own_metrics"
+"""Key of an identity: name -> `memjax.metrics.metric_identity` of the user's metrics."""
 CHUNK_BYTES = 2**23
 """Bytes, at most, of a variable's chunk where one image has less: what a reader of a few images has to fetch."""
 
@@ -34,6 +38,13 @@ CHUNK_BYTES = 2**23
 def group_name(model: str) -> str:
     """The zarr group of an encoder: its name with ``/`` replaced, e.g. ``facebook--dinov2-small``."""
     return model.replace("/", "--")
+
+
+class Variable(NamedTuple):
+    """What is kept under one name: the axes of one image's values, and the attributes that tell what it is."""
+
+    sizes: Sizes
+    attrs: Mapping[str, str] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Writer:
         root: the run's folder, or its place in an object store.
         group: name of the zarr group.
         images: how many there are.
-        chunk: images a chunk.
+        chunk: images per chunk.
     """
 
     root: Place
@@ -102,8 +113,8 @@ def open_writer(
     out: Place,
     group: str,
     table: pd.DataFrame,
-    shapes: dict[str, tuple[int, ...]],
-    identity: dict[str, Any],
+    variables: Mapping[str, Variable],
+    identity: Mapping[str, Any],
     chunk: int,
 ) -> Writer:
     """Create an encoder's group, or open it to go on.
@@ -112,46 +123,52 @@ def open_writer(
         out: the run's folder.
         group: see `group_name`.
         table: of the data set: index ``image``, column ``memorability``.
-        shapes: variable -> its shape without the image axis, ``(l+1,)``, ``(l+1, d)`` or ``(patch layers, p, d)``.
+        variables: what is kept, by name.
         identity: everything that makes the numbers what they are, JSON types; kept as attributes.
-        chunk: images a chunk.
+        chunk: images per chunk.
 
     Raises:
         InputError: if the group was made by another identity, naming what differs.
     """
     writer = Writer(out, group, len(table), chunk)
-    identity = {**identity, "images": len(table), "chunk": chunk, "variables": sorted(shapes)}
+    identity = {**identity, "images": len(table), "chunk": chunk, "variables": sorted(variables)}
     path = out / STORE
     if (path / group / "zarr.json").is_file() and (out / PROGRESS / group / "created").is_file():
         _check_identity(path, group, identity)
         return writer
-    coords = {
-        "image": ("image", table.index.to_numpy(dtype=object)),
-        "memorability": ("image", table["memorability"].to_numpy(np.float64)),
-        "layer": ("layer", np.arange(next(iter(shapes.values()))[0], dtype=np.int64)),
-    }
-    if identity.get("patch_layers"):
-        coords["patch_layer"] = ("patch_layer", np.array(identity["patch_layers"], np.int64))
-    frame = xr.Dataset(
-        coords=coords, attrs={"model": identity["model"], "memjax": json.dumps(identity, sort_keys=True)}
-    )
+    attrs = {"model": identity["model"], "memjax": json.dumps(identity, sort_keys=True)}
+    frame = xr.Dataset(coords=_coordinates(table, variables, identity.get("patch_layers")), attrs=attrs)
     frame.to_zarr(str(path), group=group, mode="w", zarr_format=3, consolidated=False)
     opened = zarr.open_group(str(path), path=group, mode="r+")
-    for name, shape in shapes.items():
+    for name, variable in variables.items():
+        shape = tuple(variable.sizes.values())
         opened.create_array(
             name,
             shape=(len(table), *shape),
-            chunks=(_images_a_chunk(chunk, shape), *shape),
+            chunks=(_images_per_file(chunk, shape), *shape),
             dtype="float32",
             fill_value=np.nan,
-            dimension_names=DIMS[len(shape)],
+            dimension_names=("image", *variable.sizes),
+            attributes=dict(variable.attrs),
         )
     consolidate(path)
     write_atomically(out / PROGRESS / group / "created", "")
     return writer
 
 
-def _images_a_chunk(chunk: int, shape: tuple[int, ...]) -> int:
+def _coordinates(
+    table: pd.DataFrame, variables: Mapping[str, Variable], patch_layers: list[int] | None
+) -> dict[str, tuple[str, np.ndarray]]:
+    layers = next((v.sizes["layer"] for v in variables.values() if "layer" in v.sizes), 0)
+    coords = {
+        "image": ("image", table.index.to_numpy(dtype=object)),
+        "memorability": ("image", table["memorability"].to_numpy(np.float64)),
+        "layer": ("layer", np.arange(layers, dtype=np.int64)),
+    }
+    return coords | ({"patch_layer": ("patch_layer", np.array(patch_layers, np.int64))} if patch_layers else {})
+
+
+def _images_per_file(chunk: int, shape: tuple[int, ...]) -> int:
     """The largest divisor of ``chunk`` (so that each file is written once) that keeps a file below `CHUNK_BYTES`."""
     most = max(1, CHUNK_BYTES // (4 * math.prod(shape)))
     return max(size for size in range(1, chunk + 1) if chunk % size == 0 and size <= most)
@@ -190,15 +207,25 @@ def add_metrics(path: Place, group: str, metrics: dict[str, np.ndarray], made_by
     consolidate(path)
 
 
-def _check_identity(path: Place, group: str, identity: dict[str, Any]) -> None:
+def _check_identity(path: Place, group: str, identity: Mapping[str, Any]) -> None:
     stored = json.loads(str(zarr.open_group(str(path), path=group, mode="r").attrs["memjax"]))
-    differ = [
-        f"{key} was {stored.get(key)!r}, now {identity.get(key)!r}"
-        for key in sorted(stored.keys() | identity.keys())
-        if stored.get(key) != json.loads(json.dumps(identity.get(key)))
-    ]
+    differ = list(_differences(stored, json.loads(json.dumps(identity))))
     if differ:
-        raise InputError(f"{path}/{group}: made by another run ({'; '.join(differ)}); choose another --out")
+        raise InputError(f"{path}/{group}: made by another run ({'; '.join(differ)}); choose another folder", "out")
+
+
+def _differences(stored: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """What differs between two identities, in words."""
+    for key in sorted(stored.keys() | now.keys()):
+        old, new = stored.get(key), now.get(key)
+        if key == OWN:
+            both = sorted((old or {}).keys() & (new or {}).keys())
+            yield from (f"the metric {name} is another function now" for name in both if old[name] != new[name])
+        elif key == "variables" and old != new:
+            lists = (("without", set(new) - set(old or ())), ("with", set(old or ()) - set(new)))
+            yield " and ".join(f"{word} {', '.join(sorted(names))}" for word, names in lists if names)
+        elif old != new:
+            yield f"{key} was {old!r}, now {new!r}"
 
 
 def open_features(out: str | Place) -> dict[str, xr.Dataset]:
@@ -208,16 +235,16 @@ def open_features(out: str | Place) -> dict[str, xr.Dataset]:
         out: a run's folder, or its ``features.zarr``.
 
     Raises:
-        InputError: if there is no feature store.
+        InputError: there is no feature store.
     """
     path = place(out)
     path = path if path.name == STORE else path / STORE
     if not path.is_dir():
-        raise InputError(f"{path}: no feature store there; run experiments/sweep_layers.py first")
+        raise InputError(f"{path}: no feature store there; run a sweep first")
     groups = sorted(p.parent.name for p in listing(path, "*/zarr.json"))
     return {name: xr.open_zarr(str(path), group=name) for name in groups}
 
 
 def metric_variables(group: xr.Dataset) -> list[str]:
-    """The variables that hold one number an image and layer; token vectors are not among them."""
-    return [str(name) for name, variable in group.data_vars.items() if variable.dims == ("image", "layer")]
+    """The variables that are metrics, one number an image and layer (and head); token vectors are not among them."""
+    return [str(name) for name, variable in group.data_vars.items() if variable.dims in METRIC_DIMS]

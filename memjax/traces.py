@@ -1,13 +1,15 @@
-"""What an encoder shows of its inside: the trace of one block, and how its tokens are laid out.
+"""What an encoder shows of its inside: the trace of one block, of an image, and how its tokens are laid out.
 
 Models write these types and metrics read them; neither knows the other. Fields are `Annotated` with their shape and
 not checked at run time, since scan and vmap stack them.
 """
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Annotated
 
 from flax import struct
+
+from memjax.axes import Leaf
 
 
 @struct.dataclass
@@ -20,9 +22,26 @@ class BlockTrace:
         attention: probabilities, ``[h, t, s]``, rows sum to 1.
     """
 
-    before: Annotated[Any, "t d"]
-    after: Annotated[Any, "t d"]
-    attention: Annotated[Any, "h t s"]
+    before: Annotated[Leaf, "t d"]
+    after: Annotated[Leaf, "t d"]
+    attention: Annotated[Leaf, "h t s"]
+
+
+@struct.dataclass
+class ImageTrace:
+    """One image from end to end, without what lies between: what a metric of the whole image sees.
+
+    Attributes:
+        pixels: the image as it enters the encoder, ``[y, x, c]``.
+        embedded: what enters block 1, ``[t, d]``.
+        last: what leaves the last block, ``[t, d]``, before any final norm.
+        decoder_loss: `memjax.models.mae.mean_mae_loss`, where a metric needs the decoder, else None.
+    """
+
+    pixels: Annotated[Leaf, "y x c"]
+    embedded: Annotated[Leaf, "t d"]
+    last: Annotated[Leaf, "t d"]
+    decoder_loss: Annotated[Leaf, ""] = None
 
 
 @struct.dataclass
@@ -35,17 +54,28 @@ class Trace:
         pooled: what the family's head makes of the last layer, ``[b, e]``; None where it has no head.
     """
 
-    hidden: Annotated[Any, "b l+1 t d"]
-    attention: Annotated[Any, "b l h t s"]
-    pooled: Annotated[Any, "b e"]
+    hidden: Annotated[Leaf, "b l1 t d"]
+    attention: Annotated[Leaf, "b l h t s"]
+    pooled: Annotated[Leaf, "b e"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Which tokens are what: cls first (if any), then registers and the like, then patches in row-major order."""
+    """Which tokens are what: cls first (if any), then a distillation token and registers, then patches in row-major order.
+
+    Attributes:
+        cls: whether there is a cls token.
+        extra: tokens between it and the first patch.
+        registers: how many of these are registers; they are the last of them.
+        grid: rows and columns of patches; None where nobody has to know.
+        patch: side of a patch in pixels.
+    """
 
     cls: bool
     extra: int = 0
+    registers: int = 0
+    grid: tuple[int, int] | None = None
+    patch: int = 1
 
     @property
     def prefix(self) -> int:
@@ -64,7 +94,13 @@ class Layout:
         """
         if protocol not in PROTOCOLS:
             raise ValueError(f"protocol: expected one of {PROTOCOLS}, got {protocol!r}")
-        return Layout(cls=True) if protocol == "paper" and not self.cls else self
+        if protocol == "native" or self.cls:
+            return self
+        return dataclasses.replace(self, cls=True, extra=0, registers=0)
+
+    def on(self, grid: tuple[int, int]) -> "Layout":
+        """The layout of an image with another number of rows and columns of patches."""
+        return dataclasses.replace(self, grid=grid)
 
 
 PROTOCOLS = ("native", "paper")

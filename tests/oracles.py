@@ -47,3 +47,47 @@ def features(hidden: np.ndarray, attention: np.ndarray, cls: bool, prefix: int) 
     out["delta_total"][-1] = np.nansum(out["layer_delta"])
     out["delta_first_last"][-1] = 1 - cosine(tokens[0], tokens[-1])
     return out
+
+
+def attention_distance(attention: np.ndarray, prefix: int, grid: tuple[int, int], patch: int) -> float:
+    """Head by head and patch by patch: the other patches' distances, weighted by the attention they get; then the mean."""
+    centres = [(patch * (y + 0.5), patch * (x + 0.5)) for y in range(grid[0]) for x in range(grid[1])]
+    centres = [None] * (attention.shape[-1] - len(centres)) + centres
+    means = []
+    for head in np.asarray(attention, np.float64):
+        for query in range(prefix, len(centres)):
+            keys = range(prefix, len(centres))
+            far = [np.linalg.norm(np.subtract(centres[query], centres[key])) for key in keys]
+            means.append(np.dot(head[query, prefix:], far) / head[query, prefix:].sum())
+    return float(np.mean(means))
+
+
+def register_attention(attention: np.ndarray, cls: bool, prefix: int, registers: int) -> float:
+    """Average the heads, take the cls row (or the average of all rows), sum what the registers get."""
+    mean = np.asarray(attention, np.float64).mean(axis=0)
+    row = mean[0] if cls else mean.mean(axis=0)
+    return float(sum(row[prefix - 1 - i] for i in range(registers)))
+
+
+def patch_norm_outliers(hidden: np.ndarray, prefix: int) -> float:
+    """How many patches are longer than the median by more than 3 scaled median deviations, of all patches."""
+    norms = [np.linalg.norm(x) for x in np.asarray(hidden, np.float64)[prefix:]]
+    middle = sorted(norms)
+    median = (middle[(len(norms) - 1) // 2] + middle[len(norms) // 2]) / 2
+    spread = np.median([abs(x - median) for x in norms])
+    return sum(x - median > 3 * 1.4826 * spread for x in norms) / len(norms)
+
+
+def further(
+    hidden: np.ndarray, attention: np.ndarray, cls: bool, prefix: int, registers: int, grid: tuple[int, int], patch: int
+) -> dict[str, np.ndarray]:
+    """The metrics that are not measured by default, as `features` gives the others; per head ``[l+1, h]``."""
+    layers, heads = len(hidden), attention.shape[1]
+    out = {name: np.full(layers, np.nan) for name in ("attention_distance", "register_attention")}
+    out["attention_entropy_head"] = np.full((layers, heads), np.nan)
+    out["patch_norm_outliers"] = np.array([patch_norm_outliers(h, prefix) for h in hidden])
+    for i, block in enumerate(attention, start=1):
+        out["attention_distance"][i] = attention_distance(block, prefix, grid, patch)
+        out["register_attention"][i] = register_attention(block, cls, prefix, registers)
+        out["attention_entropy_head"][i] = [attention_entropy(head[None], cls, prefix) for head in block]
+    return out if registers else {name: value for name, value in out.items() if name != "register_attention"}

@@ -114,13 +114,13 @@ def test_generated_images_differ_and_repeat():
 def test_the_default_batch_counts_tokens(name, each, monkeypatch):
     import jax
 
-    from memjax.measure import pictures_a_device
+    from memjax.measure import images_per_device
 
     encoder = architectures.random_encoder("tiny", "float32")
     config, _ = families.read_config(architectures.CONFIGS[name], name)
-    assert pictures_a_device(dataclasses.replace(encoder, config=config)) == each, "pictures of 224 pixels"
+    assert images_per_device(dataclasses.replace(encoder, config=config)) == each, "pictures of 224 pixels"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert pictures_a_device(dataclasses.replace(encoder, config=config)) == 256
+    assert images_per_device(dataclasses.replace(encoder, config=config)) == 256
 
 
 def test_scaling(tmp_path):

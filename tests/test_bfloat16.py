@@ -1,4 +1,4 @@
-"""bfloat16 against float32 on real pictures: a table of differences; ranks of images must hold."""
+"""bfloat16 against float32 on real images: a table of differences; ranks of images must hold."""
 
 import numpy as np
 import pytest

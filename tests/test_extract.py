@@ -14,10 +14,11 @@ import memjax
 from memjax import devices
 from memjax.checks import InputError
 from memjax.datasets import open_folder
-from memjax.extract import CHUNK, Plan, batch_size, extract, images_a_chunk
+from memjax.extract import CHUNK, Plan, batch_size, extract, images_per_chunk
 from memjax.images import normalise
 from memjax.loader import batches
-from memjax.measure import compiled, variables, working_bytes
+from memjax.measure import compiled
+from memjax.selection import Selection, variables, working_bytes
 from memjax.store import open_features
 
 
@@ -28,8 +29,8 @@ def encoder():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Nine pictures; number 4 is truncated."""
-    home = tmp_path_factory.mktemp("pictures")
+    """Nine images; number 4 is truncated."""
+    home = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(3)
     rows = ["image,memorability"]
     for i in range(9):
@@ -46,9 +47,9 @@ def tree(path: Path) -> dict[str, str]:
     return {str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def test_rows_are_what_features_gives_for_that_picture(folder, encoder, tmp_path):
+def test_rows_are_what_features_gives_for_that_image(folder, encoder, tmp_path):
     dataset = open_folder(folder, folder / "scores.csv")
-    failures = extract(dataset, encoder, tmp_path, Plan(batch_size=4, tokens=("cls", "mean")))
+    failures = extract(dataset, encoder, tmp_path, Plan(batch_size=4, selection=Selection(tokens=("cls", "mean"))))
     group = open_features(tmp_path)["memjax--tiny"]
     for name in ("0.png", "8.png"):
         alone = memjax.features(encoder, memjax.read_images([folder / name], encoder.preprocessing))
@@ -66,7 +67,7 @@ def test_rows_are_what_features_gives_for_that_picture(folder, encoder, tmp_path
 
 def test_every_patch_is_kept_at_the_layers_asked_for(folder, encoder, tmp_path):
     dataset = open_folder(folder, folder / "scores.csv")
-    extract(dataset, encoder, tmp_path, Plan(batch_size=4, patch_layers=(3, 1)))
+    extract(dataset, encoder, tmp_path, Plan(batch_size=4, selection=Selection(patch_layers=(3, 1))))
     group = open_features(tmp_path)["memjax--tiny"]
     assert group["patches"].dims == ("image", "patch_layer", "patch", "width")
     traced = memjax.trace(encoder, memjax.read_images([folder / "8.png"], encoder.preprocessing))
@@ -75,13 +76,13 @@ def test_every_patch_is_kept_at_the_layers_asked_for(folder, encoder, tmp_path):
         np.testing.assert_allclose(stored, traced.hidden[0, layer, 1:], rtol=1e-4, atol=1e-5)
     assert np.isnan(group["patches"].sel(image="4.png")).all()
     with pytest.raises(InputError, match="patch layers"):
-        extract(dataset, encoder, tmp_path / "other", Plan(patch_layers=(99,)))
+        extract(dataset, encoder, tmp_path / "other", Plan(selection=Selection(patch_layers=(99,))))
 
 
 def test_a_chunk_is_bounded_in_bytes():
-    assert images_a_chunk({"a": (13,)}) == CHUNK
-    assert images_a_chunk({"patches": (12, 256, 384)}) == 32
-    assert images_a_chunk({"patches": (99, 9999, 9999)}) == 1
+    assert images_per_chunk({"a": {"layer": 13}}) == CHUNK
+    assert images_per_chunk({"patches": {"patch_layer": 12, "patch": 256, "width": 384}}) == 32
+    assert images_per_chunk({"patches": {"patch_layer": 99, "patch": 9999, "width": 9999}}) == 1
 
 
 def test_cut_off_and_resumed_gives_the_same_bytes(folder, encoder, tmp_path, monkeypatch):
@@ -135,16 +136,16 @@ def test_little_memory_makes_small_batches(monkeypatch):
         assert batch_size(Plan(), mesh, 8, 1000) == size
 
 
-def test_the_bound_of_a_pictures_memory_holds(encoder):
-    config, picture = encoder.config, encoder.preprocessing.image_size
-    mesh, shapes = devices.data_mesh(jax.local_devices()[:1]), variables(config)
-    run = compiled(config, config.layout, (), mesh, levels=encoder.preprocessing)
+def test_the_bound_of_an_images_memory_holds(encoder):
+    config, image = encoder.config, encoder.preprocessing.image_size
+    mesh, kept = devices.data_mesh(jax.local_devices()[:1]), variables(config)
+    run = compiled(config, config.layout, Selection(), mesh, encoder.preprocessing)
     used = []
     for count in (2, 6):
-        pixels = jax.ShapeDtypeStruct((count, *picture, 3), np.uint8)
+        pixels = jax.ShapeDtypeStruct((count, *image, 3), np.uint8)
         used.append(run.lower(encoder.params, pixels).compile().memory_analysis().temp_size_in_bytes)
     each = (used[1] - used[0]) / 4
-    assert each < working_bytes(config, picture, shapes) < 4 * each
+    assert each < working_bytes(config, image, kept) < 4 * each
 
 
 def test_batches_that_reach_over_chunks_change_nothing(folder, encoder, tmp_path, monkeypatch):
@@ -155,7 +156,7 @@ def test_batches_that_reach_over_chunks_change_nothing(folder, encoder, tmp_path
         assert [f.image for f in failures] == ["4.png"]
         found.append(open_features(tmp_path / str(size))["memjax--tiny"])
         marker = tmp_path / str(size) / "progress" / "memjax--tiny" / "000001.json"
-        assert json.loads(marker.read_text())[0][0] == "4.png", "it is the first picture of the second chunk"
+        assert json.loads(marker.read_text())[0][0] == "4.png", "it is the first image of the second chunk"
     for metric, values in found[0].data_vars.items():
         np.testing.assert_allclose(found[1][metric], values, rtol=2e-5, atol=1e-6, err_msg=metric)
 
@@ -165,12 +166,12 @@ def test_table_has_the_contracts_columns_and_no_row_without_values(folder, encod
     extract(dataset, encoder, tmp_path, Plan(batch_size=4))
     table = correlation_table(open_features(tmp_path), n_boot=50)
     assert list(table.columns) == COLUMNS
-    assert set(table["metric"]) == set(memjax.METRICS), "the tiny encoder has a decoder too"
+    assert set(table["metric"]) == set(memjax.metrics.DEFAULT_METRICS), "the tiny encoder has a decoder too"
     assert set(table.loc[table["metric"] == "attention_entropy", "layer"]) == set(range(1, encoder.config.depth + 1))
     assert set(table.loc[table["metric"] == "delta_total", "layer"]) == {encoder.config.depth}
     assert (table["n"] == 8).all()
     constant = table[(table["metric"] == "cls_mean") & (table["layer"] == 0)]
-    assert constant["rho"].isna().all(), "the cls token that enters block 1 is the same for every picture"
+    assert constant["rho"].isna().all(), "the cls token that enters block 1 is the same for every image"
 
 
 def test_pixels_on_the_devices_are_those_of_read_images(folder, encoder):
@@ -181,6 +182,6 @@ def test_pixels_on_the_devices_are_those_of_read_images(folder, encoder):
     mesh, config = devices.data_mesh(), encoder.config
     levels = devices.split(batch.pixels, mesh)
     assert levels.sharding.num_devices == 2
-    found = compiled(config, config.layout, (), mesh, levels=encoder.preprocessing)(encoder.params, levels)
+    found = compiled(config, config.layout, Selection(), mesh, encoder.preprocessing)(encoder.params, levels)
     for metric, values in memjax.features(encoder, direct).items():
         np.testing.assert_array_equal(found[metric], values, err_msg=metric)

@@ -20,6 +20,7 @@ from memjax import devices
 devices.use_cores()
 devices.use_cache()
 import memjax, memjax.extract
+from memjax.extract import Plan, Selection
 from memjax.storage import locked
 from memjax.store import Writer
 
@@ -36,7 +37,7 @@ def write(self, chunk, *rest):
 Writer.write = write
 dataset, encoder = memjax.open_dataset("lnsim", data, limit={IMAGES}), memjax.load(str(model))
 with locked(out):
-    memjax.extract.extract(dataset, encoder, out, memjax.extract.Plan(tokens=("cls",)))
+    memjax.extract.extract(dataset, encoder, out, Plan(selection=Selection(tokens=("cls",))))
 """
 
 

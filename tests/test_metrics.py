@@ -13,10 +13,15 @@ from hypothesis import strategies as st
 import memjax
 from memjax import measure, metrics
 from memjax.metrics import activation, attention, change, patches
-from memjax.traces import BlockTrace, Layout
+from memjax.traces import BlockTrace, ImageTrace, Layout
 from tests import oracles
 
-LAYOUTS = {"cls": Layout(cls=True), "cls-registers": Layout(cls=True, extra=4), "none": Layout(cls=False)}
+LAYOUTS = {
+    "cls": Layout(cls=True, grid=(3, 4), patch=5),
+    "cls-registers": Layout(cls=True, extra=4, registers=3, grid=(2, 4), patch=5),
+    "none": Layout(cls=False, grid=(1, 13), patch=5),
+    "none-as-the-paper": Layout(cls=False, grid=(1, 13), patch=5).under("paper"),
+}
 TOKENS, WIDTH, HEADS, DEPTH = 13, 7, 3, 4
 
 
@@ -27,10 +32,18 @@ def inside(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return hidden, (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
+def rows_of(layout: Layout) -> dict[str, metrics.Metric]:
+    """Every metric that can be taken of made-up tokens with this layout."""
+    has = {"": True, "decoder": False, "registers": layout.registers > 0}
+    return {name: row for name, row in metrics.METRICS.items() if has[row.needs]}
+
+
 def table(hidden: np.ndarray, weights: np.ndarray, layout: Layout) -> dict[str, jax.Array]:
+    rows = rows_of(layout)
     blocks = BlockTrace(before=jnp.asarray(hidden[:-1]), after=jnp.asarray(hidden[1:]), attention=jnp.asarray(weights))
-    measured = jax.vmap(lambda block: metrics.measure_block(block, layout))(blocks)
-    return metrics.assemble(jnp.asarray(hidden[0]), jnp.asarray(hidden[-1]), measured, layout)
+    measured = jax.vmap(lambda block: metrics.measure_block(block, layout, rows))(blocks)
+    image = ImageTrace(pixels=None, embedded=jnp.asarray(hidden[0]), last=jnp.asarray(hidden[-1]))
+    return metrics.assemble(image, measured, DEPTH, layout, rows)
 
 
 @pytest.mark.parametrize("jit", [False, True])
@@ -39,18 +52,24 @@ def test_every_metric_is_its_definition(layout, jit, rng):
     hidden, weights = inside(rng)
     run = jax.jit(table, static_argnums=2) if jit else table
     ours = run(hidden, weights, LAYOUTS[layout])
-    theirs = oracles.features(hidden, weights, LAYOUTS[layout].cls, LAYOUTS[layout].prefix)
-    assert set(ours) == set(theirs) == {n for n, m in metrics.METRICS.items() if n != "mae_loss"}
+    layout = LAYOUTS[layout]
+    theirs = oracles.features(hidden, weights, layout.cls, layout.prefix)
+    assert set(theirs) == set(metrics.DEFAULT_METRICS) - {"mae_loss"}
+    theirs |= oracles.further(hidden, weights, layout.cls, layout.prefix, layout.registers, layout.grid, layout.patch)
+    assert set(ours) == set(theirs) == set(rows_of(layout))
     for name, value in theirs.items():
         np.testing.assert_allclose(ours[name], value, rtol=2e-5, atol=2e-6, err_msg=name)
 
 
 def test_where_a_metric_has_values(rng):
-    ours = table(*inside(rng), Layout(cls=True))
-    first = {"hidden": 0, "block": 1, "image": DEPTH}
+    ours = table(*inside(rng), LAYOUTS["cls-registers"])
+    first = {"hidden": 0, "block": 1, "image": DEPTH, "sum": DEPTH}
     for name, value in ours.items():
         there = np.arange(DEPTH + 1) >= first[metrics.METRICS[name].at]
-        np.testing.assert_array_equal(np.isfinite(value), there, err_msg=name)
+        per_head = metrics.METRICS[name].per_head
+        assert value.shape == ((DEPTH + 1, HEADS) if per_head else (DEPTH + 1,))
+        for column in value.T if per_head else [value]:
+            np.testing.assert_array_equal(np.isfinite(column), there, err_msg=name)
 
 
 TOKEN = hnp.arrays(np.float32, WIDTH, elements=st.floats(-100, 100, width=32)).filter(lambda x: np.abs(x).max() > 0.1)
@@ -121,6 +140,60 @@ def test_entropy_does_not_see_the_order_of_patches_or_attention_to_the_prefix(rn
     np.testing.assert_allclose(attention.attention_entropy(jnp.asarray(moved), layout), before, rtol=1e-5)
 
 
+def test_each_heads_entropy_is_that_of_the_head_alone(rng):
+    weights, layout = jnp.asarray(inside(rng)[1][0]), Layout(cls=True, extra=2)
+    alone = [float(attention.attention_entropy(weights[i : i + 1], layout)) for i in range(HEADS)]
+    np.testing.assert_allclose(attention.head_entropies(weights, layout), alone, rtol=1e-6)
+    uniform = jnp.full((HEADS, TOKENS, TOKENS), 1 / TOKENS, jnp.float32)
+    np.testing.assert_allclose(attention.head_entropies(uniform, layout), np.log2(TOKENS - 3), atol=1e-5)
+    nothing = jnp.zeros((2, TOKENS, TOKENS), jnp.float32).at[0, :, 0].set(1).at[1, :, 5].set(1)
+    np.testing.assert_array_equal(attention.head_entropies(nothing, layout), [np.nan, 0])
+
+
+def test_distance_of_patches_that_see_themselves_or_one_corner():
+    layout = LAYOUTS["cls"]
+    itself = jnp.broadcast_to(jnp.eye(TOKENS, dtype=jnp.float32), (HEADS, TOKENS, TOKENS))
+    assert float(attention.attention_distance(itself, layout)) == 0
+    corner = jnp.zeros((HEADS, TOKENS, TOKENS), jnp.float32).at[:, :, -1].set(0.3).at[:, :, 0].set(0.7)
+    wanted = np.mean([5 * np.hypot(2 - y, 3 - x) for y in range(3) for x in range(4)])
+    assert float(attention.attention_distance(corner, layout)) == pytest.approx(wanted, rel=1e-6)
+    nothing = jnp.zeros((HEADS, TOKENS, TOKENS), jnp.float32).at[:, :, 0].set(1)
+    assert np.isnan(attention.attention_distance(nothing, layout))
+    with pytest.raises(ValueError, match="a grid"):
+        attention.attention_distance(corner, Layout(cls=True))
+
+
+def test_distance_does_not_see_the_prefix_or_a_turned_image(rng):
+    weights, layout = inside(rng)[1][0], LAYOUTS["cls"]
+    before = attention.attention_distance(jnp.asarray(weights), layout)
+    turned = np.concatenate([[0], 1 + np.arange(12)[::-1]])
+    moved = weights[:, turned][:, :, turned]
+    moved[:, 0] = 1 / TOKENS
+    moved[:, :, 0] *= 0.1
+    np.testing.assert_allclose(attention.attention_distance(jnp.asarray(moved), layout), before, rtol=1e-5)
+
+
+def test_attention_to_registers_is_a_share(rng):
+    layout, weights = LAYOUTS["cls-registers"], inside(rng)[1][0]
+    uniform = jnp.full((HEADS, TOKENS, TOKENS), 1 / TOKENS, jnp.float32)
+    assert float(attention.register_attention(uniform, layout)) == pytest.approx(3 / TOKENS, rel=1e-6)
+    elsewhere = jnp.zeros((HEADS, TOKENS, TOKENS), jnp.float32).at[:, :, 1].set(1)
+    assert float(attention.register_attention(elsewhere, layout)) == 0, "token 1 is the distillation token"
+    before = attention.register_attention(jnp.asarray(weights), layout)
+    moved = weights[:, :, np.concatenate([np.arange(2), [4, 2, 3], rng.permutation(np.arange(5, TOKENS))])]
+    np.testing.assert_allclose(attention.register_attention(jnp.asarray(moved), layout), before, rtol=1e-6)
+
+
+def test_outliers_do_not_see_scale_order_or_prefix(rng):
+    hidden, layout = inside(rng)[0][0], Layout(cls=True, extra=1)
+    hidden[[4, 9]] *= 40
+    assert float(patches.patch_norm_outliers(jnp.asarray(hidden), layout)) == pytest.approx(2 / 11)
+    moved = np.concatenate([1000 + hidden[:2], 8 * rng.permutation(hidden[2:])])
+    assert float(patches.patch_norm_outliers(jnp.asarray(moved), layout)) == pytest.approx(2 / 11)
+    assert float(patches.patch_norm_outliers(jnp.full((9, WIDTH), 3.0, jnp.float32), layout)) == 0
+    assert float(patches.patch_norm_outliers(jnp.zeros((9, WIDTH), jnp.float32), layout)) == 0
+
+
 def test_change_of_zero_and_equal_tokens():
     token, zero = jnp.arange(WIDTH, dtype=jnp.float32), jnp.zeros(WIDTH, jnp.float32)
     assert float(change.layer_delta(token, token)) == 0
@@ -186,6 +259,6 @@ def test_metrics_differentiate(rng):
 
         def total(x, layout=layout):
             block = BlockTrace(before=x[0], after=x[1], attention=jnp.asarray(weights[0]))
-            return sum(metrics.measure_block(block, layout).values())
+            return sum(value.sum() for value in metrics.measure_block(block, layout, rows_of(layout)).values())
 
         assert np.isfinite(jax.grad(total)(jnp.asarray(hidden[:2]))).all(), name

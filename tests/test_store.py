@@ -13,9 +13,12 @@ import xarray as xr
 from memjax.checks import InputError
 from memjax.datasets import Failure
 from memjax.storage import locked
-from memjax.store import Writer, group_name, open_features, open_writer
+from memjax.store import Variable, Writer, group_name, open_features, open_writer
 
-SHAPES = {"cls_mean": (4,), "cls": (4, 5)}
+KEPT = {
+    "cls_mean": Variable({"layer": 4}, {"title": "Mean", "unit": "activation units", "reference": "someone"}),
+    "cls": Variable({"layer": 4, "width": 5}),
+}
 IDENTITY = {"model": "some/encoder", "checksum": "ab", "protocol": "native"}
 
 
@@ -26,11 +29,11 @@ def table(n: int = 7) -> pd.DataFrame:
 
 def values(rows: int, seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-    return {name: rng.normal(size=(rows, *shape)).astype(np.float32) for name, shape in SHAPES.items()}
+    return {name: rng.normal(size=(rows, *x.sizes.values())).astype(np.float32) for name, x in KEPT.items()}
 
 
 def test_what_is_written_is_read_with_labels(tmp_path):
-    writer = open_writer(tmp_path, "some--encoder", table(), SHAPES, IDENTITY, chunk=3)
+    writer = open_writer(tmp_path, "some--encoder", table(), KEPT, IDENTITY, chunk=3)
     parts = [values(3, 0), values(3, 1), values(1, 2)]
     for chunk, part in enumerate(parts):
         writer.write(chunk, part, [Failure("bild-1.jpg", "decode", "kaputt")] if chunk == 0 else [])
@@ -48,7 +51,7 @@ def test_what_is_written_is_read_with_labels(tmp_path):
 
 
 def test_reads_as_plain_xarray(tmp_path):
-    writer = open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=7)
+    writer = open_writer(tmp_path, "e", table(), KEPT, IDENTITY, chunk=7)
     writer.write(0, values(7, 0), [])
     with xr.open_zarr(tmp_path / "features.zarr", group="e") as group:
         assert group["cls_mean"].shape == (7, 4)
@@ -56,35 +59,35 @@ def test_reads_as_plain_xarray(tmp_path):
 
 def test_a_second_encoder_joins_the_first(tmp_path):
     for name in ("one", "two"):
-        open_writer(tmp_path, name, table(), SHAPES, {**IDENTITY, "model": name}, 7).write(0, values(7, 0), [])
+        open_writer(tmp_path, name, table(), KEPT, {**IDENTITY, "model": name}, 7).write(0, values(7, 0), [])
     assert [group.attrs["model"] for group in open_features(tmp_path).values()] == ["one", "two"]
 
 
 def test_a_chunk_without_marker_is_not_done(tmp_path):
-    writer = open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=3)
+    writer = open_writer(tmp_path, "e", table(), KEPT, IDENTITY, chunk=3)
     writer.write(1, values(3, 0), [])
     (tmp_path / "progress" / "e" / "000002.json.part").write_text("[]")
-    again = open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=3)
+    again = open_writer(tmp_path, "e", table(), KEPT, IDENTITY, chunk=3)
     assert again.done() == [1]
     assert np.isnan(open_features(tmp_path)["e"]["cls_mean"].values[0]).all()
 
 
 def test_another_identity_is_refused_by_name(tmp_path):
-    open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=3)
+    open_writer(tmp_path, "e", table(), KEPT, IDENTITY, chunk=3)
     with pytest.raises(InputError, match="protocol was 'native', now 'paper'") as caught:
-        open_writer(tmp_path, "e", table(), SHAPES, {**IDENTITY, "protocol": "paper"}, chunk=3)
+        open_writer(tmp_path, "e", table(), KEPT, {**IDENTITY, "protocol": "paper"}, chunk=3)
     assert "checksum" not in str(caught.value)
 
 
 def test_a_store_that_was_not_fully_created_is_made_anew(tmp_path):
-    open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=3)
+    open_writer(tmp_path, "e", table(), KEPT, IDENTITY, chunk=3)
     (tmp_path / "progress" / "e" / "created").unlink()
-    open_writer(tmp_path, "e", table(5), SHAPES, {**IDENTITY, "protocol": "paper"}, chunk=3)
+    open_writer(tmp_path, "e", table(5), KEPT, {**IDENTITY, "protocol": "paper"}, chunk=3)
     assert open_features(tmp_path)["e"].sizes["image"] == 5
 
 
 def test_failures_survive_odd_text(tmp_path):
-    writer = open_writer(tmp_path, "e", table(), SHAPES, IDENTITY, chunk=7)
+    writer = open_writer(tmp_path, "e", table(), KEPT, IDENTITY, chunk=7)
     odd = Failure('a"b\n.jpg', "read", 'Übel, "quoted"')
     writer.write(0, values(7, 0), [odd])
     assert writer.failures() == [odd]
@@ -114,7 +117,7 @@ def test_unwritable_place_is_one_line(tmp_path):
 
 
 def test_no_store_is_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"sweep_layers\.py first"):
+    with pytest.raises(InputError, match="no feature store there; run a sweep first"):
         open_features(tmp_path)
 
 
@@ -130,3 +133,25 @@ def test_the_rows_of_a_million_images_are_made_once(tmp_path):
     tracemalloc.stop()
     np.testing.assert_array_equal(rows, np.arange(256, 1_000_000))
     assert peak < 3 * rows.nbytes
+
+
+def test_metrics_are_told_by_their_dimensions(tmp_path):
+    kept = KEPT | {"entropies": Variable({"layer": 4, "head": 5})}
+    open_writer(tmp_path, "e", table(), kept, IDENTITY, chunk=7)
+    group = open_features(tmp_path)["e"]
+    assert group["entropies"].dims == ("image", "layer", "head")
+    assert sorted(metric_variables(group)) == ["cls_mean", "entropies"], (
+        "as many axes as token vectors, and yet a metric"
+    )
+    assert group["cls_mean"].attrs == {"title": "Mean", "unit": "activation units", "reference": "someone"}
+
+
+def test_what_differs_between_own_metrics_and_variables_is_named(tmp_path):
+    open_writer(tmp_path, "e", table(), KEPT, IDENTITY | {OWN: {"peak": "ab", "low": "cd"}}, chunk=3)
+    kept = {"cls_mean": KEPT["cls_mean"], "peak": Variable({"layer": 4})}
+    with pytest.raises(InputError) as caught:
+        open_writer(tmp_path, "e", table(), kept, IDENTITY | {OWN: {"peak": "ef"}}, chunk=3)
+    assert "(the metric peak is another function now; without peak and with cls); choose another folder" in str(
+        caught.value
+    )
+    assert caught.value.argument == "out"

@@ -35,7 +35,7 @@ def architecture(name: str) -> ViTConfig:
 @pytest.mark.parametrize("name", SWITCHES)
 def test_shapes_and_attention(name):
     config = architecture(name)
-    params, image = tiny_model.params(config), tiny_model.pictures(1, config)[0]
+    params, image = tiny_model.params(config), tiny_model.images(1, config)[0]
     out = jax.jit(forward, static_argnums=2)(params, image, config)
     tokens = config.layout.prefix + 12
     assert out.embedded.shape == out.last.shape == (tokens, 12)
@@ -62,7 +62,7 @@ def test_own_tap_under_vmap_and_jit_traced_once():
 
     run = jax.jit(jax.vmap(functools.partial(encode, params, config=config, tap=tap)))
     for seed in range(3):
-        pixels = tiny_model.pictures(4, seed=seed)
+        pixels = tiny_model.images(4, seed=seed)
         tapped = run(pixels)
     once = len(traced)
     run(pixels + 1.0)
@@ -76,7 +76,7 @@ def test_own_tap_under_vmap_and_jit_traced_once():
 @pytest.mark.parametrize("name", ["plain", "rotary-gated", "scaled"])
 def test_untapped_the_same_comes_out(name):
     config = architecture(name)
-    params, image = tiny_model.params(config), tiny_model.pictures(1, config)[0]
+    params, image = tiny_model.params(config), tiny_model.images(1, config)[0]
     tapped, untapped = forward(params, image, config), forward(params, image, config, tap=None)
     assert untapped.tapped is None
     np.testing.assert_allclose(untapped.last, tapped.last, rtol=1e-6, atol=1e-6)
@@ -86,13 +86,13 @@ def test_fused_attention_is_the_explicit_one():
     query, key, value = jax.random.normal(jax.random.key(0), (3, 4, 9, 8))
     np.testing.assert_allclose(layers.fused_mix(query, key, value), layers.mix(query, key, value), rtol=1e-5, atol=1e-6)
     first = jax.tree.map(lambda x: x[0], tiny_model.params(BASE).blocks.attention)
-    elsewhere = jax.export.export(jax.jit(layers.attend_unseen), platforms=["cuda", "tpu"])
+    elsewhere = jax.export.export(jax.jit(layers.attend_fused), platforms=["cuda", "tpu"])
     assert elsewhere(first, jnp.ones((5, BASE.width))).platforms == ("cuda", "tpu")
 
 
 def test_trace_of_a_batch_is_the_images_one_by_one(tmp_path):
     encoder = memjax.load(str(tiny_model.write(tmp_path)))
-    pixels = tiny_model.pictures(3)
+    pixels = tiny_model.images(3)
     trace = memjax.trace(encoder, pixels)
     assert trace.hidden.shape == (3, 4, 17, 12)
     assert trace.attention.shape == (3, 3, 3, 17, 17)
@@ -102,7 +102,7 @@ def test_trace_of_a_batch_is_the_images_one_by_one(tmp_path):
 
 def test_token_order_is_cls_registers_patches():
     config = architecture("registers")
-    params, image = tiny_model.params(config), tiny_model.pictures(1, config)[0]
+    params, image = tiny_model.params(config), tiny_model.images(1, config)[0]
     tokens = embed(params, image, config)
     np.testing.assert_allclose(tokens[0], params.cls[0] + params.position[0], rtol=1e-6)
     np.testing.assert_allclose(tokens[1:5], params.registers, rtol=1e-6)
@@ -119,7 +119,7 @@ def test_patchify_is_row_major_and_channels_last():
     np.testing.assert_array_equal(patchify(image[:, :8], 3), patchify(image[:, :6], 3))
 
 
-def test_pictures_of_another_size():
+def test_images_of_another_size():
     fixed = dataclasses.replace(BASE, interpolate=False)
     image = jnp.zeros((25, 20, 3), jnp.float32)
     with pytest.raises(ValueError, match=r"expected \(20, 15\) pixels"):
@@ -166,14 +166,14 @@ def test_rotary_attention_sees_differences_of_places_only():
 def test_bfloat16_computes_in_bfloat16_with_float32_softmax_and_metrics(tmp_path):
     folder = str(tiny_model.write(tmp_path))
     encoder, exact = memjax.load(folder, dtype="bfloat16"), memjax.load(folder)
-    trace = memjax.trace(encoder, tiny_model.pictures(2))
+    trace = memjax.trace(encoder, tiny_model.images(2))
     assert trace.hidden.dtype == jnp.float32, "the residual stream stays float32"
     assert encoder.dtype == "bfloat16"
     assert trace.attention.dtype == jnp.float32
     np.testing.assert_allclose(trace.attention.sum(axis=-1), 1, atol=1e-5)
-    wide = memjax.trace(exact, tiny_model.pictures(2)).hidden
+    wide = memjax.trace(exact, tiny_model.images(2)).hidden
     assert 1e-5 < float(jnp.abs(trace.hidden.astype(jnp.float32) - wide).max()) < 0.1
-    assert {x.dtype for x in memjax.features(encoder, tiny_model.pictures(2)).values()} == {jnp.dtype("float32")}
+    assert {x.dtype for x in memjax.features(encoder, tiny_model.images(2)).values()} == {jnp.dtype("float32")}
 
 
 def test_init_is_reproducible_and_without_a_decoder():

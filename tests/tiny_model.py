@@ -28,7 +28,7 @@ def params(config: ViTConfig = CONFIG, seed: int = 0) -> ViTParams:
     return jax.tree.map(lambda x: x + jnp.asarray(rng.normal(0, 0.1, x.shape), jnp.float32), made)
 
 
-def pictures(count: int, config: ViTConfig = CONFIG, seed: int = 0) -> jax.Array:
+def images(count: int, config: ViTConfig = CONFIG, seed: int = 0) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).normal(size=(count, *config.image, 3)), jnp.float32)
 
 

@@ -12,7 +12,7 @@ from memjax.traces import Layout
 Token = Float[Array, "d"]
 
 
-def readout(hidden: Hidden, layout: Layout) -> Token:
+def readout_token(hidden: Hidden, layout: Layout) -> Token:
     """The token that stands for the image: cls, or the mean of all tokens where there is none. Float32."""
     wide = hidden.astype(jnp.float32)
     return wide[0] if layout.cls else wide.mean(axis=0)

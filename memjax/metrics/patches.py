@@ -1,4 +1,4 @@
-"""How alike the patches of an image are, at one layer."""
+"""How alike the patches of an image are, and how many stand out, at one layer."""
 
 import jax.numpy as jnp
 
@@ -36,3 +36,29 @@ def patch_uniformity(hidden: Hidden, layout: Layout) -> Scalar:
     weights = jnp.where(patch, 1 / jnp.maximum(lengths, EPS), 0.0)
     total = jnp.matmul(weights, wide, precision="highest")
     return (jnp.square(total).sum() - jnp.square(weights * lengths).sum()) / (count * (count - 1))
+
+
+OUTLYING = 3 * 1.4826
+"""Median absolute deviations above the median from which a norm is an outlier: 3 standard deviations of a normal one."""
+
+
+def patch_norm_outliers(hidden: Hidden, layout: Layout) -> Scalar:
+    """The share of patch tokens whose norm is an outlier among the norms of the image's patches at that layer.
+
+    An outlier lies above ``median + 3 * 1.4826 * MAD``, MAD being the median absolute deviation from the median. Darcet et
+    al. cut at one norm for each model (150 for DINOv2-g); this needs none, and does not see the tokens' scale.
+
+    Args:
+        hidden: tokens ``[t, d]``.
+        layout: which of them are patches.
+
+    Returns:
+        A scalar, float32, in [0, 0.5); 0 where all norms are equal.
+
+    Reference:
+        Darcet et al. 2023, "Vision Transformers Need Registers", section 2.
+    """
+    norms = jnp.sqrt(jnp.square(hidden[layout.prefix :].astype(jnp.float32)).sum(axis=-1))
+    median = jnp.median(norms)
+    spread = jnp.median(jnp.abs(norms - median))
+    return (norms > median + OUTLYING * spread).astype(jnp.float32).mean()

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
+from memjax.checks import expected
 from memjax.models import families, hub, port
 from memjax.models.config import ViTConfig
 from memjax.models.vit import ViTParams
@@ -15,7 +16,7 @@ class Loaded(NamedTuple):
     config: ViTConfig
     params: ViTParams
     processor: dict | None
-    source: hub.Source
+    location: hub.Location
     checksum: str
 
 
@@ -30,18 +31,18 @@ def read_checkpoint(name: str) -> Loaded:
     Raises:
         InputError: if it is not there, not safe, of an unknown architecture, or does not fit its own config.json.
     """
-    source = hub.locate(name)
-    where = source.folder / "config.json"
+    location = hub.locate(name)
+    where = location.folder / "config.json"
     if not where.is_file():
-        raise hub.expected(f"model folder {source.folder}", "config.json", "none", "give a Hugging Face model folder")
+        raise expected(f"model folder {location.folder}", "config.json", "none", "give a Hugging Face model folder")
     config, keys = families.read_config(read_json(where), str(where))
-    files = hub.weight_files(source.folder)
+    files = hub.weight_files(location.folder)
     state = hub.read_state(files)
     found = port.canonical(state, keys)
     if config.pool in ("pooler", "projection") and not any(k.startswith("head.") for k in found):
         config = dataclasses.replace(config, pool="cls", pool_width=config.width)
     if config.decoder and not any(k.startswith("decoder.") for k in found):
         config = dataclasses.replace(config, decoder=None)
-    params = port.fill(config, state, keys, str(source.folder))
-    processor = source.folder / "preprocessor_config.json"
-    return Loaded(config, params, read_json(processor) if processor.is_file() else None, source, hub.checksum(files))
+    params = port.fill(config, state, keys, str(location.folder))
+    processor = location.folder / "preprocessor_config.json"
+    return Loaded(config, params, read_json(processor) if processor.is_file() else None, location, hub.checksum(files))

@@ -27,14 +27,14 @@ class ViTConfig:
     Attributes:
         family: the Hugging Face ``model_type`` that it was read from.
         width, depth, heads, mlp_width: d, l, h, m.
-        patch, image: side of a patch, and ``(y, x)`` of the pictures that the positions were made for, in pixels.
+        patch, image: side of a patch, and ``(y, x)`` of the images that the positions were made for, in pixels.
         activation: ``gelu`` (exact, erf), ``gelu_tanh``, ``quick_gelu`` (x sigmoid(1.702 x)) or ``silu``.
         eps: of every layer norm.
         cls: whether there is a cls token.
         distillation: whether a distillation token follows it (DeiT); it has a position.
         registers: how many register tokens follow; they have no position.
         position: ``"learned"`` (also fixed sin-cos tables, which are stored the same way) or ``"rotary"``.
-        interpolate: whether positions stretch to other picture sizes (bicubic).
+        interpolate: whether positions stretch to other image sizes (bicubic).
         antialias: whether that is with antialias and a = -0.5 (DINOv2 with registers), else without and a = -0.75.
         rope_theta: base period of rotary positions.
         gated: MLP with a gate, ``down(act(gate x) * up x)``.
@@ -97,12 +97,17 @@ class ViTConfig:
     @property
     def layout(self) -> Layout:
         """Which tokens are cls, extras (distillation, registers) and patches."""
-        return Layout(cls=self.cls, extra=int(self.distillation) + self.registers)
+        extra = int(self.distillation) + self.registers
+        return Layout(cls=self.cls, extra=extra, registers=self.registers, grid=self.grid, patch=self.patch)
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Patches of the native picture size, ``(rows, columns)``."""
-        return self.image[0] // self.patch, self.image[1] // self.patch
+        """Patches of the native image size, ``(rows, columns)``."""
+        return self.grid_of(self.image)
+
+    def grid_of(self, image: tuple[int, ...]) -> tuple[int, int]:
+        """Patches of an image of size ``(y, x, ...)``: ``(rows, columns)``; those that are not whole are left out."""
+        return image[0] // self.patch, image[1] // self.patch
 
     @property
     def positions(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from einops import rearrange
 
 from memjax.models import port
 from memjax.models.config import ViTConfig
@@ -42,9 +43,9 @@ BLOCK_NAMES = {
 }
 
 
-def _unconv(x: np.ndarray) -> np.ndarray:
-    side = round((x.shape[0] / 3) ** 0.5)
-    return x.reshape(side, side, 3, -1).transpose(3, 2, 0, 1)
+def _convolution(x: np.ndarray) -> np.ndarray:
+    """`port.patch_kernel` back."""
+    return rearrange(x, "(y x c) d -> d c y x", y=round((x.shape[0] / 3) ** 0.5), c=3)
 
 
 BACK: dict[Callable[..., np.ndarray], Callable[[np.ndarray], np.ndarray]] = {
@@ -52,10 +53,10 @@ BACK: dict[Callable[..., np.ndarray], Callable[[np.ndarray], np.ndarray]] = {
     port.transpose: lambda x: x.T,
     port.rows: lambda x: x[None],
     port.flat: lambda x: x[None, None],
-    port.conv: _unconv,
-    port.into_heads: lambda x: x.reshape(x.shape[0], -1).T,
-    port.head_bias: lambda x: x.reshape(-1),
-    port.from_heads: lambda x: x.reshape(-1, x.shape[-1]).T,
+    port.patch_kernel: _convolution,
+    port.heads_kernel: lambda x: rearrange(x, "d h k -> (h k) d"),
+    port.heads_bias: lambda x: rearrange(x, "h k -> (h k)"),
+    port.out_kernel: lambda x: rearrange(x, "h k d -> d (h k)"),
 }
 """The inverse of each transform of `memjax.models.port`."""
 

@@ -239,7 +239,7 @@ def _build(model_type: str, values: dict[str, Any], fixed: dict[str, Any]) -> Vi
     """Derived fields: sizes as pairs, the MLP's width from its ratio, one bias flag for three projections."""
     fields = {**values, **fixed, "family": model_type.removesuffix("_vision_model")}
     if fields.pop("channels") != 3:
-        raise ValueError("num_channels: expected 3 (colour pictures)")
+        raise ValueError("num_channels: expected 3 (colour images)")
     if wrong := [n for n in ("width", "depth", "heads", "mlp_width") if not isinstance(fields.get(n, 1), int)]:
         raise ValueError(f"{wrong[0]}: expected a whole number, got {fields[wrong[0]]!r}")
     fields["image"] = _pair(fields["image"])

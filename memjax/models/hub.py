@@ -18,7 +18,7 @@ _PATTERNS = ["config.json", "preprocessor_config.json", "model*.safetensors", "m
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class Location:
     """Where a checkpoint lies on this machine, and what identifies it.
 
     Attributes:
@@ -32,7 +32,7 @@ class Source:
     revision: str
 
 
-def locate(name: str) -> Source:
+def locate(name: str) -> Location:
     """Find a checkpoint: the embedded encoder, a local folder, or a hub id with an optional ``@revision``.
 
     Args:
@@ -43,17 +43,17 @@ def locate(name: str) -> Source:
         InputError: if it is neither, with what was tried.
     """
     if name == TINY:
-        return Source(Path(__file__).parent / "tiny", name, "packaged")
+        return Location(Path(__file__).parent / "tiny", name, "packaged")
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return Source(folder.resolve(), name, "local")
+        return Location(folder.resolve(), name, "local")
     hub_id, _, revision = name.partition("@")
     if folder.is_absolute() or name.startswith(".") or hub_id.count("/") != 1 or folder.exists():
         raise expected(f"model {name!r}", "a hub id (owner/name) or a folder with config.json", "no such folder")
     return _download(hub_id, revision or REVISIONS.get(hub_id))
 
 
-def _download(hub_id: str, revision: str | None) -> Source:
+def _download(hub_id: str, revision: str | None) -> Location:
     """From the hub, or from its cache when the hub can't be reached; the commit is what the cache records."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -70,7 +70,7 @@ def _download(hub_id: str, revision: str | None) -> Source:
     except (HfHubHTTPError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(f"model {hub_id!r}: the hub does not give it; {first}") from error
-    return Source(folder, hub_id, folder.name)
+    return Location(folder, hub_id, folder.name)
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -8,13 +8,14 @@ Fields of parameter types are `Annotated` with their shape (``*l``: the stacked 
 pytree of parameters may also hold shapes, gradients, labels or None.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
+from einops import rearrange
 from flax import struct
 
-from memjax.axes import Array, Attention, Float, Tokens
+from memjax.axes import Array, Attention, Float, Leaf, Tokens
 
 Angles = Float[Array, "p k"]
 Rotation = tuple[Angles, Angles] | None
@@ -24,22 +25,22 @@ Sources = Float[Array, "h s k"]
 
 @struct.dataclass
 class Norm:
-    scale: Annotated[Any, "*l d"]
-    bias: Annotated[Any, "*l d"]
+    scale: Annotated[Leaf, "*l d"]
+    bias: Annotated[Leaf, "*l d"]
 
 
 @struct.dataclass
 class Linear:
-    kernel: Annotated[Any, "*l i o"]
-    bias: Annotated[Any, "*l o"]
+    kernel: Annotated[Leaf, "*l i o"]
+    bias: Annotated[Leaf, "*l o"]
 
 
 @struct.dataclass
 class HeadLinear:
     """A projection into heads (kernel ``[d, h, k]``, bias ``[h, k]``) or out of them (``[h, k, d]``, ``[d]``)."""
 
-    kernel: Annotated[Any, "..."]
-    bias: Annotated[Any, "..."]
+    kernel: Annotated[Leaf, "..."]
+    bias: Annotated[Leaf, "..."]
 
 
 @struct.dataclass
@@ -73,13 +74,13 @@ def init_attention(key: Array, width: int, heads: int, biases: tuple[bool, bool,
     k = width // heads
     into = [
         HeadLinear(
-            kernel=init_linear(keys[i], width, width).kernel.reshape(width, heads, k),
+            kernel=rearrange(init_linear(keys[i], width, width).kernel, "d (h k) -> d h k", h=heads),
             bias=jnp.zeros((heads, k), jnp.float32) if biases[i] else None,
         )
         for i in range(3)
     ]
     out = HeadLinear(
-        kernel=init_linear(keys[3], width, width).kernel.reshape(heads, k, width),
+        kernel=rearrange(init_linear(keys[3], width, width).kernel, "(h k) d -> h k d", h=heads),
         bias=jnp.zeros(width, jnp.float32) if biases[3] else None,
     )
     return SelfAttention(*into, out)
@@ -175,7 +176,8 @@ def mix(query: Heads, key: Sources, value: Sources) -> Heads:
 def fused_mix(query: Heads, key: Sources, value: Sources) -> Heads:
     """The same by whatever JAX thinks best for the device (as of jax 0.10 it forms the probabilities too)."""
     with jax.numpy_dtype_promotion("standard"):  # jax's own sum of bfloat16 and float32
-        return jax.nn.dot_product_attention(*(x.swapaxes(0, 1) for x in (query, key, value))).swapaxes(0, 1)
+        heads_last = (rearrange(x, "h t k -> t h k") for x in (query, key, value))
+        return rearrange(jax.nn.dot_product_attention(*heads_last), "t h k -> h t k")
 
 
 def out_of_heads(params: HeadLinear, mixed: Heads) -> Tokens:
@@ -204,11 +206,11 @@ def attend(
     return out_of_heads(params.out, weigh(weights, value)), weights
 
 
-def attend_unseen(params: SelfAttention, x: Tokens, rotation: Rotation = None) -> Tokens:
-    """The output of `attend` over ``x``, ``[t, d]``, where nobody asks for the probabilities.
+def attend_fused(params: SelfAttention, x: Tokens, rotation: Rotation = None) -> Tokens:
+    """The output of `attend` over ``x``, ``[t, d]``, without its probabilities.
 
-    Then they need not be formed: `jax.nn.dot_product_attention`. A CPU forms them all the same, since there it is the faster
-    way (benchmarks/README.md).
+    They need not be formed: `jax.nn.dot_product_attention`. A CPU forms them all the same, which is faster there
+    (benchmarks/README.md).
     """
     mixed = jax.lax.platform_dependent(*project(params, x, rotation), cpu=mix, default=fused_mix)
     return out_of_heads(params.out, mixed)
@@ -222,14 +224,14 @@ def rotary(rows: int, columns: int, head_width: int, theta: float) -> tuple[Angl
     y = 2.0 * (jnp.arange(rows, dtype=jnp.float32) + 0.5) / rows - 1.0
     x = 2.0 * (jnp.arange(columns, dtype=jnp.float32) + 0.5) / columns - 1.0
     inverse = 1.0 / theta ** jnp.arange(0.0, 1.0, 4.0 / head_width, dtype=jnp.float32)
-    centres = jnp.stack(jnp.meshgrid(y, x, indexing="ij"), axis=-1).reshape(rows * columns, 2, 1)
-    angles = (2.0 * jnp.pi * centres * inverse[None, None, :]).reshape(rows * columns, -1)
+    centres = rearrange(jnp.stack(jnp.meshgrid(y, x, indexing="ij")), "z y x -> (y x) z 1")
+    angles = rearrange(2.0 * jnp.pi * centres * inverse[None, None, :], "p z k -> p (z k)")
     angles = jnp.tile(angles, (1, 2))
     return jnp.cos(angles), jnp.sin(angles)
 
 
 def rotate(x: Float[Array, "h t k"], rotation: tuple[Angles, Angles]) -> Float[Array, "h t k"]:
-    """Turn the last ``p`` tokens (the patches); those before them have no place in the picture."""
+    """Turn the last ``p`` tokens (the patches); those before them have no place in the image."""
     cos, sin = (r.astype(x.dtype)[None] for r in rotation)
     prefix, patches = x[:, : x.shape[1] - cos.shape[1]], x[:, x.shape[1] - cos.shape[1] :]
     first, second = jnp.split(patches, 2, axis=-1)

@@ -15,6 +15,7 @@ from memjax.models import layers
 from memjax.models.config import ViTConfig
 from memjax.models.positions import sincos_table
 from memjax.models.vit import Decoder, ViTParams, embed_patches, init_block, patchify, run_blocks
+from memjax.precision import full_precision
 
 
 def decoder_config(config: ViTConfig) -> ViTConfig:
@@ -55,7 +56,9 @@ def encode_visible(params: ViTParams, image: Image, keep: Int[Array, "v"], confi
     return layers.layer_norm(params.final_norm, last, config.eps)
 
 
-def decode(params: Decoder, visible: Float[Array, "v1 d"], restore: Int[Array, "p"], config: ViTConfig) -> Array:
+def decode_patches(
+    params: Decoder, visible: Float[Array, "v1 d"], restore: Int[Array, "p"], config: ViTConfig
+) -> Array:
     """Predicted patches ``[p, patch * patch * 3]`` from the encoder's tokens; ``restore`` undoes the shuffle."""
     inner = decoder_config(config)
     tokens = layers.linear(params.embed, visible)
@@ -66,6 +69,7 @@ def decode(params: Decoder, visible: Float[Array, "v1 d"], restore: Int[Array, "
     return layers.linear(params.predict, layers.layer_norm(params.norm, last, config.eps))[1:]
 
 
+@full_precision
 def mae_loss(params: ViTParams, image: Image, noise: Float[Array, "p"], config: ViTConfig) -> Scalar:
     """Mean squared error over the pixels of the masked patches of one image, under the mask that ``noise`` makes.
 
@@ -86,7 +90,7 @@ def mae_loss(params: ViTParams, image: Image, noise: Float[Array, "p"], config: 
     order = jnp.argsort(noise)
     kept = kept_patches(config)
     visible = encode_visible(params, image, order[:kept], config)
-    predicted = decode(params.decoder, visible, jnp.argsort(order), config).astype(jnp.float32)
+    predicted = decode_patches(params.decoder, visible, jnp.argsort(order), config).astype(jnp.float32)
     target = patchify(image, config.patch).astype(jnp.float32)
     if config.decoder.norm_pix_loss:
         mean, variance = target.mean(axis=-1, keepdims=True), target.var(axis=-1, keepdims=True, ddof=1)
@@ -102,6 +106,6 @@ def seeded_noise(patches: int, seeds: int) -> np.ndarray:
     return np.stack(rows) if rows else np.zeros((0, patches), np.float32)
 
 
-def mean_mae_loss(params: ViTParams, image: Image, noises: Float[Array, "k p"], config: ViTConfig) -> Scalar:
-    """`mae_loss` averaged over k masks, to take the mask's chance out."""
+def mean_mae_loss(params: ViTParams, image: Image, noises: Float[Array, "g p"], config: ViTConfig) -> Scalar:
+    """`mae_loss` averaged over g masks, to take the mask's chance out."""
     return jax.lax.map(lambda noise: mae_loss(params, image, noise, config), noises).mean()

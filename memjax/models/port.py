@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from einops import EinopsError, rearrange
 
 from memjax.checks import InputError
 from memjax.models import mae
@@ -56,21 +57,21 @@ def flat(x: np.ndarray, heads: int) -> np.ndarray:
     return x.reshape(-1)
 
 
-def conv(x: np.ndarray, heads: int) -> np.ndarray:
-    """``[d, c, y, x]`` -> ``[y * x * c, d]``, the order of `patchify`."""
-    return x.transpose(2, 3, 1, 0).reshape(-1, x.shape[0])
+def patch_kernel(x: np.ndarray, heads: int) -> np.ndarray:
+    """A convolution's kernel in the order of `patchify`."""
+    return rearrange(x, "d c y x -> (y x c) d")
 
 
-def into_heads(x: np.ndarray, heads: int) -> np.ndarray:
-    return x.T.reshape(x.shape[1], heads, -1)
+def heads_kernel(x: np.ndarray, heads: int) -> np.ndarray:
+    return rearrange(x, "(h k) d -> d h k", h=heads)
 
 
-def head_bias(x: np.ndarray, heads: int) -> np.ndarray:
-    return x.reshape(heads, -1)
+def heads_bias(x: np.ndarray, heads: int) -> np.ndarray:
+    return rearrange(x, "(h k) -> h k", h=heads)
 
 
-def from_heads(x: np.ndarray, heads: int) -> np.ndarray:
-    return x.T.reshape(heads, -1, x.shape[0])
+def out_kernel(x: np.ndarray, heads: int) -> np.ndarray:
+    return rearrange(x, "d (h k) -> h k d", h=heads)
 
 
 def _linear(path: str, key: str) -> dict[str, Row]:
@@ -84,9 +85,9 @@ def _norm(path: str, key: str) -> dict[str, Row]:
 def _attention(path: str, key: str) -> dict[str, Row]:
     rows = {}
     for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v")):
-        rows[f"{path}.{ours}.kernel"] = Row(f"{key}.{theirs}.weight", into_heads)
-        rows[f"{path}.{ours}.bias"] = Row(f"{key}.{theirs}.bias", head_bias)
-    rows[f"{path}.out.kernel"] = Row(f"{key}.o.weight", from_heads)
+        rows[f"{path}.{ours}.kernel"] = Row(f"{key}.{theirs}.weight", heads_kernel)
+        rows[f"{path}.{ours}.bias"] = Row(f"{key}.{theirs}.bias", heads_bias)
+    rows[f"{path}.out.kernel"] = Row(f"{key}.o.weight", out_kernel)
     return rows | {f"{path}.out.bias": Row(f"{key}.o.bias", same)}
 
 
@@ -104,7 +105,7 @@ def _block(path: str, key: str) -> dict[str, Row]:
 
 
 TABLE: dict[str, Row] = {
-    "patch.kernel": Row("patch.weight", conv),
+    "patch.kernel": Row("patch.weight", patch_kernel),
     "patch.bias": Row("patch.bias", same),
     "cls": Row("cls", rows),
     "distillation": Row("distillation", rows),
@@ -203,7 +204,7 @@ def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
             return np.zeros(shape, np.float32)
         try:
             turned = row.turn(array.astype(np.float32), heads)
-        except ValueError:
+        except (EinopsError, ValueError):
             turned = array
         if turned.shape != shape:
             problems.append(f"{source} has shape {array.shape}, which does not give {shape}")

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from einops import rearrange
 
 from memjax.axes import Array, Float, Tokens
 
@@ -55,9 +56,9 @@ def stretch(
         return table
     matrix = antialiased_matrix if antialias else bicubic_matrix
     rows, columns = (jnp.asarray(matrix(s, t), jnp.float32) for s, t in zip(source, target))
-    grid = table.astype(jnp.float32).reshape(*source, -1)
+    grid = rearrange(table.astype(jnp.float32), "(y x) d -> y x d", y=source[0])
     out = jnp.einsum("ay,bx,yxd->abd", rows, columns, grid, precision=jax.lax.Precision.HIGHEST)
-    return out.reshape(target[0] * target[1], -1).astype(table.dtype)
+    return rearrange(out, "y x d -> (y x) d").astype(table.dtype)
 
 
 def sincos_table(rows: int, columns: int, width: int, extra: int) -> np.ndarray:

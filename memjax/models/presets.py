@@ -13,7 +13,7 @@ class Preset(NamedTuple):
         id: on the Hugging Face hub.
         family: row of `memjax.models.families.FAMILIES`.
         width, depth, heads, patch, image: d, l, h, pixels, pixels.
-        tokens: t, for a picture of that size.
+        tokens: t, for an image of that size.
         paper: where it comes from.
         revision: the hub's commit that is loaded; None: the newest, whose commit is recorded with the results.
     """
@@ -96,7 +96,7 @@ def _square(side: int) -> dict[str, int]:
 
 
 def processor(family: str, image: int) -> dict[str, Any]:
-    """The family's published preprocessing in the form of preprocessor_config.json, for pictures of ``image`` pixels.
+    """The family's published preprocessing in the form of preprocessor_config.json, for images of ``image`` pixels.
 
     Raises:
         KeyError: for a family without a row.

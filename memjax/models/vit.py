@@ -9,15 +9,17 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+from einops import rearrange
 from flax import struct
 
-from memjax.axes import Array, Attention, Float, Hidden, Image
+from memjax.axes import Array, Attention, Float, Hidden, Image, Leaf
 from memjax.models import layers, positions
 from memjax.models.config import ViTConfig
+from memjax.models.layers import Rotation
+from memjax.precision import full_precision
 from memjax.traces import BlockTrace
 
 Tap = Callable[[BlockTrace], Any]
-Rotation = tuple[Array, Array] | None
 
 
 @struct.dataclass
@@ -26,17 +28,17 @@ class Block:
 
     norm1: layers.Norm
     attention: layers.SelfAttention
-    scale1: Annotated[Any, "*l d"]
+    scale1: Annotated[Leaf, "*l d"]
     norm2: layers.Norm
     mlp: layers.Mlp
-    scale2: Annotated[Any, "*l d"]
+    scale2: Annotated[Leaf, "*l d"]
 
 
 @struct.dataclass
 class AttentionPool:
     """SigLIP's head: a learned probe attends to the normed tokens, then an MLP with a residual."""
 
-    probe: Annotated[Any, "1 d"]
+    probe: Annotated[Leaf, "1 d"]
     attention: layers.SelfAttention
     norm: layers.Norm
     mlp: layers.Mlp
@@ -47,8 +49,8 @@ class Decoder:
     """ViT-MAE's decoder: embed, mask token, positions, blocks, norm, prediction of a patch's pixels."""
 
     embed: layers.Linear
-    mask_token: Annotated[Any, "d"]
-    position: Annotated[Any, "t d"]
+    mask_token: Annotated[Leaf, "d"]
+    position: Annotated[Leaf, "t d"]
     blocks: Block
     norm: layers.Norm
     predict: layers.Linear
@@ -59,10 +61,10 @@ class ViTParams:
     """Everything that is learnt. A field is None where the config says that the part is absent."""
 
     patch: layers.Linear
-    cls: Annotated[Any, "1 d"]
-    distillation: Annotated[Any, "1 d"]
-    registers: Annotated[Any, "r d"]
-    position: Annotated[Any, "t d"]
+    cls: Annotated[Leaf, "1 d"]
+    distillation: Annotated[Leaf, "1 d"]
+    registers: Annotated[Leaf, "r d"]
+    position: Annotated[Leaf, "t d"]
     pre_norm: layers.Norm | None
     blocks: Block
     final_norm: layers.Norm | None
@@ -80,8 +82,8 @@ class Output:
         tapped: what the tap returned, stacked over blocks, ``[l, ...]``.
     """
 
-    embedded: Annotated[Any, "t d"]
-    last: Annotated[Any, "t d"]
+    embedded: Annotated[Leaf, "t d"]
+    last: Annotated[Leaf, "t d"]
     tapped: Any
 
 
@@ -149,8 +151,8 @@ def patchify(image: Image, patch: int) -> Float[Array, "p q"]:
     Rows and columns that do not fill a patch are left out, as a strided convolution does.
     """
     rows, columns = image.shape[0] // patch, image.shape[1] // patch
-    cut = image[: rows * patch, : columns * patch].reshape(rows, patch, columns, patch, image.shape[2])
-    return cut.transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
+    whole = image[: rows * patch, : columns * patch]
+    return rearrange(whole, "(rows y) (columns x) c -> (rows columns) (y x c)", y=patch, x=patch)
 
 
 def embed_patches(
@@ -159,9 +161,9 @@ def embed_patches(
     """Patch tokens with their positions, and the positions of the prefix tokens (empty where there are none).
 
     Raises:
-        ValueError: if the picture's size is not the encoder's and its positions do not stretch.
+        ValueError: if the image's size is not the encoder's and its positions do not stretch.
     """
-    grid = image.shape[0] // config.patch, image.shape[1] // config.patch
+    grid = config.grid_of(image.shape)
     patches = layers.linear(params.patch, patchify(image, config.patch).astype(params.patch.kernel.dtype))
     if params.position is None:
         return patches, jnp.zeros((0, config.width), patches.dtype)
@@ -195,8 +197,8 @@ def run_block(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = 
 
 
 def run_block_untapped(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None) -> Hidden:
-    """`run_block` where nobody asks for the attention, which then need not be formed."""
-    branch = layers.attend_unseen(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
+    """`run_block` without its attention, which then need not be formed."""
+    branch = layers.attend_fused(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
     return add_branches(params, x, branch, config)
 
 
@@ -226,6 +228,7 @@ def keep_all(block: BlockTrace) -> BlockTrace:
     return block
 
 
+@full_precision
 def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None = keep_all) -> Output:
     """One image through the encoder.
 
@@ -234,7 +237,7 @@ def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None 
         image: ``[y, x, 3]``, normalised as the encoder's preprocessing says.
         config: the architecture (static under jit).
         tap: a pure function of one block's trace; None where only the last layer is wanted, whose attention then need not
-            be formed (`memjax.models.layers.attend_unseen`).
+            be formed (`memjax.models.layers.attend_fused`).
 
     Returns:
         `Output`: what entered, what left, and what the tap returned, stacked ``[l, ...]``.
@@ -242,7 +245,7 @@ def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None 
     tokens = embed(params, image, config)
     rotation = None
     if config.position == "rotary":
-        grid = image.shape[0] // config.patch, image.shape[1] // config.patch
+        grid = config.grid_of(image.shape)
         rotation = layers.rotary(*grid, config.head_width, config.rope_theta)
 
     last, tapped = run_blocks(params.blocks, tokens, config, tap, rotation)
@@ -263,6 +266,7 @@ def encode(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_a
     return forward(params, image, config, tap).tapped
 
 
+@full_precision
 def pool(
     params: ViTParams, last: Hidden, config: ViTConfig
 ) -> tuple[Float[Array, "e"] | None, Float[Array, "h 1 s"] | None]:

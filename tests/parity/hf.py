@@ -1,4 +1,4 @@
-"""Random models of the reference library, saved in its own format, and their inside for a batch of pictures."""
+"""Random models of the reference library, saved in its own format, and their inside for a batch of images."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""From picture files to correlations, against transformers' processor and eager model and plain NumPy definitions."""
+"""From image files to correlations, against transformers' processor and eager model and plain NumPy definitions."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,14 @@ COUNT = 64
 
 @pytest.fixture
 def lnsim(lnsim_dir) -> tuple[list, np.ndarray]:
-    """Paths and scores of 64 pictures, spread over the data set: the mean of both halves over all splits."""
+    """Paths and scores of 64 images, spread over the data set: the mean of both halves over all splits."""
     halves = [loadmat(lnsim_dir / "Random_splits" / f"{n}.mat")[n] for n in ("subject_hrs1", "subject_hrs2")]
     rows = np.linspace(0, 2631, COUNT).astype(int)
     return [lnsim_dir / "Image_data" / f"{i + 1:04d}.jpg" for i in rows], np.mean(halves, axis=(0, 1))[rows]
 
 
 @pytest.mark.slow
-def test_metrics_and_correlations_of_lnsim_pictures(lnsim, dinov2_dir):
+def test_metrics_and_correlations_of_lnsim_images(lnsim, dinov2_dir):
     """Each metric within 1e-4 relative (entropy 1e-4 bits), rho per layer within 0.002."""
     paths, scores = lnsim
     processor = transformers.AutoImageProcessor.from_pretrained(dinov2_dir, backend="pil")
@@ -35,8 +35,8 @@ def test_metrics_and_correlations_of_lnsim_pictures(lnsim, dinov2_dir):
     ours, theirs = [], []
     for start in range(0, COUNT, 8):
         files = paths[start : start + 8]
-        pictures = [Image.open(file).convert("RGB") for file in files]
-        pixels = processor(images=pictures, return_tensors="np")["pixel_values"].transpose(0, 2, 3, 1)
+        images = [Image.open(file).convert("RGB") for file in files]
+        pixels = processor(images=images, return_tensors="np")["pixel_values"].transpose(0, 2, 3, 1)
         read = memjax.read_images(files, encoder.preprocessing)
         np.testing.assert_allclose(read, pixels, atol=1e-6)
         inside = hf.inside(model, np.ascontiguousarray(pixels))

@@ -22,7 +22,7 @@ TINY = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2}
 MLP = {**TINY, "intermediate_size": 36}
 DINO = {**TINY, "image_size": 35, "patch_size": 7, "mlp_ratio": 3}
 
-# name: (architecture, config, picture size)
+# name: (architecture, config, image size)
 CASES = {
     "dinov2": ("Dinov2Model", T.Dinov2Config(**DINO), (35, 35)),
     "dinov2-swiglu": ("Dinov2Model", T.Dinov2Config(**DINO, use_swiglu_ffn=True), (35, 35)),
@@ -62,7 +62,7 @@ LEGACY = [(".q_proj", ".attention.query"), (".k_proj", ".attention.key"), (".v_p
           ("attention.o_proj", "attention.output.dense")]  # fmt: skip
 
 
-def pictures(size: tuple[int, int], count: int = 2) -> np.ndarray:
+def images(size: tuple[int, int], count: int = 2) -> np.ndarray:
     return np.random.default_rng(5).normal(size=(count, *size, 3)).astype(np.float32)
 
 
@@ -83,7 +83,7 @@ def check(encoder, model, pixels, tolerance=1e-5, **options) -> None:
 def test_tiny(case, tmp_path):
     architecture, config, size = CASES[case]
     model = hf.build(architecture, config, tmp_path)
-    check(memjax.load(str(tmp_path)), model, pictures(size))
+    check(memjax.load(str(tmp_path)), model, images(size))
 
 
 def test_vit_without_pooler_and_with_classifier(tmp_path):
@@ -91,7 +91,7 @@ def test_vit_without_pooler_and_with_classifier(tmp_path):
     model = hf.build("ViTForImageClassification", config, tmp_path)
     encoder = memjax.load(str(tmp_path))
     assert encoder.config.pool == "cls"
-    check(encoder, model.vit, pictures((33, 33)))
+    check(encoder, model.vit, images((33, 33)))
 
 
 @pytest.mark.parametrize("family", ["clip", "siglip"])
@@ -103,7 +103,7 @@ def test_whole_two_tower_checkpoints(family, tmp_path):
     config = getattr(T, f"{name}Config")(text_config=text, vision_config=vision, **options)
     model = hf.build(f"{name}Model", config, tmp_path)
     encoder = memjax.load(str(tmp_path))
-    pixels = pictures((30, 30))
+    pixels = images((30, 30))
     theirs = hf.inside(model, pixels)
     ours = memjax.trace(encoder, pixels)
     assert hf.relative(ours.hidden, theirs.hidden) < 1e-5
@@ -123,7 +123,7 @@ def test_clip_projection_is_the_pooled_output(whole, tmp_path):
         ids = np.arange(10, dtype=np.int64)[None]
         save_file(state | {"vision_model.embeddings.position_ids": ids}, tmp_path / "model.safetensors")
     encoder = memjax.load(str(tmp_path))
-    pixels = pictures((30, 30))
+    pixels = images((30, 30))
     with torch.no_grad():
         theirs = model(torch.from_numpy(pixels).permute(0, 3, 1, 2)).image_embeds.numpy()
     assert encoder.config.pool == "projection"
@@ -135,7 +135,7 @@ def test_siglip_pooling_attention(tmp_path):
     architecture, config, size = CASES["siglip"]
     model = hf.build(architecture, config, tmp_path)
     encoder = memjax.load(str(tmp_path))
-    pixels = pictures(size)
+    pixels = images(size)
     vision = getattr(model, "vision_model", model)
     with torch.no_grad():
         normed = vision(torch.from_numpy(pixels).permute(0, 3, 1, 2)).last_hidden_state
@@ -155,7 +155,7 @@ def test_names_from_before_transformers_5(case, tmp_path):
         pairs = [*pairs, ("mlp.fc1", "intermediate.dense"), ("mlp.fc2", "output.dense"), ("layers.", "encoder.layer.")]
     hf.rename(tmp_path, pairs)
     assert any("attention.attention.query" in key for key in load_file(tmp_path / "model.safetensors"))
-    check(memjax.load(str(tmp_path)), model, pictures(size))
+    check(memjax.load(str(tmp_path)), model, images(size))
 
 
 def test_fused_swiglu_from_before_transformers_5(tmp_path):
@@ -168,7 +168,7 @@ def test_fused_swiglu_from_before_transformers_5(tmp_path):
     for key in [k for k in state if "down_proj" in k]:
         state[key.replace("down_proj", "weights_out")] = state.pop(key)
     save_file(state, tmp_path / "model.safetensors")
-    check(memjax.load(str(tmp_path)), model, pictures(size))
+    check(memjax.load(str(tmp_path)), model, images(size))
 
 
 def test_sharded_checkpoint(tmp_path):
@@ -176,7 +176,7 @@ def test_sharded_checkpoint(tmp_path):
     model = hf.build(architecture, config, tmp_path / "whole")
     model.save_pretrained(tmp_path / "sharded", max_shard_size="20KB")
     assert (tmp_path / "sharded" / "model.safetensors.index.json").is_file()
-    check(memjax.load(str(tmp_path / "sharded")), model, pictures(size))
+    check(memjax.load(str(tmp_path / "sharded")), model, images(size))
 
 
 MAE = {**MLP, "image_size": 32, "patch_size": 8, "decoder_hidden_size": 20, "decoder_num_hidden_layers": 2,
@@ -189,7 +189,7 @@ def test_mae_loss_under_the_same_mask(norm_pix_loss, mask_ratio, tmp_path):
     config = T.ViTMAEConfig(**MAE, norm_pix_loss=norm_pix_loss, mask_ratio=mask_ratio)
     model = hf.build("ViTMAEForPreTraining", config, tmp_path)
     encoder = memjax.load(str(tmp_path))
-    pixels, noise = pictures((32, 32), 3), np.random.default_rng(2).random((3, 16)).astype(np.float32)
+    pixels, noise = images((32, 32), 3), np.random.default_rng(2).random((3, 16)).astype(np.float32)
     losses = jax.jit(jax.vmap(lambda x, n: mae_loss(encoder.params, x, n, encoder.config)))(
         jnp.asarray(pixels), jnp.asarray(noise)
     )
@@ -203,7 +203,7 @@ def test_mae_loss_under_the_same_mask(norm_pix_loss, mask_ratio, tmp_path):
 def test_mae_encoder_unmasked(tmp_path):
     model = hf.build("ViTMAEForPreTraining", T.ViTMAEConfig(**MAE, mask_ratio=0.0), tmp_path)
     order = torch.arange(16.0)[None].repeat(2, 1)
-    check(memjax.load(str(tmp_path)), model.vit, pictures((32, 32)), noise=order)
+    check(memjax.load(str(tmp_path)), model.vit, images((32, 32)), noise=order)
 
 
 FULL = {
@@ -228,14 +228,14 @@ FULL = {
 def test_full_size(case, tmp_path):
     architecture, config, size = FULL[case]
     model = hf.build(architecture, config, tmp_path)
-    check(memjax.load(str(tmp_path)), model, pictures((size, size), 1), tolerance=1e-4)
+    check(memjax.load(str(tmp_path)), model, images((size, size), 1), tolerance=1e-4)
 
 
 @pytest.mark.slow
 def test_full_size_mae_with_decoder(tmp_path):
     model = hf.build("ViTMAEForPreTraining", T.ViTMAEConfig(norm_pix_loss=True), tmp_path)
     encoder = memjax.load(str(tmp_path))
-    pixels, noise = pictures((224, 224), 1), np.random.default_rng(2).random((1, 196)).astype(np.float32)
+    pixels, noise = images((224, 224), 1), np.random.default_rng(2).random((1, 196)).astype(np.float32)
     ours = jax.jit(mae_loss, static_argnums=3)(encoder.params, pixels[0], noise[0], encoder.config)
     with torch.no_grad():
         theirs = model(torch.from_numpy(pixels).permute(0, 3, 1, 2), noise=torch.from_numpy(noise)).loss.item()
