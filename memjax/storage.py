@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -51,6 +52,28 @@ def place(name: str | Place) -> Place:
         fix = f"pip install {driver}" if driver else "gs:// and s3:// are"
         raise InputError(f"{name}: no driver for {scheme}:// is installed ({error}); {fix}") from error
     return UPath(name)
+
+
+class TemporaryFolder:
+    """A folder that is removed once nothing refers to this object any more, at the latest when the process ends."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="memjax-"))
+        weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
+
+
+def results_folder(out: str | Place | None) -> tuple[Place, TemporaryFolder | None]:
+    """Where results go: the place asked for, or a temporary folder and what its result has to hold on to.
+
+    Example:
+        >>> folder, kept = results_folder(None)
+        >>> folder.is_dir(), folder == kept.path
+        (True, True)
+    """
+    if out is not None:
+        return place(out), None
+    kept = TemporaryFolder()
+    return kept.path, kept
 
 
 def is_remote(where: Place) -> bool:

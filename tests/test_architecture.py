@@ -57,7 +57,7 @@ ALLOWED = {
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
     "outputs": {"datasets", "stats", "storage"},
-    "report": {"metrics", "outputs", "sae", "stats", "store"},
+    "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "images", "loader", "measure", "measures", "metrics",

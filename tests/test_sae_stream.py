@@ -15,7 +15,7 @@ from memjax.sae.folds import k_folds_in_blocks
 from memjax.sae.member import Hyper
 from memjax.sae.presets import modern
 from memjax.sae.standardiser import fit_standardiser, moments
-from memjax.sae.stream import Images, ahead, in_memory, leaving_out, whole
+from memjax.sae.stream import ImageTokens, ahead, in_memory, leaving_out, whole
 from memjax.sae.training import fit_members, recipe_for, standardisers, start_members
 
 LAYERS, IMAGES, TOKENS, WIDTH, FOLDS = 2, 11, 3, 5, 2
@@ -26,8 +26,8 @@ def data():
     return np.random.default_rng(0).normal(2, 3, (LAYERS, IMAGES * TOKENS, WIDTH)).astype(np.float32)
 
 
-def read_from(data: np.ndarray, size: int) -> Images:
-    return Images(lambda start, stop: data[:, start * TOKENS : stop * TOKENS], IMAGES, TOKENS, size)
+def read_from(data: np.ndarray, size: int) -> ImageTokens:
+    return ImageTokens(lambda start, stop: data[:, start * TOKENS : stop * TOKENS], IMAGES, TOKENS, size)
 
 
 def hyper(count: int) -> Hyper:
@@ -106,7 +106,7 @@ def test_a_broken_off_fit_goes_on_inside_an_epoch_to_the_same_bits(data, tmp_pat
     preset = modern("batchtopk", WIDTH, 20, latents=8, epochs=3, batch_size=4)
 
     def fresh(read=None):
-        images = read_from(data, 4) if read is None else Images(read, IMAGES, TOKENS, 4)
+        images = read_from(data, 4) if read is None else ImageTokens(read, IMAGES, TOKENS, 4)
         stream = leaving_out(images, k_folds_in_blocks(IMAGES, FOLDS, 4), FOLDS, np.array([0, 1]))
         recipe = recipe_for(stream, preset.sae, preset.fit)
         return stream, recipe, start_members(stream, np.zeros(2, int), np.arange(2), hyper(2), recipe)

@@ -12,7 +12,7 @@ nn_distance: the distance of an image to the nearest of the others. sparse_codin
 learnt on the same images, reconstruct it. Without arguments: the embedded demo (synthetic).
 
 On two cores 2,632 images x 12 layers x 384 units take seconds for nn_distance and about ten minutes for sparse_coding_error, with
---batches 100 about one; VGG-16 takes about half a second an image beside that (weights: torchvision's vgg16, as safetensors).
+--batches 100 one or two; VGG-16 takes about half a second an image beside that (weights: torchvision's vgg16, as safetensors).
 
 It writes to --out: baselines (measure, source, layer, rho with 95 % interval; CSV and Parquet), failures.csv and run.json; and
 the measures of a sweep's tokens into its feature store (nn_distance_cls, sparse_coding_error_cls): run the sweep again, and its
@@ -71,10 +71,10 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
 
     check_sources(args)
     if args.vgg is not None:
-        found = measure_vgg_baselines(open_images(args), args.vgg, args.settings, args.out)
+        found = measure_vgg_baselines(named_dataset(args), args.vgg, args.settings, args.out)
     else:
         found = measure_baselines(args.features or demo_tokens(args.out / "demo"), args.settings, args.out)
-    show(found)
+    show_baselines(found)
     return 1 if found.run.failures else 0
 
 
@@ -87,7 +87,7 @@ def check_sources(args: Arguments) -> None:
         raise expected("features with vgg", "one of them", "both", "leave one out", argument="features")
 
 
-def open_images(args: Arguments) -> "Dataset":
+def named_dataset(args: Arguments) -> "Dataset":
     """The data set that the arguments name.
 
     Raises:
@@ -104,7 +104,7 @@ def open_images(args: Arguments) -> "Dataset":
     return open_folder(check_folder(args.images, "images", argument="images"), args.scores, args.limit)
 
 
-def show(found: "BaselineResult") -> None:
+def show_baselines(found: "BaselineResult") -> None:
     """Each measure's rho by layer, and where the files are."""
     table, synthetic = found.table, " (synthetic)" if found.run.dataset.synthetic else ""
     say(f"{table['source'].iloc[0]}, n = {table['n'].max()}{synthetic}:")

@@ -58,11 +58,11 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     from memjax.pipelines.saes import train_saes
 
     features = args.features or demo_tokens(args.out / "demo")
-    show(train_saes(features, args.settings, args.out))
+    show_saes(train_saes(features, args.settings, args.out))
     return 0
 
 
-def show(found: "SAEResult") -> None:
+def show_saes(found: "SAEResult") -> None:
     """The reconstruction error by layer, and where the files are."""
     layers, synthetic = found.by_layer, " (synthetic)" if found.run.dataset.synthetic else ""
     kind = "trained on the images it scores" if found.run.protocol == "paper" else "out of sample"

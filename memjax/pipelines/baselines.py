@@ -1,7 +1,6 @@
 """The measures of the CNN era, of a sweep's token vectors or of VGG-16's layers, against the human scores."""
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from memjax.pipelines.tokens import FEWEST, join_scores, load_representations, o
 from memjax.pipelines.vgg_layers import vgg_vectors
 from memjax.progress import ProgressCallback, progress_of
 from memjax.stats.reliability import split_half
-from memjax.storage import Place, locked, place
+from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
 BASELINES = "baselines"
 """Name of the table."""
@@ -61,7 +60,7 @@ class BaselineResult:
     run: Run = field(repr=False)
     out: Path
     store: Place | None = None
-    kept: tempfile.TemporaryDirectory | None = field(default=None, repr=False)
+    kept: TemporaryFolder | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,10 +170,9 @@ def measure_vgg_baselines(
     return result
 
 
-def _folder(out: str | Path | None) -> tuple[Path, tempfile.TemporaryDirectory | None]:
-    """The results' folder, and what keeps it where it is temporary."""
-    kept = tempfile.TemporaryDirectory(prefix="memjax-") if out is None else None
-    return Path(out if kept is None else kept.name).expanduser(), kept
+def _folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
+    where, kept = results_folder(None if out is None else Path(out).expanduser())
+    return Path(where), kept
 
 
 def _measure(

@@ -5,7 +5,6 @@ Takmaz, Gatt & Dotlačil 2025, "Traces of Image Memorability in Vision Encoders"
 
 import dataclasses
 import hashlib
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +39,7 @@ from memjax.paper.results import Results, compute
 from memjax.pipelines.lowlevel_controls import image_statistics, images_of
 from memjax.stats.readout import Readout
 from memjax.stats.reliability import Reliability
+from memjax.storage import TemporaryFolder, results_folder
 
 REPORT, DISAGREEMENTS = "report.html", "disagreements.txt"
 
@@ -67,7 +67,7 @@ class PaperResult:
     readouts: Mapping[str, Readout]
     disagreements: list[str]
     failures: pd.DataFrame
-    kept: tempfile.TemporaryDirectory | None = field(default=None, repr=False)
+    kept: TemporaryFolder | None = field(default=None, repr=False)
 
     @property
     def report(self) -> Path:
@@ -94,8 +94,8 @@ def reproduce_paper(
     """
     settings = settings or PaperSettings()
     inputs = read_inputs(sources, settings)
-    kept = tempfile.TemporaryDirectory(prefix="memjax-") if out is None else None
-    folder = make_folder(Path(out if kept is None else kept.name), "out", argument="out")
+    place, kept = results_folder(None if out is None else Path(out))
+    folder = make_folder(Path(place), "out", argument="out")
     results = compute(inputs, settings)
     failures = failure_table(inputs.controls.failures if inputs.controls else ())
     run = record(results, inputs, sources, settings)

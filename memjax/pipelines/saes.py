@@ -1,7 +1,6 @@
 """Does the reconstruction loss of sparse autoencoders tell how memorable an image is? Trained, scored, correlated, written."""
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -27,7 +26,7 @@ from memjax.sae.presets import SAEPreset
 from memjax.sae.stream import Stream
 from memjax.sae.trained import TrainedSAE, trained_saes
 from memjax.sae.training import fit_members, recipe_for
-from memjax.storage import Place, locked, place
+from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
 EPOCHS, LAYERS = "sae_epochs", "sae_layers"
 """Names of the tables."""
@@ -60,7 +59,7 @@ class SAEResult:
     run: Run = field(repr=False)
     out: Path
     store: Place
-    kept: tempfile.TemporaryDirectory | None = field(default=None, repr=False)
+    kept: TemporaryFolder | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +123,8 @@ def train_saes(
     devices.use_cores()
     settings = settings or SAESettings()
     features = run.out if isinstance(run, Sweep) else place(run)
-    kept = tempfile.TemporaryDirectory(prefix="memjax-") if out is None else None
-    folder = Path(out if kept is None else kept.name).expanduser()
+    where, kept = results_folder(None if out is None else Path(out).expanduser())
+    folder = Path(where)
     with locked(folder):
         job = _plan(settings, features)
         epochs, members = _train(job, folder, progress)
@@ -177,7 +176,7 @@ def _told_by_epoch(epochs: int) -> EpochCallback:
 
 
 def _analyse(
-    job: _Job, epochs: list[EpochScores], members: Member, folder: Path, kept: tempfile.TemporaryDirectory | None
+    job: _Job, epochs: list[EpochScores], members: Member, folder: Path, kept: TemporaryFolder | None
 ) -> SAEResult:
     """Everything that is written, computed once."""
     data, n_boot, group = job.data, job.settings.bootstraps, job.data.group

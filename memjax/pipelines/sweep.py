@@ -1,7 +1,6 @@
 """The main job: every layer of every encoder measured on every image, correlated with the human scores, and reported."""
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -27,7 +26,7 @@ from memjax.outputs import (
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
 from memjax.pipelines.sweep_result import Sweep, features_of, finished_run, read_sweep, stored_metrics
 from memjax.progress import ProgressCallback, progress_of
-from memjax.storage import Place, locked, place, staged
+from memjax.storage import Place, locked, results_folder, staged
 from memjax.store import open_features
 
 
@@ -67,8 +66,7 @@ def sweep(
     devices.use_cores()
     settings = settings or SweepSettings()
     settings.plan()  # what is wrong with the settings is told before anything is loaded
-    kept = tempfile.TemporaryDirectory(prefix="memjax-") if out is None else None
-    where = place(out if kept is None else kept.name)
+    where, kept = results_folder(out)
     job = _Job(dataset, load_encoders(encoders, settings.dtype), where, settings)
     first = processes.this()[0] == 0
     with locked(where) if first else nullcontext():

@@ -1,6 +1,5 @@
 """What a sweep gives: its result object, and how that is read back from the folder of a finished run."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +9,7 @@ import xarray as xr
 from memjax.checks import expected
 from memjax.outputs import FAILURES, Run, read_failures, read_run, read_table
 from memjax.stats.reliability import Reliability
-from memjax.storage import Place, place
+from memjax.storage import Place, TemporaryFolder, place
 from memjax.store import metric_variables, open_features
 
 CORRELATIONS, READOUTS, WEIGHTS, REPORT = "correlations", "readout", "readout_weights", "report.html"
@@ -42,7 +41,7 @@ class Sweep:
     readouts: pd.DataFrame | None = None
     weights: pd.DataFrame | None = None
     recognised: bool = False
-    kept: tempfile.TemporaryDirectory | None = field(default=None, repr=False)
+    kept: TemporaryFolder | None = field(default=None, repr=False)
 
     @property
     def ceiling(self) -> Reliability | None:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from memjax.checks import InputError, expected
 from memjax.outputs import DatasetRecord, ModelRecord, read_run
 from memjax.sae.checkpoint import digest
-from memjax.sae.stream import Images, in_memory
+from memjax.sae.stream import ImageTokens, in_memory
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, locked
 from memjax.store import STORE, add_metrics, open_features
@@ -63,7 +63,7 @@ class Representations:
 
     group: Group
     used: Bool[np.ndarray, " a"]
-    images: Images
+    images: ImageTokens
     width: int
     y: Float[np.ndarray, " n"]
     layers: Int[np.ndarray, " l"]
@@ -178,7 +178,7 @@ def choose_layers(
 
 def patch_images(
     patches: xr.DataArray, rows: Int[np.ndarray, " n"], layers: Int[np.ndarray, " l"], block: int
-) -> Images:
+) -> ImageTokens:
     """Every patch of the images ``rows``, read from the store when asked for."""
     chosen = patches.sel(patch_layer=layers)
 
@@ -186,7 +186,7 @@ def patch_images(
         values = chosen[rows[start:stop]].values.astype(np.float32)
         return np.ascontiguousarray(values.transpose(1, 0, 2, 3)).reshape(len(layers), -1, values.shape[-1])
 
-    return Images(read, len(rows), patches.sizes["patch"], min(block, len(rows)))
+    return ImageTokens(read, len(rows), patches.sizes["patch"], min(block, len(rows)))
 
 
 def join_scores(data: Representations, scores: Mapping[str, xr.DataArray], made_by: str, held: Path | None) -> None:

@@ -1,7 +1,8 @@
 """Plain words and number formats shared by the figures and the page.
 
-Titles and units come from the rows of `memjax.metrics.METRICS` and `memjax.sae.variants.VARIANTS`, and for a user's own
-metrics from the store (`Context.labels`). A metric that none of them knows is shown under its own name, without a unit.
+Titles and units come from the rows of `memjax.metrics.METRICS`, `memjax.sae.variants.VARIANTS` and
+`memjax.baselines.proxies.PROXIES`, and for a user's own metrics from the store (`Context.labels`). A metric that none of
+them knows is shown under its own name, without a unit.
 """
 
 import math
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from memjax.baselines.proxies import PROXIES
 from memjax.metrics import METRICS
 from memjax.sae.variants import VARIANTS
 from memjax.stats.reliability import Reliability
@@ -83,6 +85,8 @@ def metric_label(metric: str, own: Mapping[str, Label] | None = None) -> Label:
     Example:
         >>> metric_label("sae_topk_l0")
         Label(title='Number of active latents, TopK sparse autoencoder', unit='count')
+        >>> metric_label("nn_distance_cls")
+        Label(title='Distance to the nearest neighbour, cls token', unit='activation units')
     """
     if own and metric in own:
         return own[metric]
@@ -91,6 +95,9 @@ def metric_label(metric: str, own: Mapping[str, Label] | None = None) -> Label:
     if found := _HEAD.fullmatch(metric):
         whole = metric_label(found["metric"], own)
         return Label(f"{whole.title}, head {found['head']}", whole.unit)
+    proxy, _, token = metric.rpartition("_")
+    if proxy in PROXIES:
+        return Label(f"{PROXIES[proxy].title}, {token} token", PROXIES[proxy].unit)
     kind, _, rest = metric.partition("_")
     variant, _, score = rest.partition("_") if rest.partition("_")[0] in VARIANTS else ("", "", rest)
     if kind != "sae" or score not in SAE_SCORES:

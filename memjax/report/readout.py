@@ -70,7 +70,7 @@ def sentences(table: pd.DataFrame, ceiling: Reliability | None) -> list[str]:
     return [_sentence(row, ceiling) for row in table.to_dict("records")]
 
 
-def above_chance(row: Mapping[str, float]) -> bool:
+def above_chance(row: Mapping) -> bool:
     """Whether a readout's interval lies above 0."""
     return bool(row["ci_low"] > 0)
 

@@ -49,7 +49,7 @@ _NAMES = {
     "recipe_for": "memjax.sae.training",
     "fit_members": "memjax.sae.training",
     "evaluate": "memjax.sae.evaluation",
-    "Images": "memjax.sae.stream",
+    "ImageTokens": "memjax.sae.stream",
     "in_memory": "memjax.sae.stream",
     "Checkpoints": "memjax.sae.checkpoint",
     "open_manager": "memjax.sae.checkpoint",

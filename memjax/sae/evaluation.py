@@ -13,7 +13,7 @@ from memjax.sae.member import Member
 from memjax.sae.presets import SPACES
 from memjax.sae.score import ImageScores, SAEScores, summary
 from memjax.sae.standardiser import Moments, moments
-from memjax.sae.stream import Images, ahead
+from memjax.sae.stream import ImageTokens, ahead
 
 
 class Evaluation(NamedTuple):
@@ -28,7 +28,7 @@ class Evaluation(NamedTuple):
     members: SAEScores
 
 
-def evaluate(members: Member, images: Images, sae: SAEConfig, mesh: Mesh) -> Evaluation:
+def evaluate(members: Member, images: ImageTokens, sae: SAEConfig, mesh: Mesh) -> Evaluation:
     """One pass over the images.
 
     Args:

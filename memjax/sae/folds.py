@@ -1,11 +1,12 @@
 """Which rows a member is trained on, so that an image can be scored by an autoencoder that never saw it."""
 
 import numpy as np
+from jaxtyping import Int, Shaped
 
 from memjax.checks import expected
 
 
-def k_folds(n: int, folds: int, seed: int = 0) -> np.ndarray:
+def k_folds(n: int, folds: int, seed: int = 0) -> Int[np.ndarray, " n"]:
     """The fold of each row, int32 ``[n]``: sizes differ by one at most, the assignment is shuffled.
 
     Raises:
@@ -21,7 +22,7 @@ def k_folds(n: int, folds: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).permutation(fold)
 
 
-def k_folds_in_blocks(n: int, folds: int, size: int, seed: int = 0) -> np.ndarray:
+def k_folds_in_blocks(n: int, folds: int, size: int, seed: int = 0) -> Int[np.ndarray, " n"]:
     """`k_folds` in each block of ``size`` images by itself, so that every fold has its share of every block.
 
     A last block of fewer images than folds gives its images to the first folds.
@@ -40,7 +41,7 @@ def k_folds_in_blocks(n: int, folds: int, size: int, seed: int = 0) -> np.ndarra
     )
 
 
-def training_rows(fold: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
+def training_rows(fold: Int[np.ndarray, " n"], folds: int, seed: int = 0) -> Int[np.ndarray, "k r"]:
     """Rows outside each fold, int32 ``[folds, r]``; all equally many: a surplus row (the folds differ by one) is left out."""
     rows = [np.flatnonzero(fold != held) for held in range(folds)]
     size = min(len(r) for r in rows)
@@ -48,7 +49,7 @@ def training_rows(fold: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
     return np.stack([np.sort(rng.permutation(r)[:size]) for r in rows]).astype(np.int32)
 
 
-def held_out(scores: np.ndarray, fold: np.ndarray) -> np.ndarray:
+def held_out(scores: Shaped[np.ndarray, "... k n"], fold: Int[np.ndarray, " n"]) -> Shaped[np.ndarray, "... n"]:
     """Each row's score by the member that did not see it.
 
     Args:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from memjax.sae.folds import held_out, k_folds_in_blocks
 from memjax.sae.member import Hyper, Member, Recipe
 from memjax.sae.presets import SAEPreset
-from memjax.sae.stream import Images, Stream, leaving_out
+from memjax.sae.stream import ImageTokens, Stream, leaving_out
 from memjax.sae.training import start_members
 
 
@@ -53,7 +53,7 @@ class Grid:
         """The fold that each member leaves out."""
         return self._place(2)
 
-    def stream(self, images: Images) -> Stream:
+    def stream(self, images: ImageTokens) -> Stream:
         """The rows that each member is trained on."""
         return leaving_out(images, self.fold, self.folds, self.held)
 
@@ -72,7 +72,7 @@ class Grid:
         return np.asarray(values).reshape(self.shape).mean(axis=2)
 
 
-def grid_of(images: Images, layers: int, seeds: Sequence[int], folds: int) -> Grid:
+def grid_of(images: ImageTokens, layers: int, seeds: Sequence[int], folds: int) -> Grid:
     """A grid over images; ``folds`` below 2: nothing is left out.
 
     Raises:

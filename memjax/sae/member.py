@@ -9,11 +9,11 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from memjax.axes import Scalar
+from memjax.axes import Leaf, Scalar
 from memjax.sae.config import FitConfig, SAEConfig
 from memjax.sae.dead import observe, tangent, unit_rows
 from memjax.sae.init import init_params, init_state
-from memjax.sae.model import Leaf, SAEParams, SAEState
+from memjax.sae.model import SAEParams, SAEState
 from memjax.sae.optimise import make_optimiser, update
 from memjax.sae.reconstruction import objective
 from memjax.sae.standardiser import Standardiser, standardise

@@ -4,16 +4,11 @@ Arrays have a leading batch axis ``b``, because two variants share their budget 
 or `jax.lax.map` outside. Weights multiply from the right: ``x [b, d] @ w_enc [d, f]``. Units are those of the input.
 """
 
-from typing import Any
-
 from flax import struct
 from jaxtyping import Array, Float
 
+from memjax.axes import Leaf
 from memjax.sae.architecture import Architecture
-
-Leaf = Any
-"""A field of a pytree: an array of the shape that stands beside it. It is not typed as one, because JAX also puts partition
-specs, shapes, tracers and a further leading axis (members of an ensemble) into the same struct."""
 
 
 @struct.dataclass

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float
 
+from memjax.axes import Leaf
 from memjax.sae.config import SAEConfig
-from memjax.sae.model import Leaf, SAEParams, SAEState
+from memjax.sae.model import SAEParams, SAEState
 from memjax.sae.reconstruction import reconstruct
 
 

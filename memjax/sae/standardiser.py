@@ -8,8 +8,8 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Shaped
 
+from memjax.axes import Leaf
 from memjax.checks import expected
-from memjax.sae.model import Leaf
 
 
 @struct.dataclass

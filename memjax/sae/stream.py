@@ -1,6 +1,6 @@
 """Where training rows come from: token vectors of images, held in memory or read from a store block by block.
 
-One token an image (its cls or mean token) fits in memory and is one block. Patch tokens do not: `Images.read` then fetches
+One token per image (its cls or mean token) fits in memory and is one block. Patch tokens do not: `ImageTokens.read` then fetches
 a block of images, from a zarr array say, while the block before it is in use, so that at most two are held. Blocks are
 shuffled, and rows are shuffled inside a block, so a block has to be many batches long.
 """
@@ -10,19 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from memjax.sae.folds import training_rows
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageTokens:
     """Token vectors of images.
 
     Attributes:
         read: images ``start`` to ``stop``, float32 ``[l, (stop - start) * tokens, d]``, an image's tokens one after another.
         n: how many images.
-        tokens: rows an image.
-        size: images a block; the last block may be shorter.
+        tokens: rows per image.
+        size: images per block; the last block may be shorter.
     """
 
     read: Callable[[int, int], np.ndarray]
@@ -43,9 +44,9 @@ class Images:
         return self.read(self.span(block).start, self.span(block).stop)
 
 
-def in_memory(data: np.ndarray) -> Images:
+def in_memory(data: Float[np.ndarray, "l n d"]) -> ImageTokens:
     """Images of one token each, ``[l, n, d]``, as one block."""
-    return Images(lambda start, stop: data[:, start:stop], data.shape[1], 1, data.shape[1])
+    return ImageTokens(lambda start, stop: data[:, start:stop], data.shape[1], 1, data.shape[1])
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Stream:
         rows: block -> row numbers inside that block, int32 ``[m, r]``: equally many for all members.
     """
 
-    images: Images
+    images: ImageTokens
     rows: Callable[[int], np.ndarray]
 
     def order(self, epoch: int, seed: int = 0) -> list[int]:
@@ -69,12 +70,12 @@ class Stream:
         return [self.rows(block).shape[1] // batch_size for block in range(self.images.blocks)]
 
 
-def whole(data: np.ndarray, rows: np.ndarray) -> Stream:
+def whole(data: Float[np.ndarray, "l n d"], rows: Int[np.ndarray, "m r"]) -> Stream:
     """A stream of one block in memory: ``data [l, n, d]``, training rows of each member ``[m, r]``."""
     return Stream(in_memory(data), lambda block: rows)
 
 
-def leaving_out(images: Images, fold: np.ndarray, folds: int, held: np.ndarray) -> Stream:
+def leaving_out(images: ImageTokens, fold: Int[np.ndarray, " n"], folds: int, held: Int[np.ndarray, " m"]) -> Stream:
     """Each member trains on all tokens of the images outside the fold that it holds out.
 
     Args:
