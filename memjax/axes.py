@@ -42,22 +42,33 @@ AXES: dict[str, dict[str, str]] = {
     },
     "traces": {"e": "width of what the family's head gives (pooled)"},
     "sae": {
-        "c": "candidates of a neighbour",
-        "g": "queries that are answered at a time",
-        "l": "members: layers of an encoder, or repeats",
-        "m": "members of an ensemble",
-        "r": "random starts, or references of a query",
-        "s": "seeds, or steps",
-        "u": "units of an image (all its tokens, or its patches)",
+        "e": "seeds",
+        "k": "folds",
+        "m": "members of an ensemble, trained side by side",
+        "r": "rows that a member is trained on",
+        "s": "steps of an epoch",
     },
     "baselines": {
+        "c": "channels; candidates of a tile of neighbours",
+        "g": "tiles of candidates",
         "i": "input channels of a convolution",
         "o": "output channels of a convolution",
-        "y2": "rows after pooling",
+        "r": "queries of a tile",
+        "s": "steps",
+        "u": "units drawn of an image's features",
         "x2": "columns after pooling",
+        "y2": "rows after pooling",
     },
     "stats": {"k": "measures (columns)", "r": "resamples or permutations"},
-    "report": {"gy": "rows of a grid", "gx": "columns of a grid"},
+    "pipelines": {
+        "a": "images of a store, unusable ones among them",
+        "e": "seeds",
+        "gx": "columns of patches",
+        "gy": "rows of patches",
+        "k": "measures (columns)",
+        "u": "units drawn of an image's features",
+    },
+    "report": {"gx": "columns of patches", "gy": "rows of patches"},
 }
 """Letter -> axis: under ``""`` what holds everywhere, under a package's or file's name what it adds or means otherwise."""
 
@@ -66,6 +77,9 @@ Sizes = dict[str, int]
 
 Leaf = Any
 """A leaf of a pytree: an array when a function computes; the same pytree may hold shapes, gradients, labels or None."""
+
+Pytree = Any
+"""Arrays in containers of any structure, such as what a tap returns."""
 
 Image = Float[Array | np.ndarray, "y x c"]
 """One image: resized, cropped, normalised, channels last."""
@@ -97,6 +111,7 @@ __all__ = [
     "Leaf",
     "Levels",
     "Pixels",
+    "Pytree",
     "Scalar",
     "Sizes",
     "Tokens",
