@@ -70,7 +70,7 @@ AXES: dict[str, dict[str, str]] = {
         "u": "units of a layer",
     },
     "stats": {"k": "measures (columns)", "r": "resamples or permutations"},
-    "report": {"gy": "rows of a grid", "gx": "columns of a grid"},
+    "report": {"gx": "columns of patches", "gy": "rows of patches"},
 }
 """Letter -> axis: under ``""`` what holds everywhere, under a package's or file's name what it adds or means otherwise."""
 
@@ -79,6 +79,9 @@ Sizes = dict[str, int]
 
 Leaf = Any
 """A leaf of a pytree: an array when a function computes; the same pytree may hold shapes, gradients, labels or None."""
+
+Pytree = Any
+"""Arrays in containers of any structure, such as what a tap returns."""
 
 Image = Float[Array | np.ndarray, "y x c"]
 """One image: resized, cropped, normalised, channels last."""
@@ -110,6 +113,7 @@ __all__ = [
     "Leaf",
     "Levels",
     "Pixels",
+    "Pytree",
     "Scalar",
     "Sizes",
     "Tokens",

@@ -67,7 +67,7 @@ class Layout:
         cls: whether there is a cls token.
         extra: tokens between it and the first patch.
         registers: how many of these are registers; they are the last of them.
-        grid: rows and columns of patches; None where nobody has to know.
+        grid: rows and columns of patches; None where it is not known.
         patch: side of a patch in pixels.
     """
 

@@ -12,7 +12,6 @@ import json
 import sys
 import types
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import numpy as np
@@ -21,7 +20,7 @@ from memjax.checks import InputError
 from memjax.metrics import source
 from memjax.metrics.metric import Metric
 
-Description = list[Any] | None
+Description = list[object]
 """What a value is, as JSON types."""
 
 SIMPLE = (bool, int, float, complex, str, bytes, slice, range, np.dtype, types.EllipsisType, types.NoneType)
@@ -46,9 +45,9 @@ class _Describer:
     """Describes values; a function or an object that comes again is told by its number."""
 
     def __init__(self) -> None:
-        self.seen: dict[int, tuple[int, Any]] = {}
+        self.seen: dict[int, tuple[int, object]] = {}
 
-    def describe(self, value: Any) -> Description:
+    def describe(self, value: object) -> Description:
         """A value as JSON types."""
         if isinstance(value, SIMPLE):
             return [type(value).__name__, repr(value)]
@@ -72,7 +71,7 @@ class _Describer:
         self.seen[id(value)] = len(self.seen), value
         return self.describe_once(value)
 
-    def describe_once(self, value: Any) -> Description:
+    def describe_once(self, value: object) -> Description:
         """A function or an object that was not described before."""
         if isinstance(value, functools.partial):
             return ["partial", *map(self.describe, (value.func, value.args, dict(sorted(value.keywords.items()))))]
@@ -105,7 +104,7 @@ class _Describer:
         )
         return ["function", *map(self.describe, values)]
 
-    def describe_object(self, value: Any) -> Description:
+    def describe_object(self, value: object) -> Description:
         """An instance: its class, what calling it does, its fields."""
         kind = type(value)
         if dataclasses.is_dataclass(value):
@@ -122,7 +121,7 @@ class _Describer:
         return ["object", *_name(kind), self.describe(call), self.describe(fields)]
 
 
-def _name(value: Any) -> tuple[str, str]:
+def _name(value: object) -> tuple[str, str]:
     return str(getattr(value, "__module__", "")), str(getattr(value, "__qualname__", getattr(value, "__name__", "")))
 
 

@@ -84,7 +84,7 @@ def to_state(params: ViTParams, dtype: str = "float32") -> dict[str, np.ndarray]
     """Tensor name -> array, as transformers' ``ViTMAEForPreTraining`` names and shapes them."""
     state: dict[str, np.ndarray] = {}
 
-    def add(path: tuple[Any, ...], leaf: jax.Array) -> None:
+    def add(path: tuple[jax.tree_util.GetAttrKey, ...], leaf: jax.Array) -> None:
         row = port.TABLE[".".join(p.name for p in path)]
         array = np.asarray(leaf, dtype)
         pieces = enumerate(array) if "{i}" in row.key else [(0, array)]

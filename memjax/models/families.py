@@ -21,7 +21,7 @@ class Family(NamedTuple):
         keys: the names of its tensors.
     """
 
-    read: dict[str, tuple[str, Any]]
+    read: dict[str, tuple[str, object]]
     fixed: dict[str, Any]
     keys: Keys
 

@@ -211,7 +211,7 @@ def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
             return np.zeros(shape, np.float32)
         return turned
 
-    def leaf(path: tuple, spec: jax.ShapeDtypeStruct) -> np.ndarray:
+    def leaf(path: tuple[jax.tree_util.GetAttrKey, ...], spec: jax.ShapeDtypeStruct) -> np.ndarray:
         name = ".".join(p.name for p in path)
         row = TABLE[name]
         in_decoder = name.startswith("decoder.")

@@ -5,21 +5,21 @@ is stacked over blocks. So a sweep never holds more than one layer's attention. 
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from einops import rearrange
 from flax import struct
 
-from memjax.axes import Array, Attention, Float, Hidden, Image, Leaf
+from memjax.axes import Array, Attention, Float, Hidden, Image, Leaf, Pytree
 from memjax.models import layers, positions
 from memjax.models.config import ViTConfig
 from memjax.models.layers import Rotation
 from memjax.precision import full_precision
 from memjax.traces import BlockTrace
 
-Tap = Callable[[BlockTrace], Any]
+Tap = Callable[[BlockTrace], Pytree]
 
 
 @struct.dataclass
@@ -84,7 +84,7 @@ class Output:
 
     embedded: Annotated[Leaf, "t d"]
     last: Annotated[Leaf, "t d"]
-    tapped: Any
+    tapped: Pytree
 
 
 def init_block(key: Array, config: ViTConfig) -> Block:
@@ -211,10 +211,10 @@ def add_branches(params: Block, x: Hidden, attended: Hidden, config: ViTConfig) 
 
 def run_blocks(
     blocks: Block, tokens: Hidden, config: ViTConfig, tap: Tap | None, rotation: Rotation = None
-) -> tuple[Hidden, Any]:
+) -> tuple[Hidden, Pytree]:
     """All blocks, scanned: what leaves the last one, and what the tap returned for each, stacked ``[l, ...]``."""
 
-    def step(x: Hidden, block: Block) -> tuple[Hidden, Any]:
+    def step(x: Hidden, block: Block) -> tuple[Hidden, Pytree]:
         if tap is None:
             return run_block_untapped(block, x, config, rotation), None
         after, attention = run_block(block, x, config, rotation)
@@ -252,7 +252,7 @@ def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None 
     return Output(embedded=tokens, last=last, tapped=tapped)
 
 
-def encode(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_all) -> Any:
+def encode(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_all) -> Pytree:
     """What ``tap`` returns for every block of one image, stacked ``[l, ...]``; see `forward`.
 
     Example:
