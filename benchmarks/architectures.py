@@ -8,7 +8,7 @@ _BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
 _CLIP = {**_BASE, "model_type": "clip_vision_model", "image_size": 224, "hidden_act": "quick_gelu"}
 
 CONFIGS: dict[str, dict[str, Any]] = {
-    # DINOv2's positions are of 518 pixels and are stretched; its pictures are 224 pixels wide.
+    # DINOv2's positions are of 518 pixels and are stretched; its images are 224 pixels wide.
     "dinov2-s14": {
         "model_type": "dinov2", "hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "mlp_ratio": 4,
         "image_size": 518, "patch_size": 14,
@@ -25,7 +25,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 SIDE = 224
-"""Pixels of a picture's edge."""
+"""Pixels of an image's edge."""
 
 
 def random_encoder(name: str, dtype: str) -> Any:
@@ -53,7 +53,7 @@ def open_encoder(source: str, dtype: str) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """Floating-point operations of one picture (a multiply and an add are two), matrix products alone."""
+    """Floating-point operations of one image (a multiply and an add are two), matrix products alone."""
 
     tokens: int
     flops: float

@@ -17,7 +17,7 @@ from benchmarks.turns import Side, Timing
 
 SGEMM = "sgemm, "
 GEMM_ROWS = 2056
-"""Rows of the matrix products: eight pictures of 257 tokens, as a batch has them."""
+"""Rows of the matrix products: eight images of 257 tokens, as a batch has them."""
 
 
 def sgemm_sides(width: int, mlp_width: int, mesh: Any, rows: int = GEMM_ROWS) -> dict[str, Side]:

@@ -1,6 +1,6 @@
 """What a user would run instead, in PyTorch and transformers: three ways to the same numbers, written anew.
 
-`authors` is the published scripts' protocol: picture by picture, eager attention, each patch's mean cosine with all
+`authors` is the published scripts' protocol: image by image, eager attention, each patch's mean cosine with all
 others in a loop that leaves it out. `forward` is batched scaled-dot-product attention and computes no metric at all.
 `vectorised` is batched and eager, with hidden states, attentions, and the metrics over the whole batch at once.
 """
@@ -95,18 +95,18 @@ def metrics(hidden: Any, attention: Any, cls: bool) -> dict[str, Any]:
 
 
 def authors(model: Model, pixels: Any, threads: int) -> Run:
-    """One picture after the other; token 0 is read as cls whether it is one or not, as the authors' scripts do."""
+    """One image after the other; token 0 is read as cls whether it is one or not, as the authors' scripts do."""
 
     def run() -> list[dict[str, list[float]]]:
         torch.set_num_threads(threads)
         with torch.no_grad():
-            return [one_picture(model, pixels[i : i + 1]) for i in range(len(pixels))]
+            return [one_image(model, pixels[i : i + 1]) for i in range(len(pixels))]
 
     return run
 
 
-def one_picture(model: Model, image: Any) -> dict[str, list[float]]:
-    """The authors' statistics of one picture, layer by layer."""
+def one_image(model: Model, image: Any) -> dict[str, list[float]]:
+    """The authors' statistics of one image, layer by layer."""
     out = model(image, output_hidden_states=True, output_attentions=True)
     states = [h[0] for h in out.hidden_states]
     tokens = [state[0] for state in states]

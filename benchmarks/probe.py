@@ -4,7 +4,7 @@ Started by throughput.py, prints one line of JSON:
 
   python benchmarks/probe.py memjax ENCODER BATCH DTYPE       import, load, compile, first and second batch, peak memory
   python benchmarks/probe.py forward FOLDER BATCH DTYPE       the same for a PyTorch side: forward, vectorised
-  python benchmarks/probe.py sweep [MODEL]                    the clock when a sweep has its first pictures measured
+  python benchmarks/probe.py sweep [MODEL]                    the clock when a sweep has its first images measured
 """
 
 import json

@@ -1,12 +1,12 @@
-"""Do time per picture and memory stay the same as the data grow? Generated JPEGs, made when they are read; no files.
+"""Do time per image and memory stay the same as the data grow? Generated JPEGs, made when they are read; no files.
 
-  python benchmarks/scaling.py                                        1,000, 2,000 and 4,000 pictures; devices, processes 1 and 2
+  python benchmarks/scaling.py                                        1,000, 2,000 and 4,000 images; devices, processes 1 and 2
   python benchmarks/scaling.py --images 2000 20000 --devices 2        the two sizes of the claim on memory
   python benchmarks/scaling.py --images 1000 10000 100000
 
 Each run is a fresh process, or several joined by `jax.distributed`, that goes the whole way: records, decoding in threads, the
 packaged tiny encoder, all metrics, the feature store. Only as many devices and processes are combined as there are cores. The
-peak memory is that of the largest process; the time per picture leaves out the first batches (start, compilation). Sizes take
+peak memory is that of the largest process; the time per image leaves out the first batches (start, compilation). Sizes take
 turns in ``--repeats`` rounds; reported are medians. Ratios are to the smallest size on as many processes and devices.
 """
 
@@ -34,13 +34,13 @@ class Arguments:
     """Sizes of the runs."""
 
     images: tuple[int, ...] = (1000, 2000, 4000)
-    """Pictures of each run."""
+    """Images of each run."""
     devices: tuple[int, ...] = ()
     """Numbers of host devices of a process; by default 1 and one a core."""
     processes: tuple[int, ...] = ()
     """Numbers of processes, with as many chunks at once; by default 1 and one a core."""
     width: int = 96
-    """Width of a picture, in pixels; it is three quarters as high."""
+    """Width of an image, in pixels; it is three quarters as high."""
     repeats: int = 1
     """Rounds."""
     json: Path | None = None
@@ -63,7 +63,7 @@ class Run:
 
 
 def one_run(args: Arguments, run: Run, out: Path) -> dict[str, float]:
-    """This process's part of an extraction: seconds, seconds a picture after the first chunk of progress, peak MiB."""
+    """This process's part of an extraction: seconds, seconds an image after the first chunk of progress, peak MiB."""
     if run.processes > 1:
         processes.start(args.coordinator, run.processes, args.process)
     devices.use_cores(run.devices)
@@ -82,15 +82,15 @@ def one_run(args: Arguments, run: Run, out: Path) -> dict[str, float]:
 
     started = time.perf_counter()
     failures = extract(dataset, encoder, out, progress=progress)
-    assert not failures, "generated pictures are whole"
+    assert not failures, "generated images are whole"
     seconds = time.perf_counter() - started
     last = marks[-1]  # of several processes, progress comes in chunks: in a small run the first may be the last
     warm = next((mark for mark in marks if min(256, run.images // 4) <= mark[0] < last[0]), marks[0])
-    pictures = max(last[0] - warm[0], 1)
+    images = max(last[0] - warm[0], 1)
     return {
         "seconds": seconds,
-        "ms_a_picture": (last[1] - warm[1]) / pictures * 1e3,
-        "cpu_ms_a_picture": (last[2] - warm[2]) / pictures * 1e3,
+        "ms_a_image": (last[1] - warm[1]) / images * 1e3,
+        "cpu_ms_a_image": (last[2] - warm[2]) / images * 1e3,
         "peak_mib": machine.peak_mib(),
     }
 
@@ -114,20 +114,20 @@ def in_processes(run: Run, width: int) -> dict[str, float]:
             raise RuntimeError(f"{run}: exit code {process.returncode}\n{errors[-2000:]}")
     found = [json.loads(output.strip().splitlines()[-1]) for output, _ in said]
     return found[0] | {
-        "cpu_ms_a_picture": sum(one["cpu_ms_a_picture"] for one in found),
+        "cpu_ms_a_image": sum(one["cpu_ms_a_image"] for one in found),
         "peak_mib": max(one["peak_mib"] for one in found),
     }
 
 
 def show(rows: dict[Run, dict[str, float]]) -> None:
     """One row a run; ratios to the smallest size on as many processes and devices."""
-    columns = ("images", "processes", "devices", "ms/picture", "cpu-ms/picture", "peak MiB", "time", "memory")
+    columns = ("images", "processes", "devices", "ms/image", "cpu-ms/image", "peak MiB", "time", "memory")
     print("".join(f"{name:>15}" for name in columns))
     for run, row in sorted(rows.items()):
         base = rows[min(r for r in rows if (r.processes, r.devices) == (run.processes, run.devices))]
         line = f"{run.images:>15}{run.processes:>15}{run.devices:>15}"
-        line += f"{row['ms_a_picture']:>15.3f}{row['cpu_ms_a_picture']:>15.3f}{row['peak_mib']:>15.0f}"
-        print(line + "".join(f"{row[key] / base[key]:>14.3f}x" for key in ("ms_a_picture", "peak_mib")))
+        line += f"{row['ms_a_image']:>15.3f}{row['cpu_ms_a_image']:>15.3f}{row['peak_mib']:>15.0f}"
+        print(line + "".join(f"{row[key] / base[key]:>14.3f}x" for key in ("ms_a_image", "peak_mib")))
 
 
 def main() -> int:

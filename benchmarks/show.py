@@ -29,8 +29,8 @@ def encoder(result: dict[str, Any]) -> None:
     timings: dict[str, Timing] = result["timings"]
     flops = result["work"]["flops"]
     library, sgemm = sgemm_rate(timings)
-    print(f"\n{result['encoder']}: {result['work']['tokens']} tokens, {flops / 1e9:.2f} GFLOP a picture; ", end="")
-    print(f"{result['images']} pictures a turn, memjax's batch {result['batch']}; ", end="")
+    print(f"\n{result['encoder']}: {result['work']['tokens']} tokens, {flops / 1e9:.2f} GFLOP an image; ", end="")
+    print(f"{result['images']} images a turn, memjax's batch {result['batch']}; ", end="")
     print(f"sgemm {sgemm.rate / 1e9:.1f} GFLOP/s ({library})")
     print(f"{'side':<24}{'images/s':>10}{'slowest':>10}{'fastest':>10}{'/cpu-s':>9}{'GFLOP/s':>9}{'of sgemm':>10}")
     for name, timing in timings.items():
@@ -71,4 +71,4 @@ def starts(found: dict[str, Any]) -> None:
     """Seconds of the package's import and of a sweep's start."""
     print(f"\nimport memjax: {found['import memjax']:.2f} s")
     for name, seconds in found["sweep"].items():
-        print(f"sweep of the demo, {name}, to its first measured pictures: {seconds:.2f} s")
+        print(f"sweep of the demo, {name}, to its first measured images: {seconds:.2f} s")

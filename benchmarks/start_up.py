@@ -37,7 +37,7 @@ def encoder_start(source: str, batch: int, dtype: str, peers: bool) -> dict[str,
 
 
 def sweep_start(source: str | None) -> dict[str, float]:
-    """Seconds from the command to its first measured pictures: with an empty cache, and with a filled one."""
+    """Seconds from the command to its first measured images: with an empty cache, and with a filled one."""
     found = {}
     with tempfile.TemporaryDirectory() as cache:
         for name in ("first start", "second start"):

@@ -1,4 +1,4 @@
-"""How fast are pictures measured, beside what a user would run instead? Generated pictures, random weights, no download.
+"""How fast are images measured, beside what a user would run instead? Generated images, random weights, no download.
 
   python benchmarks/throughput.py                                    four encoders at 224 pixels
   python benchmarks/throughput.py --encoders dinov2-s14 --per-device 4 1 2 8 16
@@ -7,7 +7,7 @@
 
 memjax's sides: *metrics*, all metrics of all layers; *forward*, the same encoder with no tap. PyTorch's, on the same weights and
 pixels, if torch and transformers are installed: *sdpa*, batched, no metric; *eager*, batched, with hidden states, attentions and
-vectorised metrics; *authors*, the published scripts' protocol, picture by picture. PyTorch has the best of some batches and
+vectorised metrics; *authors*, the published scripts' protocol, image by image. PyTorch has the best of some batches and
 thread counts. All sides take turns with each other and with a matrix product (sgemm) of the encoder's own shape; reported are
 medians, the slowest and fastest turn, and medians of the ratios within a round. `--json` keeps everything.
 """
@@ -40,9 +40,9 @@ class Arguments:
     model_folder: Path | None = None
     """A local Hugging Face folder instead of --encoders."""
     images: int = 16
-    """Pictures of a timed turn, rounded up to whole batches of memjax."""
+    """Images of a timed turn, rounded up to whole batches of memjax."""
     per_device: tuple[int, ...] = ()
-    """Pictures a batch on one device, by default what a sweep takes; the first stands in the ratios, others beside it."""
+    """Images a batch on one device, by default what a sweep takes; the first stands in the ratios, others beside it."""
     devices: int | None = None
     """Host devices; by default one a core."""
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -52,7 +52,7 @@ class Arguments:
     torch_threads: tuple[int, ...] = ()
     """Thread counts that they may choose from; by default 1 and all cores."""
     author_images: int = 1
-    """Pictures of a turn of the authors' protocol."""
+    """Images of a turn of the authors' protocol."""
     repeats: int = 5
     """Timed turns of each side."""
     peers: bool = True

@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """One way to do the work: ``run`` does it once, for ``units`` pictures (or steps, or floating-point operations)."""
+    """One way to do the work: ``run`` does it once, for ``units`` images (or steps, or floating-point operations)."""
 
     run: Callable[[], Any]
     units: float

@@ -68,7 +68,7 @@ class Arguments:
     steps: int = 1500
     """Optimisation steps."""
     batch_size: int = 128
-    """Pictures a step."""
+    """Images a step."""
     learning_rate: float = 1.5e-3
     """Peak of the warm-up and cosine decay."""
     seed: int = 0

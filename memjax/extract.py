@@ -126,7 +126,7 @@ def extract(
     advance = report if count == 1 else watching(writer, writer.images_in(done), report)
     if todo:
         stream = batches(dataset, encoder.preprocessing, size, writer.rows(todo), plan.workers)
-        write_chunks(writer, todo, measured(stream, encoder, plan, mesh), advance)
+        write_chunks(writer, todo, measured_batches(stream, encoder, plan, mesh), advance)
     processes.wait_for_all("chunks written")
     advance(0)
     return writer.failures()
@@ -188,7 +188,7 @@ def batch_size(plan: Plan, mesh: Mesh, each: int, image_bytes: int) -> int:
 Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
 
 
-def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Mesh) -> Measured:
+def measured_batches(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Mesh) -> Measured:
     """Each batch with its values, one batch behind the devices, so that decoding and writing overlap with them."""
     layout = encoder.config.layout.under(plan.protocol)
     run = compiled(encoder.config, layout, plan.selection, mesh, encoder.preprocessing)
@@ -204,33 +204,35 @@ def measured(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Mesh) 
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows:
+class MeasuredRows:
     """Values of images one after another, and those that failed with their place among them."""
 
     count: int
     values: dict[str, np.ndarray]
     failures: list[tuple[int, Failure]]
 
-    def split(self, at: int) -> tuple["Rows", "Rows"]:
+    def split(self, at: int) -> tuple["MeasuredRows", "MeasuredRows"]:
         """The first ``at`` and the rest."""
         before, after = ({name: x[part] for name, x in self.values.items()} for part in (slice(at), slice(at, None)))
         failed = [f for f in self.failures if f[0] < at], [(row - at, f) for row, f in self.failures if row >= at]
-        return Rows(min(at, self.count), before, failed[0]), Rows(max(0, self.count - at), after, failed[1])
+        return MeasuredRows(min(at, self.count), before, failed[0]), MeasuredRows(
+            max(0, self.count - at), after, failed[1]
+        )
 
 
-def rows_of(batch: Batch, values: dict[str, np.ndarray]) -> Rows:
+def rows_of(batch: Batch, values: dict[str, np.ndarray]) -> MeasuredRows:
     """A batch's values without its padding; NaN where the image failed."""
     there = batch.positions >= 0
     bad = ~batch.valid[there]
     kept = {name: x[there] for name, x in values.items()}  # a copy, since the mask is boolean
     for x in kept.values():
         x[bad] = np.nan
-    return Rows(int(there.sum()), kept, list(zip(np.flatnonzero(bad).tolist(), batch.failures, strict=True)))
+    return MeasuredRows(int(there.sum()), kept, list(zip(np.flatnonzero(bad).tolist(), batch.failures, strict=True)))
 
 
 def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Progress) -> None:
     """Gather the rows of ``stream`` into chunks and write each once; a batch may reach over the end of a chunk."""
-    held: list[Rows] = []
+    held: list[MeasuredRows] = []
     for chunk in todo:
         span = writer.span(chunk)
         missing = span.stop - span.start - sum(rows.count for rows in held)

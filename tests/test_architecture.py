@@ -150,7 +150,7 @@ def test_public_names_exist(package: str) -> None:
     assert module.__all__
     for name in module.__all__:
         assert getattr(module, name) is not None
-        assert name in dir(module)
+        assert name in dir(module) or name == "__version__"
 
 
 def test_editors_see_the_names_that_there_are() -> None:
@@ -171,8 +171,9 @@ def test_no_submodule_shadows_a_public_function() -> None:
         assert not there & names, f"memjax/{package}: a file has the name of a public function"
 
 
-SHARED = {"main", "Arguments", "read_source"}
-"""Names that several files define because they are of one kind: commands, readers of data sets."""
+SHARED = {"main", "Arguments", "read_source", "read_rows", "to_table", "read_metadata", "write"}
+"""Names that several files define because they are of one kind, with one signature: commands, readers of data sets, the two
+forms that a prepared data set is kept in."""
 
 
 def test_two_public_things_never_share_a_name() -> None:
@@ -228,17 +229,30 @@ def test_every_axis_stands_in_the_alphabet(path: Path) -> None:
     assert not shapes(path) - known, f"{path}: axes that memjax/axes.py does not list"
 
 
+def written_shapes(text: str) -> set[str]:
+    """Axes of shapes that are said and not checked: fields of pytrees (``Annotated``), docstrings (``[b, l+1, d]``)."""
+    said = re.findall(r'Annotated\[[^"\n]*"([^"]*)"\]', text) + re.findall(r"``[^`\n]*\[([^`\n]*)\]", text)
+    return set(re.findall(r"\w+", " ".join(said)))
+
+
 def test_the_alphabet_has_no_letter_too_many() -> None:
     for part, letters in AXES.items():
-        used = set().union(*(shapes(path) for path in FILES if not part or part_of(path) == part))
-        text = "".join(p.read_text(encoding="utf-8") for p in FILES if not part or part_of(p) == part)
-        assert {axis for axis in letters if axis not in used and not re.search(rf"``[^`]*\\b{axis}\\b", text)} == set()
+        files = [path for path in FILES if path.name != "axes.py" and (not part or part_of(path) == part)]
+        said = written_shapes("".join(path.read_text(encoding="utf-8") for path in files))
+        unused = set(letters) - set().union(*map(shapes, files)) - said
+        assert not unused, f"{part or 'everywhere'}: {unused}"
 
 
-OLD_WORDS = ("picture", "images_a_chunk", "attend_unseen", "where nobody says", "nothing is where it is None")
+OLD_WORDS = (
+    r"(?<!multi-)picture",
+    "images_a_chunk",
+    "attend_unseen",
+    "where nobody says",
+    "nothing is where it is None",
+)
 
 
 def test_words_are_the_fields() -> None:
     for path in [*FILES, *(p for p in OTHERS if p.name != "test_architecture.py"), ROOT / "README.md"]:
         text = path.read_text(encoding="utf-8").lower()
-        assert not [word for word in OLD_WORDS if word.lower() in text], path
+        assert not [word for word in OLD_WORDS if re.search(word.lower(), text)], path

@@ -118,7 +118,7 @@ def test_the_default_batch_counts_tokens(name, each, monkeypatch):
 
     encoder = architectures.random_encoder("tiny", "float32")
     config, _ = families.read_config(architectures.CONFIGS[name], name)
-    assert images_per_device(dataclasses.replace(encoder, config=config)) == each, "pictures of 224 pixels"
+    assert images_per_device(dataclasses.replace(encoder, config=config)) == each, "images of 224 pixels"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert images_per_device(dataclasses.replace(encoder, config=config)) == 256
 
@@ -128,4 +128,4 @@ def test_scaling(tmp_path):
     run("scaling.py", *sizes, "--json", tmp_path / "runs.json")
     runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
     assert [(r["processes"], r["images"]) for r in runs] == [(1, 130), (1, 520), (2, 130), (2, 520)]
-    assert all(r["ms_a_picture"] > 0 and 100 < r["peak_mib"] < 4000 for r in runs)
+    assert all(r["ms_a_image"] > 0 and 100 < r["peak_mib"] < 4000 for r in runs)

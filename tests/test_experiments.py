@@ -25,9 +25,9 @@ def sweep(monkeypatch, *arguments: object) -> int:
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Six good pictures and their scores."""
-    home = tmp_path / "pictures"
+def images(tmp_path):
+    """Six good images and their scores."""
+    home = tmp_path / "images"
     home.mkdir()
     rng = np.random.default_rng(11)
     for i in range(6):
@@ -42,13 +42,13 @@ def write_scores(folder: Path, rows: dict[str, object], header: str = "image,mem
     return file
 
 
-def own(pictures: Path) -> list[object]:
-    return ["--images", pictures, "--scores", pictures.parent / "scores.csv", "--bootstraps", 50]
+def own(images: Path) -> list[object]:
+    return ["--images", images, "--scores", images.parent / "scores.csv", "--bootstraps", 50]
 
 
-def test_every_output_of_the_contract(monkeypatch, pictures, tmp_path, capsys):
+def test_every_output_of_the_contract(monkeypatch, images, tmp_path, capsys):
     out = tmp_path / "out"
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert sweep(monkeypatch, *own(images), "--out", out) == 0
     table = pd.read_csv(out / "correlations.csv")
     assert list(table.columns) == ["model", "metric", "layer", "rho", "ci_low", "ci_high", "p", "q", "n"]
     pd.testing.assert_frame_equal(table, pd.read_parquet(out / "correlations.parquet"), check_dtype=False)
@@ -63,34 +63,34 @@ def test_every_output_of_the_contract(monkeypatch, pictures, tmp_path, capsys):
     assert "Strongest layer" in capsys.readouterr().out
 
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file() and p.name != ".lock"}
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert sweep(monkeypatch, *own(images), "--out", out) == 0
     assert "finished" in capsys.readouterr().out
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
-def test_bad_pictures_are_set_aside_and_the_rest_is_whole(monkeypatch, pictures, tmp_path):
-    whole = (pictures / "p1.png").read_bytes()
-    (pictures / "p1.png").write_bytes(whole[: len(whole) // 2])
-    (pictures / "p2.png").write_bytes(b"")
-    (pictures / "p3.png").unlink()
-    (pictures / "p3.png").mkdir()
+def test_bad_images_are_set_aside_and_the_rest_is_whole(monkeypatch, images, tmp_path):
+    whole = (images / "p1.png").read_bytes()
+    (images / "p1.png").write_bytes(whole[: len(whole) // 2])
+    (images / "p2.png").write_bytes(b"")
+    (images / "p3.png").unlink()
+    (images / "p3.png").mkdir()
     out = tmp_path / "out"
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 1
+    assert sweep(monkeypatch, *own(images), "--out", out) == 1
     failures = pd.read_csv(out / "failures.csv")
     assert sorted(failures["image"]) == ["p1.png", "p2.png", "p3.png"]
     assert failures["error"].str.len().min() > 5
     assert pd.read_csv(out / "correlations.csv")["n"].eq(3).all()
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 1, "a finished run keeps its exit code"
+    assert sweep(monkeypatch, *own(images), "--out", out) == 1, "a finished run keeps its exit code"
 
 
-def test_metrics_that_others_add_join_table_and_report(monkeypatch, pictures, tmp_path):
+def test_metrics_that_others_add_join_table_and_report(monkeypatch, images, tmp_path):
     out = tmp_path / "out"
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert sweep(monkeypatch, *own(images), "--out", out) == 0
     shape = tuple(open_features(out)["memjax--tiny"].sizes[d] for d in ("image", "layer"))
     added = np.full(shape, np.nan, np.float32)
     added[:, 2] = np.arange(len(added))
     add_metrics(out / "features.zarr", "memjax--tiny", {"sae_error": added}, "a test")
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert sweep(monkeypatch, *own(images), "--out", out) == 0
     rows = pd.read_csv(out / "correlations.csv").query("metric == 'sae_error'")
     assert rows[["layer", "rho"]].values.tolist() == [[2, 1.0]]
     page = (out / "report.html").read_text()
@@ -99,12 +99,12 @@ def test_metrics_that_others_add_join_table_and_report(monkeypatch, pictures, tm
     assert "Left out: it needs 50 images with every measure, and one that varies; there are 6." in page
 
 
-def test_a_profile_is_beside_the_run_not_of_it(monkeypatch, pictures, tmp_path, capsys):
+def test_a_profile_is_beside_the_run_not_of_it(monkeypatch, images, tmp_path, capsys):
     profile, out = tmp_path / "profile", tmp_path / "out"
-    assert sweep(monkeypatch, *own(pictures), "--out", out, "--profile", profile) == 0
+    assert sweep(monkeypatch, *own(images), "--out", out, "--profile", profile) == 0
     (trace,) = profile.rglob("*.xplane.pb")
     assert b"dot" in trace.read_bytes(), "the encoder's products are in it"
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert sweep(monkeypatch, *own(images), "--out", out) == 0
     assert "finished" in capsys.readouterr().out
 
 
@@ -134,7 +134,7 @@ def test_readout_is_spearmans_whatever_the_method(monkeypatch, tmp_path):
     assert rows["kendall"] == rows["spearman"]
 
 
-def test_published_half_splits_give_a_ceiling(monkeypatch, pictures, tmp_path, capsys, rng):
+def test_published_half_splits_give_a_ceiling(monkeypatch, images, tmp_path, capsys, rng):
     """As a data set with half-splits would: in the page, the terminal and run.json."""
     from memjax.datasets import open_folder
 
@@ -145,7 +145,7 @@ def test_published_half_splits_give_a_ceiling(monkeypatch, pictures, tmp_path, c
 
     monkeypatch.setattr(sweep_command, "open_data", opened)
     out = tmp_path / "out"
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert sweep(monkeypatch, *own(images), "--out", out) == 0
     ceiling = json.loads((out / "run.json").read_text())["ceiling"]
     assert ceiling["n_splits"] == 25
     assert ceiling["ceiling"] == pytest.approx(np.sqrt(2 * ceiling["consistency"] / (1 + ceiling["consistency"])))
@@ -155,27 +155,27 @@ def test_published_half_splits_give_a_ceiling(monkeypatch, pictures, tmp_path, c
 
 
 @pytest.mark.parametrize("score", ["nan", "viel", "inf", ""])
-def test_unusable_scores_are_set_aside(monkeypatch, pictures, tmp_path, score):
+def test_unusable_scores_are_set_aside(monkeypatch, images, tmp_path, score):
     write_scores(tmp_path, {"p0.png": score, **{f"p{i}.png": 0.1 * i for i in range(1, 6)}})
-    assert sweep(monkeypatch, *own(pictures), "--out", tmp_path / "out") == 1
+    assert sweep(monkeypatch, *own(images), "--out", tmp_path / "out") == 1
     failures = pd.read_csv(tmp_path / "out" / "failures.csv")
     assert list(failures["image"]) == ["p0.png"]
     assert pd.read_csv(tmp_path / "out" / "correlations.csv")["n"].eq(5).all()
 
 
-def test_no_usable_picture_is_one_line(monkeypatch, pictures, tmp_path, capsys):
-    for file in pictures.glob("*.png"):
+def test_no_usable_image_is_one_line(monkeypatch, images, tmp_path, capsys):
+    for file in images.glob("*.png"):
         file.write_bytes(b"GIF89a")
-    line = refused(monkeypatch, capsys, *own(pictures), "--out", tmp_path / "out")
+    line = refused(monkeypatch, capsys, *own(images), "--out", tmp_path / "out")
     assert "none of 6 images" in line
     assert len(pd.read_csv(tmp_path / "out" / "failures.csv")) == 6
 
 
-def test_ids_without_a_picture_are_set_aside(monkeypatch, pictures, tmp_path):
+def test_ids_without_a_image_are_set_aside(monkeypatch, images, tmp_path):
     scores = {"../secret.png": 0.5, "gone.png": 0.5, **{f"p{i}.png": 0.1 * i for i in range(6)}}
     write_scores(tmp_path, scores)
-    (tmp_path / "secret.png").write_bytes((pictures / "p0.png").read_bytes())
-    assert sweep(monkeypatch, *own(pictures), "--out", tmp_path / "out") == 1
+    (tmp_path / "secret.png").write_bytes((images / "p0.png").read_bytes())
+    assert sweep(monkeypatch, *own(images), "--out", tmp_path / "out") == 1
     assert set(pd.read_csv(tmp_path / "out" / "failures.csv")["image"]) == {"../secret.png", "gone.png"}
     assert pd.read_csv(tmp_path / "out" / "correlations.csv")["n"].eq(6).all()
 
@@ -189,11 +189,11 @@ def refused(monkeypatch, capsys, *arguments: object) -> str:
     return lines[0]
 
 
-def test_wrong_input_is_one_line_and_code_2(monkeypatch, pictures, tmp_path, capsys):
+def test_wrong_input_is_one_line_and_code_2(monkeypatch, images, tmp_path, capsys):
     out = ["--out", tmp_path / "out"]
     scores = tmp_path / "scores.csv"
     assert "nirgends" in refused(monkeypatch, capsys, "--images", tmp_path / "nirgends", "--scores", scores, *out)
-    assert "--scores" in refused(monkeypatch, capsys, "--images", pictures, *out)
+    assert "--scores" in refused(monkeypatch, capsys, "--images", images, *out)
     assert "--images" in refused(monkeypatch, capsys, "--scores", scores, *out)
     assert "imagenet22k" in refused(monkeypatch, capsys, "--dataset", "imagenet22k", *out)
     assert "lnsim" in refused(monkeypatch, capsys, "--dataset", "lnsim", "--data-dir", tmp_path / "leer", *out)
@@ -201,10 +201,10 @@ def test_wrong_input_is_one_line_and_code_2(monkeypatch, pictures, tmp_path, cap
     line = refused(monkeypatch, capsys, "--limit", "abc", *out)
     assert "abc" in line
     assert not any(c in line for c in ("---", "─", "│")), "tyro's frame is taken off"
-    assert "limit" in refused(monkeypatch, capsys, *own(pictures), "--limit", 0, *out)
-    assert "different names" in refused(monkeypatch, capsys, *own(pictures), "--models", TINY, TINY, *out)
+    assert "limit" in refused(monkeypatch, capsys, *own(images), "--limit", 0, *out)
+    assert "different names" in refused(monkeypatch, capsys, *own(images), "--models", TINY, TINY, *out)
     for option in ("--out", "--profile"):
-        line = refused(monkeypatch, capsys, *own(pictures), *out, option, scores / "below")
+        line = refused(monkeypatch, capsys, *own(images), *out, option, scores / "below")
         assert f"{option} {scores / 'below'}: can't be written" in line
     assert not list((tmp_path / "out").glob("progress/*/*.json")), "told before the work"
 
@@ -217,14 +217,14 @@ def test_wrong_input_is_one_line_and_code_2(monkeypatch, pictures, tmp_path, cap
         ("image,memorability", {"p0.png": "0.1\np0.png,0.2"}, "p0.png"),
     ],
 )
-def test_wrong_score_files_are_refused(monkeypatch, pictures, tmp_path, capsys, header, rows, named):
+def test_wrong_score_files_are_refused(monkeypatch, images, tmp_path, capsys, header, rows, named):
     write_scores(tmp_path, rows, header)
-    assert named in refused(monkeypatch, capsys, *own(pictures), "--out", tmp_path / "out")
+    assert named in refused(monkeypatch, capsys, *own(images), "--out", tmp_path / "out")
 
 
-def test_wrong_models_are_refused(monkeypatch, pictures, tmp_path, capsys):
+def test_wrong_models_are_refused(monkeypatch, images, tmp_path, capsys):
     def line(model: object) -> str:
-        return refused(monkeypatch, capsys, *own(pictures), "--models", model, "--out", tmp_path / "out")
+        return refused(monkeypatch, capsys, *own(images), "--models", model, "--out", tmp_path / "out")
 
     assert "cache" in line("nobody/no-such-encoder")
     assert "./nothing" in line("./nothing")
@@ -239,11 +239,11 @@ def test_wrong_models_are_refused(monkeypatch, pictures, tmp_path, capsys):
     assert "safetensors" in line(bare)
 
 
-def test_another_run_in_the_same_folder_is_refused_by_name(monkeypatch, pictures, tmp_path, capsys):
+def test_another_run_in_the_same_folder_is_refused_by_name(monkeypatch, images, tmp_path, capsys):
     out = tmp_path / "out"
-    assert sweep(monkeypatch, *own(pictures), "--out", out) == 0
+    assert sweep(monkeypatch, *own(images), "--out", out) == 0
     capsys.readouterr()
-    line = refused(monkeypatch, capsys, *own(pictures), "--limit", 5, "--out", out)
+    line = refused(monkeypatch, capsys, *own(images), "--limit", 5, "--out", out)
     assert "images was 6, now 5" in line
 
 

@@ -1,4 +1,4 @@
-"""Twenty SIGKILLs at random moments of one run on real pictures: nothing lost, nothing done twice, the same bytes."""
+"""Twenty SIGKILLs at random moments of one run on real images: nothing lost, nothing done twice, the same bytes."""
 
 import hashlib
 import random

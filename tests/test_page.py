@@ -153,7 +153,7 @@ def test_gallery_follows_score_and_sign(tmp_path: Path, sign: int) -> None:
     values = sign * data[best.metric].sel(layer=best.layer)
     text = written(tmp_path, table=table, features={best.model: data})
     strips = re.findall(r'<section class="strip".*?</section>', text, flags=re.S)
-    shown = [re.findall(r'alt="Picture ([^"]+)"', strip) for strip in strips]
+    shown = [re.findall(r'alt="Image ([^"]+)"', strip) for strip in strips]
     assert shown[0][0] == str(data.image.values[int(data.memorability.values.argmax())])
     assert shown[1][0] == str(data.image.values[int(values.values.argmax())])
     assert shown[2][0] == str(data.image.values[int(data.memorability.values.argmin())])
@@ -170,8 +170,8 @@ def test_thumbnails_are_small_and_bad_ones_are_left_out(tmp_path: Path) -> None:
     Image.new("RGBA", (900, 500), "red").save(buffer, "PNG")
     small = Image.open(io.BytesIO(base64.b64decode(data_uri(buffer.getvalue()).split(",")[1])))
     assert max(small.size) == EDGE
-    assert data_uri(b"no picture") == ""
-    assert words(written(tmp_path, thumbnails=lambda ids: {})).count("no picture") == 24
+    assert data_uri(b"no image") == ""
+    assert words(written(tmp_path, thumbnails=lambda ids: {})).count("no image") == 24
 
 
 def chromium() -> str:

@@ -32,7 +32,7 @@ def lnsim_like(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, Path]:
     for i, size in enumerate(contrast):
         pixels = np.clip(128 + size * rng.choice([-1, 1], (40 + i, 48, 1)), 0, 255).astype(np.uint8)
         Image.fromarray(np.repeat(pixels, 3, axis=2)).save(home / f"p{i}.png")
-    (home / "p3.png").write_bytes(b"no picture")
+    (home / "p3.png").write_bytes(b"no image")
     scores = contrast / 100 + 0.1 * rng.normal(size=40)
     values = np.stack([contrast + rng.normal(size=40), scores + 0.3 * rng.normal(size=40)], axis=1)
     names = np.array([f"p{i}.png" for i in range(40)], dtype=object)

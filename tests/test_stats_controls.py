@@ -96,7 +96,7 @@ def test_within_category_tells_categories_from_images(rng: np.random.Generator) 
     assert found["pooled"].n_images[0] == 400
 
 
-def test_lowlevel_statistics_of_known_pictures(rng: np.random.Generator) -> None:
+def test_lowlevel_statistics_of_known_images(rng: np.random.Generator) -> None:
     grey = np.full((9, 11, 3), 128, np.uint8)
     assert {name: float(v) for name, v in lowlevel(jnp.asarray(grey)).items()} == pytest.approx(
         {"contrast": 0, "colourfulness": 0, "edge_density": 0}, abs=1e-6
@@ -107,10 +107,10 @@ def test_lowlevel_statistics_of_known_pictures(rng: np.random.Generator) -> None
     assert float(edge_density(jnp.asarray(halves))) == pytest.approx(2 / 6)
     assert float(edge_density(jnp.asarray(halves.transpose(1, 0, 2)))) == pytest.approx(2 / 6)
 
-    picture = rng.integers(0, 256, size=(7, 9, 3)).astype(np.uint8)
-    r, g, b = picture.astype(float).transpose(2, 0, 1)
+    image = rng.integers(0, 256, size=(7, 9, 3)).astype(np.uint8)
+    r, g, b = image.astype(float).transpose(2, 0, 1)
     rg, yb = r - g, (r + g) / 2 - b
     wanted = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
-    assert float(colourfulness(jnp.asarray(picture))) == pytest.approx(wanted, rel=1e-5)
-    batch = jax.vmap(colourfulness)(jnp.asarray(np.stack([picture, picture[:, ::-1]])))
+    assert float(colourfulness(jnp.asarray(image))) == pytest.approx(wanted, rel=1e-5)
+    batch = jax.vmap(colourfulness)(jnp.asarray(np.stack([image, image[:, ::-1]])))
     np.testing.assert_allclose(batch, wanted, rtol=1e-5)

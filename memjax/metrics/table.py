@@ -31,7 +31,7 @@ def ends_delta(image: ImageTrace, layout: Layout) -> Scalar:
     return layer_delta(readout_token(image.embedded, layout), readout_token(image.last, layout))
 
 
-def decoder_loss(image: ImageTrace, layout: Layout) -> Scalar:
+def stored_decoder_loss(image: ImageTrace, layout: Layout) -> Scalar:
     """`memjax.models.mae.mean_mae_loss`, which the encoder's pass has computed."""
     return image.decoder_loss
 
@@ -61,7 +61,7 @@ METRICS: dict[str, Metric] = {
         ends_delta, "image", "Change of the cls token from first to last layer", "1 - cosine", PAPER
     ),
     "mae_loss": Metric(
-        decoder_loss, "image", "Reconstruction loss of the masked autoencoder", "mean squared error",
+        stored_decoder_loss, "image", "Reconstruction loss of the masked autoencoder", "mean squared error",
         "He et al. 2021, Masked Autoencoders Are Scalable Vision Learners", needs="decoder",
     ),
     "attention_entropy_head": Metric(

@@ -9,6 +9,8 @@ from memjax.models.config import ViTConfig
 from memjax.models.vit import ViTParams
 from memjax.storage import read_json
 
+__all__ = ["Loaded", "families", "hub", "port", "read_checkpoint"]
+
 
 class Loaded(NamedTuple):
     """A checkpoint, read: architecture, parameters (float32, numpy), its processor file, and what identifies it."""

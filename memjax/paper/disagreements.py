@@ -28,7 +28,7 @@ def disagreements(table: pd.DataFrame, notes: dict[str, str], split_half: float 
         )
     out.append(
         "The same summary has the sparse autoencoder 12.3 % better than CNN measures. Those were measured on other "
-        "pictures (Isola et al. 2011, Pearson's r 0.29 and 0.36), so no percentage follows from the released files."
+        "images (Isola et al. 2011, Pearson's r 0.29 and 0.36), so no percentage follows from the released files."
     )
     out.append(
         "SAE loss: the training script scores RAW representations with a model trained on standardised ones; a later "

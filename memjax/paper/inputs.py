@@ -155,7 +155,7 @@ def read_features(path: Path, memcat: pd.DataFrame | None) -> tuple[dict[str, di
 def with_columns(scores: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """The scores with the data set's other columns, where they have none of that name, joined by id."""
     if not scores.index.isin(dataset.table.index).any():
-        raise expected(f"data set {dataset.name}", "pictures of the images that have measures", "no image in common")
+        raise expected(f"data set {dataset.name}", "images of the images that have measures", "no image in common")
     more = [name for name in dataset.table.columns if name not in scores]
     return scores.join(dataset.table[more])
 

@@ -19,7 +19,7 @@ SHOWN = 10
 """Measures in the table of controls."""
 
 
-def figures_of(results: Results, inputs: Inputs) -> dict[str, Figure]:
+def paper_figures(results: Results, inputs: Inputs) -> dict[str, Figure]:
     """Every figure by the name of its file: each metric by layer, the autoencoder by epoch, the readout."""
     table, context = results.tables["correlations"], Context(ceiling=results.ceiling)
     by_layer = table[table["model"].isin(list(inputs.measures))]

@@ -16,7 +16,7 @@ THUMBNAIL = 224
 """Longest side of an image in the report, in pixels."""
 
 
-def image_of(dataset: Dataset, name: str) -> Image:
+def find_image(dataset: Dataset, name: str) -> Image:
     """An image of the data set by its id, decoded. Raises `ImageError`."""
     return decode(dataset.records[dataset.table.index.get_loc(name)].data)
 
@@ -26,7 +26,7 @@ def thumbnails(dataset: Dataset, ids: list[str]) -> dict[str, bytes]:
     found = {}
     for name in ids:
         try:
-            image = image_of(dataset, name)
+            image = find_image(dataset, name)
         except ImageError:
             continue
         image.thumbnail((THUMBNAIL, THUMBNAIL))
@@ -42,7 +42,7 @@ def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Figure]:
     found = {}
     for name in dict.fromkeys([order[-1], order[0]]):
         try:
-            pixels = resize_crop(image_of(dataset, name), encoder.preprocessing)
+            pixels = resize_crop(find_image(dataset, name), encoder.preprocessing)
         except ImageError:
             continue
         maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))

@@ -99,7 +99,7 @@ def reproduce_paper(
     results = compute(inputs, settings)
     failures = failure_table(inputs.controls.failures if inputs.controls else ())
     run = record(results, inputs, sources, settings)
-    write(folder, results, inputs, (run, settings))
+    write_result(folder, results, inputs, (run, settings))
     return PaperResult(
         folder, run, results.tables, results.ceiling, results.readouts, results.disagreements, failures, kept
     )
@@ -149,16 +149,16 @@ def _plain(settings: PaperSources | PaperSettings) -> dict:
     return {name: plain_json(value) for name, value in dataclasses.asdict(settings).items()}
 
 
-def write(folder: Path, results: Results, inputs: Inputs, recorded: tuple[Run, PaperSettings]) -> None:
+def write_result(folder: Path, results: Results, inputs: Inputs, recorded: tuple[Run, PaperSettings]) -> None:
     """Tables, figures, page, and run.json last."""
-    from memjax.paper.page import figures_of, write_page  # loads matplotlib; not at import
+    from memjax.paper.page import paper_figures, write_page  # loads matplotlib; not at import
     from memjax.report.figures import save_figure
 
     for name, table in results.tables.items():
         write_table(table, folder, name)
     write_failures(failure_table(inputs.controls.failures if inputs.controls else ()), folder)
     (folder / DISAGREEMENTS).write_text("\n".join(results.disagreements) + "\n", encoding="utf-8")
-    drawn = figures_of(results, inputs)
+    drawn = paper_figures(results, inputs)
     for name, figure in drawn.items():
         save_figure(figure, folder / "figures", name.replace("/", "--"))
     write_page(folder / REPORT, recorded[0], results, inputs, drawn, recorded[1])

@@ -49,7 +49,7 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
     for name, table in tables.items():
         if table is not None:
             write_table(table, folder, name)
-    drawn, maps = figures_of(analysis.table, context), attention_maps(*shown)
+    drawn, maps = sweep_figures(analysis.table, context), attention_maps(*shown)
     part = readout_part(analysis, run, context)
     save_figures(folder / "figures", {**drawn, **part.figures})
     save_figures(folder / "figures", {f"attention_{Path(name).stem}": figure for name, figure in maps.items()})
@@ -69,7 +69,7 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
     write_run(run, folder)
 
 
-def figures_of(table: pd.DataFrame, context: Context) -> dict[str, Figure]:
+def sweep_figures(table: pd.DataFrame, context: Context) -> dict[str, Figure]:
     """The overview, then one figure a metric; a metric by head is one map, a fixed multiple of another shares its figure."""
     heads = dict.fromkeys(found[0] for metric in pd.unique(table["metric"]) if (found := head_of(metric)))
     kept = _drawn_once(table)
