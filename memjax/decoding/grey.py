@@ -49,7 +49,7 @@ def to_grey_levels(image: PILImage.Image) -> PILImage.Image:
     return PILImage.fromarray(levels)
 
 
-def _top(image: PILImage.Image, values: Num[np.ndarray, "y x"]) -> float:
+def _top(image: PILImage.Image, values: Num[np.ndarray, "y x"]) -> int:
     """The value that is white."""
     if image.mode.startswith("I;16"):
         return 2 ** min(16, _tag(image, _BITS, 16)) - 1
