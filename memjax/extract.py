@@ -205,19 +205,19 @@ def measured_batches(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredRows:
-    """Values of images one after another, and those that failed with their place among them."""
+    """Values of images one after another, which of them were turned upright, and those that failed with their place."""
 
     count: int
     values: dict[str, np.ndarray]
+    turned: np.ndarray
     failures: list[tuple[int, Failure]]
 
     def split(self, at: int) -> tuple["MeasuredRows", "MeasuredRows"]:
         """The first ``at`` and the rest."""
         before, after = ({name: x[part] for name, x in self.values.items()} for part in (slice(at), slice(at, None)))
         failed = [f for f in self.failures if f[0] < at], [(row - at, f) for row, f in self.failures if row >= at]
-        return MeasuredRows(min(at, self.count), before, failed[0]), MeasuredRows(
-            max(0, self.count - at), after, failed[1]
-        )
+        first = MeasuredRows(min(at, self.count), before, self.turned[:at], failed[0])
+        return first, MeasuredRows(max(0, self.count - at), after, self.turned[at:], failed[1])
 
 
 def rows_of(batch: Batch, values: dict[str, np.ndarray]) -> MeasuredRows:
@@ -227,7 +227,8 @@ def rows_of(batch: Batch, values: dict[str, np.ndarray]) -> MeasuredRows:
     kept = {name: x[there] for name, x in values.items()}  # a copy, since the mask is boolean
     for x in kept.values():
         x[bad] = np.nan
-    return MeasuredRows(int(there.sum()), kept, list(zip(np.flatnonzero(bad).tolist(), batch.failures, strict=True)))
+    failed = list(zip(np.flatnonzero(bad).tolist(), batch.failures, strict=True))
+    return MeasuredRows(int(there.sum()), kept, batch.turned[there], failed)
 
 
 def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Progress) -> None:
@@ -242,5 +243,6 @@ def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Prog
             report(held[-1].count)
         held[-1], rest = held[-1].split(held[-1].count + missing)
         values = {name: np.concatenate([rows.values[name] for rows in held]) for name in held[0].values}
-        writer.write(chunk, values, [failure for rows in held for _, failure in rows.failures])
+        failures = [failure for rows in held for _, failure in rows.failures]
+        writer.write(chunk, values, failures, sum(int(rows.turned.sum()) for rows in held))
         held = [rest]

@@ -1,7 +1,7 @@
 """Images to pixels, bit-exact with the PIL image processors of Hugging Face transformers (NumPy and Pillow only).
 
-The order is the processors' own: decode, convert to RGB (`memjax.decoding`), resize (Pillow, uint8), centre crop (zeros
-where the image is too small), rescale, normalise. Layout is ``[y, x, c]``, RGB.
+The order is the processors' own: decode, turn upright, convert to RGB (`memjax.decoding`), resize (Pillow, uint8), centre
+crop (zeros where the image is too small), rescale, normalise. Layout is ``[y, x, c]``, RGB.
 
 DINOv3's processor exists for torchvision only, where it resizes in float32: we resize in uint8 as for the others, which
 differs by rounding.
@@ -91,7 +91,7 @@ def read_image(source: ImageSource, pre: Preprocessing) -> Float[np.ndarray, "y 
     Raises:
         ImageError: it cannot be read, decoded or resized; names the path, if it has one.
     """
-    image = decode(source)
+    image = decode(source, orient=pre.orientation == "exif")
     try:
         return normalise(resize_crop(image, pre), pre)
     except ImageError as error:

@@ -15,7 +15,8 @@ from jaxtyping import Bool, Int, UInt8
 
 from memjax.checks import expected
 from memjax.datasets.base import Dataset, Failure
-from memjax.images import ImageError, Preprocessing, decode, resize_crop
+from memjax.decoding import ImageError, decode_upright
+from memjax.images import Preprocessing, resize_crop
 
 AHEAD = 2
 """Batches made ahead of the one in use: bounds the memory, together with a batch's size."""
@@ -30,6 +31,7 @@ class Batch:
         ids: image ids, ``b`` of them; "" where padded.
         pixels: uint8 ``[b, y, x, 3]``; zeros where failed or padded.
         valid: bool ``[b]``: neither failed nor padded.
+        turned: bool ``[b]``: turned upright by their EXIF orientation.
         failures: the images of this batch that failed.
     """
 
@@ -37,6 +39,7 @@ class Batch:
     ids: list[str]
     pixels: UInt8[np.ndarray, "b y x c"]
     valid: Bool[np.ndarray, " b"]
+    turned: Bool[np.ndarray, " b"]
     failures: list[Failure]
 
 
@@ -44,6 +47,7 @@ class _Prepared(NamedTuple):
     position: int
     image: str
     pixels: np.ndarray | None
+    turned: bool
     failure: tuple[str, str] | None
 
 
@@ -54,11 +58,12 @@ def prepare_image(dataset: Dataset, pre: Preprocessing, position: int) -> _Prepa
         record = dataset.records[position]
         if record.image != image:
             raise ImageError(f"expected the image of {image}, got that of {record.image}", "read")
-        return _Prepared(position, image, resize_crop(decode(record.data), pre), None)
+        found = decode_upright(record.data, orient=pre.orientation == "exif")
+        return _Prepared(position, image, resize_crop(found.image, pre), found.turned, None)
     except ImageError as error:
-        return _Prepared(position, image, None, (error.stage, str(error)))
+        return _Prepared(position, image, None, False, (error.stage, str(error)))
     except (OSError, MemoryError) as error:
-        return _Prepared(position, image, None, ("read", f"{image}: {error or type(error).__name__}"))
+        return _Prepared(position, image, None, False, ("read", f"{image}: {error or type(error).__name__}"))
 
 
 def batches(
@@ -116,10 +121,11 @@ def _assemble(batch_size: int, image_size: tuple[int, int], prepared: list[_Prep
         [""] * batch_size,
         np.zeros((batch_size, *image_size, 3), np.uint8),
         np.zeros(batch_size, np.bool_),
+        np.zeros(batch_size, np.bool_),
         [],
     )
     for row, one in enumerate(prepared):
-        batch.positions[row], batch.ids[row] = one.position, one.image
+        batch.positions[row], batch.ids[row], batch.turned[row] = one.position, one.image, one.turned
         if one.pixels is not None:
             batch.pixels[row], batch.valid[row] = one.pixels, True
         elif one.failure is not None:

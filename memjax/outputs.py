@@ -78,6 +78,7 @@ class Run:
         settings: all of the settings.
         metrics: encoder -> the metrics that the store holds of it.
         failures: images that could not be used.
+        turned: images that were turned upright by their EXIF orientation.
         seconds: of the measuring.
         versions: of Python and the packages.
         files: name -> SHA-256 of what was read, where that is few files.
@@ -99,6 +100,7 @@ class Run:
     settings: Mapping[str, Json] = dataclasses.field(default_factory=dict)
     metrics: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     failures: int = 0
+    turned: int = 0
     seconds: float = 0.0
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)

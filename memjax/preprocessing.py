@@ -7,11 +7,14 @@ transformers. A field that would change the pixels and that we do not know is re
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
 from memjax.checks import InputError, expected
+
+Orientation: TypeAlias = Literal["exif", "stored"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Preprocessing:
         rescale: factor on the grey levels 0..255; None leaves them.
         mean, std: per channel, after rescaling; both None where nothing is normalised.
         convert_rgb: whether the processor itself converts to RGB (images always end as RGB here).
+        orientation: ``"exif"`` turns images as their EXIF orientation says, as people saw them; ``"stored"`` leaves them.
     """
 
     resize: int | tuple[int, int] | None = 256
@@ -34,6 +38,7 @@ class Preprocessing:
     mean: tuple[float, float, float] | None = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] | None = (0.229, 0.224, 0.225)
     convert_rgb: bool = True
+    orientation: Orientation = "exif"
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -5,7 +5,8 @@ it is per head; ``image, layer, width`` for token vectors, ``image, patch_layer,
 ``title``, ``unit`` and ``reference``; coordinates ``image`` (ids, text), ``memorability`` and ``layer``; attributes say what
 made it.
 Chunks hold whole images. A chunk counts as done when its marker (``progress/<encoder>/<chunk>.json``, which also holds its
-failures) stands beside the store; a marker is written last, so a run that dies loses at most the chunk it was writing.
+failures, and how many of its images were turned upright) stands beside the store; a marker is written last, so a run that
+dies loses at most the chunk it was writing.
 """
 
 import dataclasses
@@ -88,10 +89,16 @@ class Writer:
 
     def failures(self) -> list[Failure]:
         """Images that could not be used, over all chunks that are done."""
-        return [Failure(*row) for c in self.done() for row in json.loads(self._marker(c).read_text())]
+        return [Failure(*row) for c in self.done() for row in read_marker(self._marker(c)).failures]
 
-    def write(self, chunk: int, values: dict[str, np.ndarray], failures: list[Failure]) -> None:
+    def write(self, chunk: int, values: dict[str, np.ndarray], failures: list[Failure], turned: int = 0) -> None:
         """A chunk's values, then its marker.
+
+        Args:
+            chunk: which.
+            values: variable -> its rows.
+            failures: images of the chunk that could not be used.
+            turned: how many of its images were turned upright by their EXIF orientation.
 
         Raises:
             InputError: if the disk is full or read-only; what was done before stays.
@@ -102,11 +109,30 @@ class Writer:
                 array = group[name]
                 assert isinstance(array, zarr.Array)
                 array[self.span(chunk)] = rows
-            write_atomically(self._marker(chunk), json.dumps([list(f) for f in failures]))
+            marker = {"failures": [list(f) for f in failures], "turned": turned}
+            write_atomically(self._marker(chunk), json.dumps(marker))
         except OSError as error:
             raise InputError(
                 f"{self.root}: can't write ({error.strerror or error}); make room and run the same command again"
             ) from error
+
+
+class Marker(NamedTuple):
+    """What stands in the marker of a chunk that is done."""
+
+    failures: list[list[str]]
+    turned: int
+
+
+def read_marker(file: Place) -> Marker:
+    """A chunk's marker; that of version 0.1 is the failures alone, and no image was turned then."""
+    found = json.loads(file.read_text())
+    return Marker(found, 0) if isinstance(found, list) else Marker(found["failures"], found["turned"])
+
+
+def images_turned(out: Place, group: str) -> int:
+    """How many images of an encoder's group were turned upright by their EXIF orientation."""
+    return sum(read_marker(file).turned for file in listing(out / PROGRESS / group, "*.json"))
 
 
 def open_writer(
@@ -209,6 +235,8 @@ def add_metrics(path: Place, group: str, metrics: dict[str, np.ndarray], made_by
 
 def _check_identity(path: Place, group: str, identity: Mapping[str, Any]) -> None:
     stored = json.loads(str(zarr.open_group(str(path), path=group, mode="r").attrs["memjax"]))
+    if "preprocessing" in stored:  # version 0.1 left every image as it is stored
+        stored["preprocessing"] = {"orientation": "stored", **stored["preprocessing"]}
     differ = list(_differences(stored, json.loads(json.dumps(identity))))
     if differ:
         raise InputError(f"{path}/{group}: made by another run ({'; '.join(differ)}); choose another folder", "out")

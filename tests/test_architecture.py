@@ -37,7 +37,7 @@ ALLOWED = {
     "preprocessing": set(),
     "images": {"decoding", "preprocessing"},
     "datasets": {"cache", "decoding", "locks"},
-    "loader": {"datasets", "images", "preprocessing"},
+    "loader": {"datasets", "decoding", "images", "preprocessing"},
     # arrays in, arrays out
     "models": {"precision", "storage", "traces"},
     "metrics": {"traces"},

@@ -157,7 +157,7 @@ def test_batches_that_reach_over_chunks_change_nothing(folder, encoder, tmp_path
         assert [f.image for f in failures] == ["4.png"]
         found.append(open_features(tmp_path / str(size))["memjax--tiny"])
         marker = tmp_path / str(size) / "progress" / "memjax--tiny" / "000001.json"
-        assert json.loads(marker.read_text())[0][0] == "4.png", "it is the first image of the second chunk"
+        assert json.loads(marker.read_text())["failures"][0][0] == "4.png", "it is the first image of the second chunk"
     for metric, values in found[0].data_vars.items():
         np.testing.assert_allclose(found[1][metric], values, rtol=2e-5, atol=1e-6, err_msg=metric)
 

@@ -76,5 +76,7 @@ def show_files(result: Sweep) -> None:
         say("features only: the data set has no scores")
     for what, name in files:
         say(f"{what:>9}: {result.out / name}")
+    if result.run.turned:
+        say(f"{result.run.turned} images were turned upright by their EXIF orientation")
     if result.run.failures:
         say(f"{result.run.failures} images could not be used: {result.out / FAILURES} says why")

@@ -10,23 +10,24 @@ from PIL.Image import Image
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder, trace
 from memjax.images import ImageError, decode, normalise, resize_crop
+from memjax.preprocessing import Orientation
 from memjax.report.figures import attention_over_image
 
 THUMBNAIL = 224
 """Longest side of an image in the report, in pixels."""
 
 
-def find_image(dataset: Dataset, name: str) -> Image:
+def find_image(dataset: Dataset, name: str, orientation: Orientation) -> Image:
     """An image of the data set by its id, decoded. Raises `ImageError`."""
-    return decode(dataset.records[dataset.table.index.get_loc(name)].data)
+    return decode(dataset.records[dataset.table.index.get_loc(name)].data, orient=orientation == "exif")
 
 
-def thumbnails(dataset: Dataset, ids: list[str]) -> dict[str, bytes]:
+def thumbnails(dataset: Dataset, ids: list[str], orientation: Orientation = "exif") -> dict[str, bytes]:
     """Small JPEGs of some images; those that can't be read are left out (they are in failures.csv)."""
     found = {}
     for name in ids:
         try:
-            image = find_image(dataset, name)
+            image = find_image(dataset, name, orientation)
         except ImageError:
             continue
         image.thumbnail((THUMBNAIL, THUMBNAIL))
@@ -42,7 +43,8 @@ def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Figure]:
     found = {}
     for name in dict.fromkeys([order[-1], order[0]]):
         try:
-            pixels = resize_crop(find_image(dataset, name), encoder.preprocessing)
+            image = find_image(dataset, name, encoder.preprocessing.orientation)
+            pixels = resize_crop(image, encoder.preprocessing)
         except ImageError:
             continue
         maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))

@@ -13,6 +13,7 @@ from memjax.encoder import Encoder
 from memjax.extract import Plan
 from memjax.metrics import METRICS, Metric, metric_identity, requested
 from memjax.outputs import Json, ModelRecord, plain_json
+from memjax.preprocessing import Orientation
 from memjax.selection import Selection
 
 MetricChoice = Sequence[str] | Mapping[str, Metric] | Sequence[str | Mapping[str, Metric]]
@@ -35,6 +36,8 @@ class SweepSettings:
     """Images a batch over all devices; the default is what fits in memory, on a CPU about 1,000 tokens a core."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Compute type; norms, softmax and metrics stay in float32."""
+    orientation: Orientation = "exif"
+    """exif: images are turned as their EXIF orientation says, as people saw them; stored: not, as in the authors' scripts."""
     method: Literal["spearman", "pearson", "kendall"] = "spearman"
     """Correlation coefficient."""
     metrics: MetricChoice = ("default",)

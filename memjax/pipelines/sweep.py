@@ -25,9 +25,10 @@ from memjax.outputs import (
 )
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
 from memjax.pipelines.sweep_result import Sweep, features_of, finished_run, read_sweep, stored_metrics
+from memjax.preprocessing import Orientation
 from memjax.progress import ProgressCallback, progress_of
 from memjax.storage import Place, locked, results_folder, staged
-from memjax.store import open_features
+from memjax.store import group_name, images_turned, open_features
 
 
 def sweep(
@@ -67,7 +68,7 @@ def sweep(
     settings = settings or SweepSettings()
     settings.plan()  # what is wrong with the settings is told before anything is loaded
     where, kept = results_folder(out)
-    job = _Job(dataset, load_encoders(encoders, settings.dtype), where, settings)
+    job = _Job(dataset, load_encoders(encoders, settings), where, settings)
     first = processes.this()[0] == 0
     with locked(where) if first else nullcontext():
         before = finished_run(where, job.identity, dataset.scored)
@@ -93,12 +94,13 @@ class _Job:
         return run_identity(self.settings, self.dataset, self.encoders)
 
 
-def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], dtype: str) -> list[Encoder]:
-    """The encoders that a sweep names, loaded.
+def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: SweepSettings) -> list[Encoder]:
+    """The encoders that a sweep names, loaded; they read images in the orientation that the settings say.
 
     Raises:
         InputError: none, two of one name, one that is loaded in another type, or one that cannot be loaded.
     """
+    dtype = settings.dtype
     several = [encoders] if isinstance(encoders, (str, Encoder)) else list(encoders)
     loaded = [load(one, dtype) if isinstance(one, str) else one for one in several]
     labels = [encoder.label for encoder in loaded]
@@ -108,7 +110,13 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], dtype: str)
         if encoder.dtype != dtype:
             fix = f"load it in {dtype}, or set dtype={encoder.dtype!r}"
             raise expected(f"encoder {encoder.label}", dtype, encoder.dtype, fix, argument="dtype")
-    return loaded
+    return [_oriented(encoder, settings.orientation) for encoder in loaded]
+
+
+def _oriented(encoder: Encoder, orientation: Orientation) -> Encoder:
+    return dataclasses.replace(
+        encoder, preprocessing=dataclasses.replace(encoder.preprocessing, orientation=orientation)
+    )
 
 
 def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure], float]:
@@ -135,6 +143,7 @@ def measured(job: _Job, failures: Iterable[Failure], seconds: float) -> Sweep:
         settings=settings.to_json(),
         metrics=stored_metrics(open_features(job.out)),
         failures=len(failed),
+        turned=max(images_turned(job.out, group_name(encoder.label)) for encoder in job.encoders),
         seconds=round(seconds, 1),
         command=started(),
         finished=now(),

@@ -60,7 +60,7 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         failures=result.failures,
         features=result.features,
         figures=drawn,
-        thumbnails=lambda ids: thumbnails(shown[0], ids),
+        thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),
         attention=maps,
         sections=[part],
         findings=[] if analysis.readouts is None else sentences(analysis.readouts, analysis.readout_ceiling),

@@ -1,0 +1,112 @@
+"""One image to RGB: opened, checked, decoded, turned upright, its transparency laid over white."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image as PILImage
+
+from memjax.decoding.grey import check_sign, is_deep, to_grey_levels
+from memjax.decoding.orientation import orientation_of, turn
+from memjax.decoding.ppm import scaled_ppm
+from memjax.decoding.source import ImageError, ImageSource, check_form, name_of, read_bytes
+from memjax.decoding.work import Metered, check_data, check_size
+
+MAX_PIXELS = 80_000_000
+"""Largest image decoded, in pixels (Pillow itself warns from 89 million on): a decompression bomb stops here."""
+
+PILImage.init()  # registers every plugin: `open` asks for the formats below by name, and fails on one not registered
+_WANTED = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+FORMATS = tuple(name for name in _WANTED if name in PILImage.OPEN)
+"""Formats that are opened, told by content, never by extension; those that start other programs (EPS) are left out."""
+
+
+class Decoded(NamedTuple):
+    """An RGB image, and whether its EXIF orientation turned it."""
+
+    image: PILImage.Image
+    turned: bool
+
+
+def decode(source: ImageSource, max_pixels: int = MAX_PIXELS, orient: bool = True) -> PILImage.Image:
+    """Decode an image to RGB as `memjax.decoding` says.
+
+    Args:
+        source: an image in any form of `ImageSource`; one image gives the same pixels in each of them.
+        max_pixels: images with more pixels are refused before they are decompressed.
+        orient: apply the EXIF orientation; without it the pixels are as ``PIL.Image.open`` gives them.
+
+    Raises:
+        ImageError: stage "read" for the file, "decode" for its contents or form; one line.
+
+    Example:
+        >>> decode(np.full((3, 2), 7, np.uint8)).getpixel((0, 0))
+        (7, 7, 7)
+    """
+    check_form(source)
+    return decode_upright(source, max_pixels, orient).image
+
+
+def decode_upright(source: ImageSource, max_pixels: int = MAX_PIXELS, orient: bool = True) -> Decoded:
+    """`decode`, which also says whether the image was turned."""
+    check_form(source)
+    where = name_of(source)
+    with _decoder_errors(where, max_pixels):
+        if isinstance(source, np.ndarray):
+            channels = source[..., 0] if source.ndim == 3 and source.shape[2] == 1 else source
+            source = PILImage.fromarray(np.ascontiguousarray(channels))
+        if isinstance(source, PILImage.Image):
+            _check_opened(source, max_pixels)
+            return _decoded(source, orient)
+        data = source if isinstance(source, bytes) else read_bytes(source)
+        if not data:
+            raise ImageError("the file is empty (0 bytes)", "decode")
+        check_data(data)
+        with PILImage.open(Metered(data), formats=FORMATS) as image:
+            check_size(data, image)
+            _check_opened(image, max_pixels)
+            return _decoded(scaled_ppm(data, image) or image, orient)
+
+
+def _decoded(image: PILImage.Image, orient: bool) -> Decoded:
+    by_pillow = orientation_of(image) if image.format == "TIFF" else 1  # Pillow turns a TIFF while it loads
+    image.load()
+    orientation = orientation_of(image) if orient and image.format != "TIFF" else 1
+    check_sign(image)
+    rgb = _to_rgb(to_grey_levels(image) if is_deep(image) else image)
+    return Decoded(turn(rgb, orientation), max(by_pillow, orientation) > 1)
+
+
+@contextlib.contextmanager
+def _decoder_errors(where: str, max_pixels: int) -> Iterator[None]:
+    """Whatever Pillow raises on damaged data, as an `ImageError`."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{'' if error.stage == 'read' else where}{error}", error.stage) from None
+    except PILImage.UnidentifiedImageError:
+        raise ImageError(f"{where}not an image in a known format ({', '.join(FORMATS)})", "decode") from None
+    except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning):
+        raise ImageError(f"{where}too many pixels (limit {max_pixels})", "decode") from None
+    except Exception as error:  # Pillow's decoders raise nearly every type on damaged data
+        raise ImageError(f"{where}cannot be decoded: {error or type(error).__name__}", "decode") from None
+
+
+def _check_opened(image: PILImage.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(f"{width} x {height} pixels, more than the limit of {max_pixels}", "decode")
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # not `n_frames`: counting may take for ever
+        raise ImageError("an animation or a stack of images, expected one image", "decode")
+    if any(tile[0] == "ppm_plain" for tile in getattr(image, "tile", ())):  # decoded in time square in its comments
+        raise ImageError("the text form of PPM, expected its binary form (P4 to P6)", "decode")
+
+
+def _to_rgb(image: PILImage.Image) -> PILImage.Image:
+    """RGB with transparency over white: ``transformers.image_transforms.convert_to_rgb``."""
+    if "A" in image.getbands() or image.info.get("transparency") is not None:
+        rgba = image.convert("RGBA")
+        white = PILImage.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return PILImage.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
