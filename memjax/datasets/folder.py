@@ -73,7 +73,7 @@ def open_folder(
     files = find_images(folder, unreadable)
     if scores_csv is None:
         table = make_table(list(files), np.full(len(files), np.nan))
-        rows = _Rows(table, Match(list(files), {}, set(), ""), [], scored=False)
+        rows = _Rows(table, Match(list(files), set(), {}, set(), ""), [], scored=False)
         return _open(folder, files, rows, str(folder.path), unreadable, limit)
     path = Path(scores_csv).expanduser()
     rows, form = _read_rows(path, folder, files)

@@ -27,12 +27,14 @@ class Match(NamedTuple):
 
     Attributes:
         names: of each id the path below the folder; where no file fits, of the file that there should be.
+        missing: rows with a path below the folder where no file is, and no other file fits.
         reasons: row -> what to say of an id that no file fits, beside that.
         meant: files that such reasons name.
         said: how ids were matched that are no paths; empty where all are.
     """
 
     names: list[str]
+    missing: set[int]
     reasons: dict[int, str]
     meant: set[str]
     said: str
@@ -61,8 +63,11 @@ def match_ids(ids: Sequence[str], folder: ImageFolder, files: Mapping[str, bool]
             names[row], ways[row] = found, "another way of writing the path"
     reasons, meant = _match_loosely(missing, names, ways, files, spellings) if missing else ({}, set())
     _check_one_id_a_file(ids, names, where)
-    _check_links(ids, names, [row for row in range(len(ids)) if row not in missing or row in ways], folder, files, where)
-    return Match(names, reasons, meant, _said(ids, names, ways))
+    _check_links(
+        ids, names, [row for row in range(len(ids)) if row not in missing or row in ways], folder, files, where
+    )
+    gone = {row for row, image in missing.items() if row not in ways and next(spellings.of(image), None) is not None}
+    return Match(names, gone, reasons, meant, _said(ids, names, ways))
 
 
 def _match_loosely(
@@ -97,11 +102,10 @@ def check_match(folder: ImageFolder, files: Mapping[str, bool], match: Match, im
     """
     if files.get(match.names[row]):
         return
-    try:
-        folder.file(match.names[row])
-    except NoSuchImageError:
+    if row in match.missing:
         reason = f"; {match.reasons[row]}" if row in match.reasons else ""
-        raise NoSuchImageError(f"{image}: no such image in {folder.path}{reason}", "read") from None
+        raise NoSuchImageError(f"{image}: no such image in {folder.path}{reason}", "read")
+    folder.file(match.names[row])
 
 
 class _Spellings:
