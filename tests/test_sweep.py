@@ -16,6 +16,7 @@ from PIL import Image
 import memjax
 from memjax.cli import sweep as command
 from memjax.metrics import DEFAULT_METRICS, METRICS
+from memjax.pipelines.sweep_report import file_stems
 from memjax.store import open_features
 from tests.command import exit_code
 
@@ -190,6 +191,16 @@ def test_a_multiple_of_another_metric_shares_its_figure(whole):
     text = (whole.out / "report.html").read_text()
     assert 'aria-label="Figure: cls_mean"' in text
     assert 'aria-label="Figure: cls_sum"' not in text
+
+
+def test_figures_never_overwrite_each_other_and_have_names_that_files_can_have():
+    names = ["attention_entropy", "attention_of_entropy.png", "attention_of_a/1.png", "attention_of_b/1.png"]
+    names += ["attention_of_c.png", "attention_of_c.jpg", "attention_of_" + "ü" * 200 + ".png", "readout_owner/name"]
+    stems = file_stems(names)
+    assert len(set(stems.values())) == len(names)
+    assert all(len(stem.encode()) < 240 and "/" not in stem for stem in stems.values())
+    assert stems["attention_entropy"] == "attention_entropy"
+    assert stems["attention_of_a/1.png"] == "attention_of_a--1"
 
 
 def test_data_without_scores_give_features_alone(tmp_path, monkeypatch, capsys):

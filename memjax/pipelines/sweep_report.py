@@ -1,8 +1,10 @@
 """What a sweep writes beside its store: tables, figures, the report page, and the record of where it came from."""
 
+import hashlib
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -21,6 +23,9 @@ from memjax.report.page import Page, Section, write_report
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
 from memjax.stats.analysis import READOUT_IMAGES, Analysis
 from memjax.store import metric_variables
+
+STEM_BYTES = 120
+"""Longest name of a figure's file, without its extension; file systems allow 255 bytes."""
 
 
 def context_of(result: Sweep) -> Context:
@@ -52,7 +57,7 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
     drawn, maps = sweep_figures(analysis.table, context), attention_maps(*shown)
     part = readout_part(analysis, run, context)
     save_figures(folder / "figures", {**drawn, **part.figures})
-    save_figures(folder / "figures", {f"attention_{Path(name).stem}": figure for name, figure in maps.items()})
+    save_figures(folder / "figures", {f"attention_of_{image}": figure for image, figure in maps.items()})
     page = Page(
         run=run,
         table=analysis.table,
@@ -91,11 +96,31 @@ def shared_with(metric: str) -> str:
 
 def save_figures(folder: Path, drawn: Mapping[str, Figure]) -> None:
     """PNG and PDF of each; a metric that shares another's figure gets a copy under its own name."""
+    stems = file_stems(drawn)
     for name, figure in drawn.items():
-        files = draw.save_figure(figure, folder, name.replace("/", "--"))
+        files = draw.save_figure(figure, folder, stems[name])
         for twin in (metric for metric in METRICS if shared_with(metric) == name):
             for file in files:
                 shutil.copyfile(file, file.with_stem(twin))
+
+
+def file_stems(names: Iterable[str]) -> dict[str, str]:
+    """Names of files for figures called after metrics, encoders and images: folders in one level, no extension of an image.
+
+    A name that is too long for a file, or would be another's, ends in eight digits of its SHA-256.
+
+    Example:
+        >>> file_stems(["cls_mean", "attention_of_indoor/001.png"])
+        {'cls_mean': 'cls_mean', 'attention_of_indoor/001.png': 'attention_of_indoor--001'}
+    """
+    plain = {name: str(PurePosixPath(name).with_suffix("")).replace("/", "--") for name in names}
+    several = {stem for stem, count in Counter(plain.values()).items() if count > 1}
+    found = {}
+    for name, stem in plain.items():
+        short = stem.encode()[:STEM_BYTES].decode(errors="ignore")
+        exact = short == stem and stem not in several
+        found[name] = short if exact else f"{short}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return found
 
 
 def readout_part(analysis: Analysis, run: Run, context: Context) -> Section:
