@@ -27,15 +27,15 @@ RUN = """
 import sys
 from pathlib import Path
 import memjax
-from experiments.sweep_report import write_failures
 from memjax.datasets import open_folder
 from memjax.extract import Plan, extract
+from memjax.outputs import failure_table, write_failures
 
 folder, scores, out = map(Path, sys.argv[1:])
 out.mkdir()
 dataset = open_folder(folder, scores)
 failures = extract(dataset, memjax.load("memjax/tiny"), out, Plan(batch_size=4))
-write_failures(out, dataset.rejected + failures)
+write_failures(failure_table(dataset.rejected + failures), out)
 """
 
 

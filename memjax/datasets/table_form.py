@@ -67,7 +67,7 @@ def separator_of(text: str, columns: Sequence[str], headed: bool, where: str) ->
 
     Args:
         columns: names that the header must have; without a header, as many cells are expected.
-        headed: whether the first row is a header. If not, spaces are tried first.
+        headed: whether the first row is a header. If not, its last cell should be a number, and spaces are tried first.
         where: for messages.
 
     Returns:
@@ -79,16 +79,20 @@ def separator_of(text: str, columns: Sequence[str], headed: bool, where: str) ->
     declared = re.match(r"sep=([,;\t])(?:\r\n|\r|\n)", text)
     if declared:
         return declared[1], text[declared.end() :]
-    tried = [",", ";", "\t"] if headed else [SPACES, ",", ";", "\t"]
+    tried = [",", ";", "\t"] if headed else [SPACES, ";", "\t", ","]
     cells = {separator: first_row(text, separator) for separator in tried}
     if not headed:
         fitting = [separator for separator in tried if len(cells[separator]) == len(columns)]
-        return (fitting or tried)[0], text
+        return (sorted(fitting, key=lambda one: not _is_number(cells[one][-1])) or tried)[0], text
     fitting = [separator for separator in tried if set(columns) <= set(cells[separator])]
     if len(fitting) > 1:
         readings = " or ".join(f"with {SEPARATORS[one]} ({', '.join(cells[one])})" for one in fitting)
         raise InputError(f"{where}: its header can be read {readings}; write it with one separator")
     return (fitting or sorted(tried, key=lambda one: -len(cells[one])))[0], text
+
+
+def _is_number(cell: str) -> bool:
+    return bool(NUMBER.fullmatch(cell) or WITH_COMMA.fullmatch(cell))
 
 
 def plain_numbers(column: pd.Series, separator: str, where: str) -> tuple[pd.Series, list[str]]:
@@ -118,7 +122,7 @@ def plain_numbers(column: pd.Series, separator: str, where: str) -> tuple[pd.Ser
 
 def _without_percent(column: pd.Series) -> tuple[pd.Series, list[str]]:
     body = column.str.strip().str.removesuffix("%").str.strip()
-    number = body.map(lambda text: bool(NUMBER.fullmatch(text) or WITH_COMMA.fullmatch(text))).astype(bool)
+    number = body.map(_is_number).astype(bool)
     signed = column.str.strip().str.endswith("%")
     if not signed[number].all() or not number.any():
         return column, []

@@ -36,7 +36,7 @@ def read_workbook(path: Path, where: str, argument: str = "") -> tuple[pd.DataFr
                 raise InputError(f"{where}: unpacks to more than {MAX_UNPACKED} bytes; save it as CSV", argument)
         with pd.ExcelFile(path, engine="openpyxl") as book:
             sheets = [str(name) for name in book.sheet_names]
-            cells = book.parse(sheets[0], header=None, dtype=str, keep_default_na=False, na_filter=False)
+            cells = pd.read_excel(book, header=None, dtype=str, keep_default_na=False, na_filter=False)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
