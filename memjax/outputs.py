@@ -16,6 +16,7 @@ import pandas as pd
 
 from memjax.checks import InputError, expected
 from memjax.datasets import Dataset, Failure
+from memjax.datasets.base import ABSENT
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, read_json, write_atomically
 
@@ -30,7 +31,7 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """The data set of a run; see `memjax.datasets.Dataset`. Two counts are None where nothing was published."""
+    """The data set of a run; see `memjax.datasets.Dataset`. What is None is not known, or there is nothing to say."""
 
     name: str
     images: int = 0
@@ -41,6 +42,9 @@ class DatasetRecord:
     fingerprint: str = ""
     images_published: int | None = None
     images_listed: int | None = None
+    images_absent: int | None = None
+    table_form: str | None = None
+    ids_matched: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Run:
         level: of the intervals.
         settings: all of the settings.
         metrics: encoder -> the metrics that the store holds of it.
-        failures: images that could not be used.
+        failures: images that could not be used, without those of a published data set that are not there.
         turned: images that were turned upright by their EXIF orientation.
         seconds: of the measuring.
         versions: of Python and the packages.
@@ -215,6 +219,16 @@ def read_table(folder: Place, name: str) -> pd.DataFrame | None:
 def failure_table(failures: Iterable[Failure]) -> pd.DataFrame:
     """Every image that could not be used, and why: columns ``image, stage, error``."""
     return pd.DataFrame(list(failures), columns=["image", "stage", "error"])
+
+
+def failed_images(failures: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `failure_table` that are failures: an absent image of a published data set is none."""
+    return failures[failures["stage"] != ABSENT]
+
+
+def count_failed(failures: pd.DataFrame) -> int:
+    """How many images failed, each counted once."""
+    return int(failed_images(failures)["image"].nunique())
 
 
 def write_failures(failures: pd.DataFrame, folder: Path) -> None:

@@ -67,3 +67,14 @@ def dinov2_dir() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20250901)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures take most of a small run's time: here they are neither saved nor put into the page."""
+    from memjax.pipelines import sweep_report
+    from memjax.report import page
+
+    monkeypatch.setattr(sweep_report, "save_figures", lambda folder, drawn: None)
+    monkeypatch.setattr(page, "_vector", lambda name, figure: page.Shown(name, "", "", ""))
+    monkeypatch.setattr(page, "_raster", lambda name, figure: page.Shown(name, "", "", ""))

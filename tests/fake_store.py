@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from memjax.store import open_writer
+from memjax.store import Variable, open_writer
 
 N, D = 30, 6
 
@@ -21,6 +21,10 @@ def make_store(folder: Path) -> Path:
     table = pd.DataFrame({"memorability": y}, index=pd.Index([f"i{j}" for j in range(N)], name="image"))
     patches = x[:, [1, 2], None] + rng.normal(0, 0.1, (N, 2, 4, D)).astype(np.float32)
     made = {"model": "enc", "dataset": "made up", "patch_layers": [1, 2]}
-    writer = open_writer(folder, "enc", table, {"cls": (3, D), "patches": (2, 4, D)}, made, N)
+    kept = {
+        "cls": Variable({"layer": 3, "width": D}),
+        "patches": Variable({"patch_layer": 2, "patch": 4, "width": D}),
+    }
+    writer = open_writer(folder, "enc", table, kept, made, N)
     writer.write(0, {"cls": x, "patches": patches}, [])
     return folder / "features.zarr"

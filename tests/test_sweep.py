@@ -16,8 +16,6 @@ from PIL import Image
 import memjax
 from memjax.cli import sweep as command
 from memjax.metrics import DEFAULT_METRICS, METRICS
-from memjax.pipelines import sweep_report
-from memjax.report import page
 from memjax.store import open_features
 from tests.command import exit_code
 
@@ -40,14 +38,6 @@ def whole(tmp_path_factory) -> memjax.Sweep:
     """The one run here whose figures are drawn: the demo's first 60 images, with a metric of one's own and one by head."""
     settings = memjax.SweepSettings(metrics=["default", "attention_entropy_head", {"my_peak": PEAK}], bootstraps=20)
     return memjax.sweep(demo(60), "memjax/tiny", tmp_path_factory.mktemp("whole"), settings, progress=False)
-
-
-@pytest.fixture
-def undrawn(monkeypatch) -> None:
-    """Figures take most of a small run's time: here they are neither saved nor put into the page."""
-    monkeypatch.setattr(sweep_report, "save_figures", lambda folder, drawn: None)
-    monkeypatch.setattr(page, "_vector", lambda name, figure: page.Shown(name, "", "", ""))
-    monkeypatch.setattr(page, "_raster", lambda name, figure: page.Shown(name, "", "", ""))
 
 
 def test_one_call_one_typed_result(whole):
@@ -147,7 +137,6 @@ def write(self, chunk, *rest):
         os.kill(os.getpid(), 9)
     written(self, chunk, *rest)
 memjax.store.Writer.write = write
-from memjax.pipelines import sweep_report
 sweep_report.save_figures = lambda folder, drawn: None
 def largest(block, layout):
     return block.attention.max()

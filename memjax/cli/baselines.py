@@ -55,7 +55,9 @@ class Arguments:
     images: Path | None = None
     """With --vgg: a folder of your own images, instead of --dataset."""
     scores: Path | None = None
-    """With --images: a CSV file with columns image,memorability[,category]."""
+    """With --images: a CSV file or Excel workbook with columns image,memorability[,category]."""
+    follow_links: bool = False
+    """With --vgg: use images that are symbolic links out of their folder too; else those are refused."""
     limit: int | None = None
     """With --vgg: only the first so many images."""
     out: Path = Path("runs/baselines")
@@ -96,12 +98,13 @@ def named_dataset(args: Arguments) -> "Dataset":
     from memjax.datasets import open_dataset, open_folder
 
     if args.images is None:
-        return open_dataset(args.dataset or "demo", args.data_dir, args.limit)
+        return open_dataset(args.dataset or "demo", args.data_dir, args.limit, follow_links=args.follow_links)
     if args.dataset is not None:
         raise expected("dataset with images", "one of them", "both", "leave one out", argument="dataset")
     if args.scores is None:
         raise expected("scores", "a CSV file with columns image,memorability", "nothing", argument="scores")
-    return open_folder(check_folder(args.images, "images", argument="images"), args.scores, args.limit)
+    folder = check_folder(args.images, "images", argument="images")
+    return open_folder(folder, args.scores, args.limit, args.follow_links)
 
 
 def show_baselines(found: "BaselineResult") -> None:

@@ -11,7 +11,8 @@ tiny encoder) offline in about a minute.
 On a TPU pod or under SLURM the same command on every host, with --distributed (docs/scaling.md). --out may be gs://.. or s3://..
 
 The same command again resumes; a finished run is recognised at once. Exit codes: 0 done; 1 done, but some images could
-not be used (see failures.csv); 2 wrong input, with one line that says what to do; 3 another process of the run has died.
+not be used (see failures.csv; that only a part of a published data set is there is no failure); 2 wrong input, with one
+line that says what to do; 3 another process of the run has died.
 """
 
 import sys
@@ -42,7 +43,9 @@ class Arguments:
     images: Path | None = None
     """A folder of your own images, instead of --dataset."""
     scores: Path | None = None
-    """With --images: a CSV file with columns image,memorability[,category]."""
+    """With --images: a CSV file or Excel workbook with columns image,memorability[,category]."""
+    follow_links: bool = False
+    """Use images that are symbolic links out of their folder too (git-annex, DVC, caches); else those are refused."""
     features_only: bool = False
     """With --images and no --scores: measure, and correlate with nothing."""
     models: tuple[str, ...] = ("memjax/tiny",)
@@ -79,7 +82,7 @@ def open_data(args: Arguments) -> "Dataset":
         if args.scores is not None or args.features_only:
             given = "scores" if args.scores is not None else "features_only"
             raise expected(f"{given} without images", "both", "one", "add --images DIR", argument=given)
-        return open_dataset(args.dataset or "demo", args.data_dir, args.limit, args.download)
+        return open_dataset(args.dataset or "demo", args.data_dir, args.limit, args.download, args.follow_links)
     if args.dataset is not None:
         raise expected("dataset with images", "one of them", "both", "leave one out", argument="dataset")
     if args.scores is None and not args.features_only:
@@ -87,7 +90,8 @@ def open_data(args: Arguments) -> "Dataset":
         raise expected("scores", "a CSV file with columns image,memorability", "nothing", fix, argument="scores")
     if args.scores is not None and args.features_only:
         raise expected("features_only with scores", "one of them", "both", "leave one out", argument="features_only")
-    return open_folder(check_folder(args.images, "images", argument="images"), args.scores, args.limit)
+    folder = check_folder(args.images, "images", argument="images")
+    return open_folder(folder, args.scores, args.limit, args.follow_links)
 
 
 def run(args: Arguments) -> int:

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from memjax.outputs import FAILURES, Run
+from memjax.outputs import FAILURES, DatasetRecord, Run
 from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
 from memjax.store import STORE
 
@@ -78,5 +78,19 @@ def show_files(result: Sweep) -> None:
         say(f"{what:>9}: {result.out / name}")
     if result.run.turned:
         say(f"{result.run.turned} images were turned upright by their EXIF orientation")
+    show_data(result.run.dataset)
     if result.run.failures:
         say(f"{result.run.failures} images could not be used: {result.out / FAILURES} says why")
+
+
+def show_data(dataset: DatasetRecord) -> None:
+    """What was recognised in the data set's files, and which part of it is there."""
+    if dataset.table_form:
+        say(f"scores read as: {dataset.table_form}")
+    if dataset.ids_matched:
+        say(dataset.ids_matched)
+    if dataset.images_absent:
+        listed = f" of {dataset.images_listed}" if dataset.images_listed else ""
+        say(
+            f"{dataset.images_absent}{listed} images that the data set lists are not in the folder; {FAILURES} lists them"
+        )

@@ -62,7 +62,11 @@ def spec(name: str) -> Spec:
 
 
 def open_dataset(
-    name: str, data_dir: str | Path | None = None, limit: int | None = None, download: bool = False
+    name: str,
+    data_dir: str | Path | None = None,
+    limit: int | None = None,
+    download: bool = False,
+    follow_links: bool = False,
 ) -> Dataset:
     """Open a published data set, or the synthetic ``demo``.
 
@@ -74,6 +78,10 @@ def open_dataset(
         data_dir: the folder with the published files; may be read-only. The demo needs none.
         limit: only the first so many images, in the data set's order.
         download: fetch the files first where that is possible (lnsim), into ``data_dir`` or the cache.
+        follow_links: images may be symbolic links that lead out of ``data_dir`` (git-annex, DVC); else those are refused.
+
+    A part of a data set is one too: images that are not there are listed in ``rejected`` with stage ``absent``, and counted
+    in ``info["images_absent"]``.
 
     Raises:
         InputError: unknown name, files missing or not in the published layout.
@@ -90,4 +98,4 @@ def open_dataset(
             fix = known.instructions or "it needs no files"
             raise InputError(f"{name}: cannot be downloaded; {fix}", argument="download")
         data_dir = lnsim.download(Path(data_dir).expanduser() if data_dir else cache_dir() / "downloads" / "lnsim")
-    return take(open_built(known, data_dir), limit)
+    return take(open_built(known, data_dir, follow_links), limit)

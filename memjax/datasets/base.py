@@ -48,8 +48,16 @@ class Record(NamedTuple):
     data: ImageSource
 
 
+ABSENT = "absent"
+"""The stage of an image of a published data set that is not in the folder: listed, and no failure."""
+
+
 class Failure(NamedTuple):
-    """An image that could not be used: its id, the stage (``scores``, ``read``, ``decode``, ``resize``), the reason."""
+    """An image that could not be used: its id, the stage, the reason.
+
+    The stage is ``scores``, ``read``, ``decode`` or ``resize``; or `ABSENT`, where only a part of a published data set is
+    there.
+    """
 
     image: str
     stage: str
@@ -75,8 +83,10 @@ class Dataset:
             `COLUMNS` those that are known. The images of an official test split of LaMem: ``table[table["split_1"] == "test"]``.
         records: the images, in the order of ``table``.
         info: ``citation``, ``licence``, ``source``, ``synthetic`` (bool), ``fingerprint`` (SHA-256 in hex), and of a
-            published one ``images_published`` (how many its authors count) and ``images_listed`` (how many its files
-            name here, used or not).
+            published one ``images_published`` (how many its authors count), ``images_listed`` (how many its files
+            name here, used or not) and ``images_absent`` (how many of those are not in the folder). Where there is
+            something to say: ``table_form`` (what was recognised in the table of scores, such as decimal commas) and
+            ``ids_matched`` (ids that are no paths, and how their files were found).
         halves: scores from two halves of the observers, float64 ``[2, splits, n]``, or None.
         rejected: rows and images that could not be used, with the reason.
     """
@@ -106,12 +116,14 @@ class Source:
         read: the bytes of image ``i``; raises `memjax.decoding.ImageError`.
         rejected: rows that cannot be used.
         halves: as in `Dataset`.
+        form: what was recognised in its tables; see `memjax.datasets.scores.ScoreFile`.
     """
 
     table: pd.DataFrame
     read: Callable[[int], bytes]
     rejected: list[Failure] = dataclasses.field(default_factory=list)
     halves: np.ndarray | None = None
+    form: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +134,7 @@ class Spec:
         name, version: of the builder; the version counts changes of our reading.
         description, citation, licence, source: texts; ``source`` is where the data come from.
         instructions: how a user gets the files, and the layout that ``data_dir`` must have.
-        read_source: reads ``data_dir`` (None: generated).
+        read_source: reads ``data_dir`` (None: generated); with ``follow_links=True`` links may lead out of it.
         inputs: the files below ``data_dir`` that `read_source` depends on; a change of any makes a new copy.
         n_images: how many images the authors count; a folder with more or fewer is taken as it is, and
             `Dataset.info` gives both numbers.
@@ -134,7 +146,7 @@ class Spec:
     citation: str
     licence: str
     source: str
-    read_source: Callable[[Path | None], Source]
+    read_source: Callable[..., Source]
     instructions: str = ""
     inputs: Callable[[Path], Sequence[Path]] = lambda folder: ()
     n_images: int | None = None

@@ -7,6 +7,8 @@ new copy.
 """
 
 import contextlib
+import dataclasses
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +18,15 @@ import numpy as np
 from memjax.cache import cache_dir
 from memjax.checks import InputError, check_folder
 from memjax.datasets import array_records, in_place
-from memjax.datasets.base import Dataset, Failure, Records, Source, Spec, fingerprint, make_table
+from memjax.datasets.base import ABSENT, Dataset, Failure, Records, Source, Spec, fingerprint, make_table
 from memjax.datasets.examples import Metadata
 from memjax.locks import locked_file
 
-FORMAT = "2"
+FORMAT = "3"
 """Counts changes of what the pass writes."""
 
 
-def open_built(spec: Spec, data_dir: str | Path | None) -> Dataset:
+def open_built(spec: Spec, data_dir: str | Path | None, follow_links: bool = False) -> Dataset:
     """A published data set, after the pass over its files where there was none yet.
 
     Raises:
@@ -35,7 +37,9 @@ def open_built(spec: Spec, data_dir: str | Path | None) -> Dataset:
         if data_dir is None:
             raise InputError(f"{spec.name}: a data folder is needed; {spec.instructions}", argument="data_dir")
         folder = check_folder(data_dir, f"{spec.name}: data folder", spec.instructions, argument="data_dir")
-    home = cache_dir() / "datasets" / f"{spec.name}-{_source_key(spec, folder)[:16]}"
+    if follow_links:
+        spec = dataclasses.replace(spec, read_source=functools.partial(spec.read_source, follow_links=True))
+    home = cache_dir() / "datasets" / f"{spec.name}-{_source_key(spec, folder, follow_links)[:16]}"
     if array_records.is_installed():
         built = home / spec.name / spec.version
         _prepare_once(spec, folder, home, built / "metadata.json", array_records.write)
@@ -48,8 +52,8 @@ def open_built(spec: Spec, data_dir: str | Path | None) -> Dataset:
     return _dataset(spec, metadata, in_place.InPlaceRecords(spec.read_source, folder, ids, rows))
 
 
-def _source_key(spec: Spec, folder: Path | None) -> str:
-    parts: list[object] = [FORMAT, spec.name, spec.version]
+def _source_key(spec: Spec, folder: Path | None, follow_links: bool) -> str:
+    parts: list[object] = [FORMAT, spec.name, spec.version, follow_links]
     for path in spec.inputs(folder) if folder is not None else ():
         with contextlib.suppress(OSError):
             status = path.stat()
@@ -91,4 +95,8 @@ def _dataset(spec: Spec, metadata: Metadata, records: Records) -> Dataset:
     if spec.n_images is not None:
         info |= {"images_published": spec.n_images, "images_listed": metadata["listed"]}
     rejected = [Failure(*failure) for failure in metadata["rejected"]]
+    if absent := sum(failure.stage == ABSENT for failure in rejected):
+        info["images_absent"] = absent
+    if metadata["form"]:
+        info["table_form"] = metadata["form"]
     return Dataset(spec.name, table, records, info, halves, rejected)

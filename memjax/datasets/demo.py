@@ -79,7 +79,7 @@ def stimuli(n: int, seed: int = SEED) -> UInt8[np.ndarray, "n y x c"]:
     return np.stack([stimulus(row, np.random.default_rng([seed, 2, i])) for i, row in enumerate(values)])
 
 
-def read_source(folder: Path | None) -> Source:
+def read_source(folder: Path | None, follow_links: bool = False) -> Source:
     """`N_IMAGES` stimuli as PNG, with scores and simulated halves; the category is a third of ``clutter``."""
     values = factors(N_IMAGES)
     score = scores(values)

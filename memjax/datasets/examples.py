@@ -21,6 +21,7 @@ class Metadata(TypedDict, total=False):
         halves: as in `Dataset`, nested lists.
         listed: how many images there are, used or not.
         rejected: `Failure` as lists.
+        form: as in `Source`.
         fingerprint: SHA-256 in hex.
         rows: of the source that are used; where no copy was made.
     """
@@ -29,6 +30,7 @@ class Metadata(TypedDict, total=False):
     halves: list[list[list[float]]] | None
     listed: int
     rejected: list[list[str]]
+    form: str
     fingerprint: str
     rows: list[int]
 
@@ -57,4 +59,5 @@ def examples(spec: Spec, source: Source, metadata: Metadata) -> Iterator[tuple[i
     metadata["halves"] = None if source.halves is None else source.halves[:, :, kept].tolist()
     metadata["listed"] = len(source.table) + len(source.rejected)
     metadata["rejected"] = [list(failure) for failure in rejected]
+    metadata["form"] = source.form
     metadata["fingerprint"] = digest.hexdigest()

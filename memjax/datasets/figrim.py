@@ -25,7 +25,7 @@ from memjax.checks import check_folder
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
 from memjax.datasets.matlab import read_structs
-from memjax.datasets.paths import first_there, matching
+from memjax.datasets.paths import ImageFolder, first_there, matching
 from memjax.datasets.scores import check_unique
 
 SCENES = "SCENES_700x700"
@@ -37,7 +37,7 @@ INSTRUCTIONS = (
 )
 
 
-def read_source(folder: Path | None, role: str = "targets") -> Source:
+def read_source(folder: Path | None, role: str = "targets", follow_links: bool = False) -> Source:
     """Read the published layout (module docstring).
 
     Args:
@@ -68,7 +68,7 @@ def read_source(folder: Path | None, role: str = "targets") -> Source:
         first_showings=alarms + correct,
         memorability_within=hit_rate(rows, WITHIN),
     )
-    return join(table, images, ids.tolist())
+    return join(table, ImageFolder(images, follow_links), ids.tolist())
 
 
 def hit_rate(rows: pd.DataFrame, game: str) -> np.ndarray:

@@ -1,80 +1,129 @@
 """One's own images: a folder, and a table ``image,memorability[,category]``; read in place, never copied."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from memjax.checks import check_folder
-from memjax.datasets.base import Dataset, Failure, Record, Source, fingerprint, make_table, take
-from memjax.datasets.join import join
-from memjax.datasets.paths import comparable, image_names, inside, printable
-from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
+from memjax.datasets.base import Dataset, Failure, Record, fingerprint, make_table, take
+from memjax.datasets.ids import Match, check_match, match_ids
+from memjax.datasets.join import usable_rows
+from memjax.datasets.listing import find_images
+from memjax.datasets.paths import ImageFolder, comparable, printable
+from memjax.datasets.scores import numbers, read_score_file, unusable
 from memjax.decoding import read_bytes
 
 
 @dataclasses.dataclass(frozen=True)
 class FolderRecords:
-    """Images read from a folder when asked for."""
+    """Images read from a folder when asked for.
 
-    folder: Path
+    Attributes:
+        folder: where they are.
+        names: their paths below it.
+        ids: their ids.
+    """
+
+    folder: ImageFolder
     names: tuple[str, ...]
+    ids: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Record:
-        name = self.names[index]
-        return Record(name, read_bytes(inside(self.folder, name)))
+        return Record(self.ids[index], read_bytes(self.folder.file(self.names[index])))
 
 
-def open_folder(images_dir: str | Path, scores_csv: str | Path | None = None, limit: int | None = None) -> Dataset:
-    """Open a folder of images, with a CSV file of scores or without scores.
+def open_folder(
+    images_dir: str | Path,
+    scores_csv: str | Path | None = None,
+    limit: int | None = None,
+    follow_links: bool = False,
+) -> Dataset:
+    """Open a folder of images, with a table of scores or without scores.
 
     Args:
-        images_dir: the folder; ids are paths relative to it.
-        scores_csv: columns ``image``, ``memorability`` and, if wanted, ``category``; UTF-8, one row per image. None: every
-            image in the folder and below, sorted by name within each folder, without a score.
+        images_dir: the folder.
+        scores_csv: columns ``image``, ``memorability`` and, if wanted, ``category``, one row per image; CSV in any form
+            that `memjax.datasets.scores` lists, or an Excel workbook. An image is named by its path below the folder; what
+            else is matched, `memjax.datasets.ids` says. None: every image in the folder and below (but for
+            `memjax.datasets.listing`'s exceptions), sorted by name within each folder, without a score.
         limit: use the first so many usable rows only.
+        follow_links: symbolic links may lead out of the folder (git-annex, DVC, caches); else such images are refused.
 
     Returns:
-        The data set, in the order of the file. In its ``rejected``: rows without a finite score, rows whose image is
-        missing, no regular file or outside of the folder, images in the folder that have no row, and folders in it
-        that cannot be listed.
+        The data set, in the order of the table, whose ids it keeps. In its ``rejected``: rows without a finite score,
+        rows whose image is missing, no regular file or outside of the folder, images in the folder that have no row, and
+        folders in it that cannot be listed. In its ``info``: ``table_form`` and ``ids_matched``, where there is something
+        to say.
 
     Raises:
-        InputError: folder or file missing, a column missing, ids twice, no usable row.
+        InputError: folder or file missing, a column missing, a table that can be read in two ways, ids twice, two ids of
+            one file, no usable row.
 
     Example:
         >>> open_folder("images", "scores.csv")  # doctest: +SKIP
     """
-    folder = check_folder(images_dir, "image folder", argument="images")
+    folder = ImageFolder(check_folder(images_dir, "image folder", argument="images"), follow_links)
     unreadable: list[Failure] = []
-    found = list(image_names(folder, unreadable))
+    files = find_images(folder, unreadable)
     if scores_csv is None:
-        table = make_table(found, np.full(len(found), np.nan))
-        return _open(folder, str(folder), join(table, folder, found, scored=False), unreadable, limit)
+        table = make_table(list(files), np.full(len(files), np.nan))
+        rows = _Rows(table, Match(list(files), set(), {}, set(), ""), [], scored=False)
+        return _open(folder, files, rows, str(folder.path), unreadable, limit)
     path = Path(scores_csv).expanduser()
-    rows = read_csv(path, ["image", "memorability"], argument="scores")
-    ids = rows["image"].str.strip()
-    check_unique(ids, f"score file {path}, column image")
-    table = make_table(ids.tolist(), numbers(rows["memorability"]), category=rows.get("category"))
-    source = join(table, folder, ids.tolist(), unusable(ids, rows["memorability"], path.name))
-    known = {comparable(Path(name).as_posix()) for name in ids if name}
+    rows, form = _read_rows(path, folder, files)
     strays = [
         Failure(printable(name), "scores", f"the image has no row in {path.name}")
-        for name in found
-        if comparable(name) not in known
+        for name in _without_row(files, rows.match)
     ]
-    return _open(folder, f"{folder}, {path}", source, strays + unreadable, limit)
+    dataset = _open(folder, files, rows, f"{folder.path}, {path}", strays + unreadable, limit)
+    said = {"table_form": form, "ids_matched": rows.match.said}
+    return dataclasses.replace(dataset, info=dataset.info | {name: text for name, text in said.items() if text})
 
 
-def _open(folder: Path, where: str, source: Source, rejected: list[Failure], limit: int | None) -> Dataset:
-    names = tuple(source.table.index)
-    sizes = [size_of(folder / name) for name in names]
-    info = own_info(where, fingerprint("folder", *zip(names, source.table["memorability"].tolist(), sizes)))
-    records = FolderRecords(folder, names)
-    return take(Dataset("folder", source.table, records, info, None, source.rejected + rejected), limit)
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+    """A table, the files of its ids, what is known to be unusable, and whether it has scores."""
+
+    table: pd.DataFrame
+    match: Match
+    unusable: list[Failure]
+    scored: bool = True
+
+
+def _read_rows(path: Path, folder: ImageFolder, files: Mapping[str, bool]) -> tuple[_Rows, str]:
+    rows, form = read_score_file(path, ["image", "memorability"], ["memorability"], argument="scores")
+    ids = rows["image"].str.strip()
+    match = match_ids(ids.tolist(), folder, files, f"score file {path}, column image")
+    table = make_table(ids.tolist(), numbers(rows["memorability"]), category=rows.get("category"))
+    return _Rows(table, match, unusable(ids, rows["memorability"], path.name)), form
+
+
+def _without_row(files: Mapping[str, bool], match: Match) -> Sequence[str]:
+    """The images that no row names, nor the reason why a row has none."""
+    known = {comparable(name) for name in (*match.names, *match.meant) if name}
+    return [name for name in files if comparable(name) not in known]
+
+
+def _open(
+    folder: ImageFolder, files: Mapping[str, bool], rows: _Rows, where: str, rejected: list[Failure], limit: int | None
+) -> Dataset:
+    ids = rows.table.index.tolist()
+
+    def check(row: int) -> None:
+        check_match(folder, files, rows.match, ids[row], row)
+
+    keep, failures = usable_rows(rows.table, check, rows.unusable, rows.scored)
+    table, names = rows.table.iloc[keep], tuple(rows.match.names[row] for row in keep)
+    used = tuple(table.index)
+    sizes = [size_of(folder.path / name) for name in names]
+    info = own_info(where, fingerprint("folder", *zip(used, table["memorability"].tolist(), sizes)))
+    return take(Dataset("folder", table, FolderRecords(folder, names, used), info, None, failures + rejected), limit)
 
 
 def own_info(where: str, fingerprint: str) -> dict[str, str | bool | int]:

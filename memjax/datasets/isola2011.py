@@ -27,8 +27,8 @@ from memjax.checks import InputError, check_folder, expected
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
 from memjax.datasets.matlab import read_halves, read_structs, read_variable
-from memjax.datasets.paths import first_there, matching
-from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
+from memjax.datasets.paths import ImageFolder, first_there, matching
+from memjax.datasets.scores import ScoreFile, check_unique, contradictions, numbers, read_score_file, unusable
 
 N_IMAGES, N_SPLITS = 2222, 25
 ORIGINAL = ("Data/Image data/target_images.mat", "Image data/target_images.mat")
@@ -37,10 +37,11 @@ TABLES = (TABLE, f"Image_info/{TABLE}")
 IMAGES = ("Images/Targets", "Targets")
 HALVES = ("subject_hrs1", "subject_hrs2")
 COUNTS = ("hits", "misses", "false_alarms", "correct_rejections")
+RATES = ("hit", "fa", "corrected_hit")
 TOLERANCE = 1e-6
 
 
-def read_source(folder: Path | None, n_images: int = N_IMAGES) -> Source:
+def read_source(folder: Path | None, n_images: int = N_IMAGES, follow_links: bool = False) -> Source:
     """Read either layout (module docstring); the original where both are there.
 
     Raises:
@@ -48,10 +49,10 @@ def read_source(folder: Path | None, n_images: int = N_IMAGES) -> Source:
     """
     assert folder is not None
     images = first_there(folder, ORIGINAL)
-    return _read_original(images, n_images) if images.exists() else _read_table(folder)
+    return _read_original(images, n_images, follow_links) if images.exists() else _read_table(folder, follow_links)
 
 
-def _read_original(path: Path, n_images: int) -> Source:
+def _read_original(path: Path, n_images: int, follow_links: bool) -> Source:
     data = path.parents[1]
     pixels = read_variable(path, "img", "isola2011: images")
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[2] != 3 or pixels.shape[3] < n_images:
@@ -72,7 +73,8 @@ def _read_original(path: Path, n_images: int) -> Source:
     files = [data / "Random splits" / f"{name}.mat" for name in HALVES]
     if any(half.exists() for half in files):
         halves = read_halves(files, HALVES, (N_SPLITS, n_images), "isola2011: half-splits")
-    return _from_pixels(join(table, path.parent, [path.name] * n_images, halves=halves), pixels)
+    source = join(table, ImageFolder(path.parent, follow_links), [path.name] * n_images, halves=halves)
+    return _from_pixels(source, pixels)
 
 
 def _from_pixels(source: Source, pixels: np.ndarray) -> Source:
@@ -92,17 +94,22 @@ def read_rows(path: Path) -> pd.DataFrame:
     Raises:
         InputError: a column missing, an id twice, a score that is not the difference of its rates.
     """
-    rows = read_csv(path, ["im_ind", "hit", "fa", "corrected_hit"], "isola2011: table").map(str.strip)
+    return _read_file(path).rows
+
+
+def _read_file(path: Path) -> ScoreFile:
+    rows, form = read_score_file(path, ["im_ind", *RATES], RATES, "isola2011: table")
+    rows = rows.map(str.strip)
     check_unique(rows["im_ind"], f"isola2011: {path}, column im_ind")
-    hit_rate, alarm_rate, score = (numbers(rows[name]) for name in ("hit", "fa", "corrected_hit"))
-    wrong = np.abs(hit_rate - alarm_rate - score) > TOLERANCE
+    hit_rate, alarm_rate, score = (numbers(rows[name]) for name in RATES)
+    wrong, rounding = contradictions(hit_rate - alarm_rate - score, [rows[name] for name in RATES], TOLERANCE)
     if wrong.any():
         image = rows["im_ind"].iloc[np.flatnonzero(wrong)[0]]
         raise InputError(
             f"isola2011: {path}: {wrong.sum()} rows, first {image}, where corrected_hit is not hit - fa; take the "
             "published file"
         )
-    return rows
+    return ScoreFile(rows, ", ".join(filter(None, (form, rounding))))
 
 
 def to_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -111,14 +118,15 @@ def to_table(rows: pd.DataFrame) -> pd.DataFrame:
     return make_table(rows["im_ind"].tolist(), score, hit_rate=hit_rate, false_alarm_rate=false_alarm_rate)
 
 
-def _read_table(folder: Path) -> Source:
+def _read_table(folder: Path, follow_links: bool) -> Source:
     path = first_there(folder, TABLES)
-    rows = read_rows(path)
+    rows, form = _read_file(path)
     images = check_folder(
         first_there(folder, IMAGES), "isola2011: the table is there, the images are not:", SPEC.instructions
     )
     names = [f"{image}.jpg" for image in rows["im_ind"]]
-    return join(to_table(rows), images, names, unusable(rows["im_ind"], rows["corrected_hit"], path.name))
+    rejected = unusable(rows["im_ind"], rows["corrected_hit"], path.name)
+    return join(to_table(rows), ImageFolder(images, follow_links), names, rejected, form=form)
 
 
 SPEC = Spec(

@@ -1,19 +1,19 @@
 """A table of scores joined to its images, by id: what has both is used, what lacks one is listed with the reason.
 
 The rule for every data set: a row without a finite score, with an id that does not fit on a line, or whose image is
-missing, no regular file or outside of the folder is set aside as a `Failure` and never dropped silently. A table with
-more or fewer rows than published is no error, since working on a part is legitimate; `Dataset.info` then says how many
-were listed and how many are published. Ids that occur twice, missing columns and contradictions are errors.
+missing, no regular file or outside of the folder is set aside as a `Failure` and never dropped silently. A published
+table with more or fewer rows than its authors count, or images than rows, is no error, since working on a part is
+legitimate: `Dataset.info` says how many are published, listed and absent, and absent images have a stage of their own. Ids
+that occur twice, missing columns and contradictions are errors.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from memjax.datasets.base import Failure, Source
-from memjax.datasets.paths import inside, printable
+from memjax.datasets.base import ABSENT, Failure, Source
+from memjax.datasets.paths import ImageFolder, NoSuchImageError, printable
 from memjax.decoding import ImageError, read_bytes
 
 
@@ -51,21 +51,42 @@ def usable_rows(
 
 def join(
     table: pd.DataFrame,
-    folder: Path,
+    folder: ImageFolder,
     names: Sequence[str],
     rejected: Sequence[Failure] = (),
     halves: np.ndarray | None = None,
-    scored: bool = True,
+    form: str = "",
 ) -> Source:
-    """Keep the rows of ``table`` that have a score and an image.
+    """Keep the rows of a published table that have a score and an image.
 
     Args:
-        table, rejected, scored: see `usable_rows`.
+        table, rejected: see `usable_rows`.
         folder: where the images are.
         names: the image of each row, a path below ``folder``.
         halves: as in `Dataset`, every row of the publication.
+        form: as in `Source`.
     """
-    keep, failures = usable_rows(table, lambda row: inside(folder, names[row]), rejected, scored)
-    paths = [folder / names[row] for row in keep]
-    kept = None if halves is None else halves[:, :, keep]
-    return Source(table.iloc[keep], lambda i: read_bytes(paths[i]), failures, kept)
+    problems = [_problem(folder, name) for name in names]
+    there = [row for row, problem in enumerate(problems) if not isinstance(problem, NoSuchImageError)]
+    absent = {printable(i): str(p) for i, p in zip(table.index, problems) if i and isinstance(p, NoSuchImageError)}
+
+    def check(row: int) -> None:
+        if (problem := problems[there[row]]) is not None:
+            raise problem
+
+    known = [failure for failure in rejected if failure.image not in absent]
+    keep, failures = usable_rows(table.iloc[there], check, known)
+    rows = [there[row] for row in keep]
+    paths = [folder.path / names[row] for row in rows]
+    failures += [Failure(image, ABSENT, error) for image, error in absent.items()]
+    kept = None if halves is None else halves[:, :, rows]
+    return Source(table.iloc[rows], lambda i: read_bytes(paths[i]), failures, kept, form)
+
+
+def _problem(folder: ImageFolder, name: str) -> ImageError | None:
+    """Why an image cannot be used, as far as its path tells."""
+    try:
+        folder.file(name)
+    except ImageError as error:
+        return error
+    return None

@@ -21,13 +21,13 @@ import pandas as pd
 from memjax.checks import InputError
 from memjax.datasets.base import N_OFFICIAL, Failure, Source, Spec, make_table
 from memjax.datasets.join import join
-from memjax.datasets.paths import matching
-from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
+from memjax.datasets.paths import ImageFolder, matching
+from memjax.datasets.scores import check_unique, numbers, read_score_file, unusable
 
 PARTS = ("train", "val", "test")
 
 
-def read_source(folder: Path | None) -> Source:
+def read_source(folder: Path | None, follow_links: bool = False) -> Source:
     """Read the published layout (module docstring); images in the order of their names.
 
     Raises:
@@ -35,7 +35,8 @@ def read_source(folder: Path | None) -> Source:
     """
     assert folder is not None
     rejected: dict[str, Failure] = {}
-    splits = [_read_split(folder / "splits", number, rejected) for number in range(1, N_OFFICIAL + 1)]
+    forms: dict[str, None] = {}
+    splits = [_read_split(folder / "splits", number, rejected, forms) for number in range(1, N_OFFICIAL + 1)]
     ids = splits[0].index.sort_values()
     for number, split in enumerate(splits[1:], start=2):
         odd = ids.symmetric_difference(split.index)
@@ -48,19 +49,17 @@ def read_source(folder: Path | None) -> Source:
     scores = {f"score_{k}": split["score"] for k, split in enumerate(splits, start=1)}
     parts = {f"split_{k}": split["part"] for k, split in enumerate(splits, start=1)}
     mean = np.mean([column.to_numpy() for column in scores.values()], axis=0)
-    return join(
-        make_table(ids.tolist(), mean, **scores, **parts), folder / "images", list(ids), list(rejected.values())
-    )
+    table, images = make_table(ids.tolist(), mean, **scores, **parts), ImageFolder(folder / "images", follow_links)
+    return join(table, images, list(ids), list(rejected.values()), form="; ".join(filter(None, forms)))
 
 
-def _read_split(folder: Path, number: int, rejected: dict[str, Failure]) -> pd.DataFrame:
-    """One official split: index image, columns ``score``, ``part``; adds unusable rows to ``rejected``."""
+def _read_split(folder: Path, number: int, rejected: dict[str, Failure], forms: dict[str, None]) -> pd.DataFrame:
+    """One official split: index image, columns ``score``, ``part``; adds unusable rows and the files' forms."""
     tables = []
     for part in PARTS:
         path = folder / f"{part}_{number}.txt"
-        rows = read_csv(
-            path, ["image", "score"], "lamem: split file", sep=r"\s+", header=None, names=["image", "score"]
-        )
+        rows, form = read_score_file(path, ["image", "score"], ["score"], "lamem: split file", headed=False)
+        forms[form] = None
         for failure in unusable(rows["image"], rows["score"], path.name):
             rejected.setdefault(failure.image, failure)
         tables.append(pd.DataFrame({"image": rows["image"], "score": numbers(rows["score"]), "part": part}))

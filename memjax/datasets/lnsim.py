@@ -11,7 +11,7 @@ from memjax.checks import InputError, expected
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
 from memjax.datasets.matlab import read_halves
-from memjax.datasets.paths import matching
+from memjax.datasets.paths import ImageFolder, matching
 
 COMMIT = "27e8e4a54d2ef30afa84b30aa640778d16a7ddf2"
 REPOSITORY = "https://github.com/JiaxinLu-home/Natural-Scene-Memorability-Dataset"
@@ -24,7 +24,7 @@ CHECKSUM = "c9a0ee22ded04135083020e93646bfbe5f1df867b98214fdcd9c0b91ae0f6c6d"
 """`files_checksum` of the extracted files. The archive's own bytes may change when GitHub packs it anew; its files do not."""
 
 
-def read_source(folder: Path | None, n_images: int = N_IMAGES) -> Source:
+def read_source(folder: Path | None, n_images: int = N_IMAGES, follow_links: bool = False) -> Source:
     """Read the published layout: ``Image_data/0001.jpg`` .., ``Random_splits/subject_hrs{1,2}.mat``.
 
     The score of an image is the mean of both halves over the splits.
@@ -36,7 +36,8 @@ def read_source(folder: Path | None, n_images: int = N_IMAGES) -> Source:
     files = [folder / "Random_splits" / f"{name}.mat" for name in HALVES]
     halves = read_halves(files, HALVES, (N_SPLITS, n_images), "lnsim: scores")
     names = [f"{number:04d}.jpg" for number in range(1, n_images + 1)]
-    return join(make_table(names, halves.mean(axis=(0, 1))), folder / "Image_data", names, halves=halves)
+    images = ImageFolder(folder / "Image_data", follow_links)
+    return join(make_table(names, halves.mean(axis=(0, 1))), images, names, halves=halves)
 
 
 def inputs(folder: Path) -> list[Path]:

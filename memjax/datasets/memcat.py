@@ -17,8 +17,8 @@ import pandas as pd
 from memjax.checks import InputError, check_folder
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
-from memjax.datasets.paths import first_there, matching
-from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
+from memjax.datasets.paths import ImageFolder, first_there, matching
+from memjax.datasets.scores import ScoreFile, check_unique, contradictions, numbers, read_score_file, unusable
 
 TABLE = "memcat_image_data.csv"
 TABLES = (TABLE, f"MemCat_data/{TABLE}")
@@ -32,7 +32,7 @@ ASK = (
 )
 
 
-def read_source(folder: Path | None) -> Source:
+def read_source(folder: Path | None, follow_links: bool = False) -> Source:
     """Read the published layout (module docstring).
 
     Raises:
@@ -40,10 +40,11 @@ def read_source(folder: Path | None) -> Source:
     """
     assert folder is not None
     path = first_there(folder, TABLES)
-    rows = read_rows(path)
+    rows, form = _read_file(path)
     images = check_folder(first_there(folder, IMAGES), "memcat: the table is there, the images are not:", ASK)
     names = ["/".join(parts) for parts in zip(rows["category"], rows["subcategory"], rows["image_file"])]
-    return join(to_table(rows), images, names, unusable(rows["image_file"], rows[SCORE], path.name))
+    rejected = unusable(rows["image_file"], rows[SCORE], path.name)
+    return join(to_table(rows), ImageFolder(images, follow_links), names, rejected, form=form)
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -52,18 +53,25 @@ def read_rows(path: Path) -> pd.DataFrame:
     Raises:
         InputError: a column missing, an id twice, a score that its own counts contradict.
     """
-    rows = read_csv(path, ["image_file", "category", "subcategory", *COUNTS, SCORE], "memcat: table").map(str.strip)
+    return _read_file(path).rows
+
+
+def _read_file(path: Path) -> ScoreFile:
+    numeric = (*COUNTS, SCORE)
+    rows, form = read_score_file(path, ["image_file", "category", "subcategory", *numeric], numeric, "memcat: table")
+    rows = rows.map(str.strip)
     check_unique(rows["image_file"], f"memcat: {path}, column image_file")
     hits, false_alarms, responses = (numbers(rows[name]) for name in COUNTS)
     with np.errstate(divide="ignore", invalid="ignore"):
-        wrong = np.abs((hits - false_alarms) / responses - numbers(rows[SCORE])) > TOLERANCE
+        difference = (hits - false_alarms) / responses - numbers(rows[SCORE])
+    wrong, rounding = contradictions(difference, [rows[SCORE]], TOLERANCE)
     if wrong.any():
         image = rows["image_file"].iloc[np.flatnonzero(wrong)[0]]
         raise InputError(
             f"memcat: {path}: {wrong.sum()} rows, first {image}, where {SCORE} is not (H - FA) / n_resp; columns do not "
             "belong together, take the published file"
         )
-    return rows
+    return ScoreFile(rows, ", ".join(filter(None, (form, rounding))))
 
 
 def to_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,45 +1,68 @@
 """Paths named by a data set's own files: they stay inside its folder, whatever the table says."""
 
+import dataclasses
 import os
 import re
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from memjax.datasets.base import Failure
 from memjax.decoding import ImageError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif")
-"""Names that count as images when a folder is searched for images without a score."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def inside(folder: Path, name: str) -> Path:
-    """The file ``name`` below ``folder``.
+class NoSuchImageError(ImageError):
+    """There is no file of that name: neither a broken one nor a link to nowhere."""
 
-    Raises:
-        ImageError: stage "read": no such file, no regular file, or outside of the folder (absolute, ``..``, symlink).
+
+@dataclasses.dataclass(frozen=True)
+class ImageFolder:
+    """A folder of images.
+
+    Attributes:
+        path: where it is.
+        follow_links: whether symbolic links in it may lead out of it, as git-annex, DVC and download caches make them.
     """
-    if not name or "\0" in name or Path(name).anchor or ".." in Path(name).parts:  # on Windows, C:x has an anchor too
-        raise ImageError(f"{name!r}: not a path inside {folder}; absolute paths and '..' are refused", "read")
-    path = folder / name
-    root = os.path.realpath(folder)
-    try:
-        real = os.path.realpath(path, strict=True)
-        mode = os.stat(real).st_mode
-    except (OSError, ValueError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        reason = "no such image" if missing else getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"{name}: {reason} in {folder}", "read") from None
-    if not Path(real).is_relative_to(root):
-        raise ImageError(f"{name}: a symbolic link that leads out of {folder}; copy the file into it", "read")
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a folder"
-        raise ImageError(f"{name}: expected an image file, got {kind}", "read")
-    return path
+
+    path: Path
+    follow_links: bool = False
+
+    def file(self, name: str) -> Path:
+        """The file ``name`` below the folder.
+
+        Raises:
+            NoSuchImageError: no such file.
+            ImageError: stage "read": no regular file, or outside of the folder (absolute, ``..``, a link out of it).
+        """
+        if (
+            not name or "\0" in name or Path(name).anchor or ".." in Path(name).parts
+        ):  # on Windows, C:x has an anchor too
+            raise ImageError(f"{name!r}: not a path inside {self.path}; absolute paths and '..' are refused", "read")
+        path = self.path / name
+        try:
+            real = os.path.realpath(path, strict=True)
+            mode = os.stat(real).st_mode
+        except (OSError, ValueError) as error:
+            raise self._unreachable(name, error) from None
+        if not self.follow_links and not Path(real).is_relative_to(os.path.realpath(self.path)):
+            fix = "copy the file into it, or allow links (follow_links)"
+            raise ImageError(f"{name}: a symbolic link that leads out of {self.path}; {fix}", "read")
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a folder"
+            raise ImageError(f"{name}: expected an image file, got {kind}", "read")
+        return path
+
+    def _unreachable(self, name: str, error: OSError | ValueError) -> ImageError:
+        if not isinstance(error, FileNotFoundError):
+            reason = getattr(error, "strerror", None) or str(error)
+            return ImageError(f"{name}: {reason} in {self.path}", "read")
+        if os.path.lexists(self.path / name):
+            fix = "fetch the file that it stands for (git-annex, DVC), or copy it"
+            return ImageError(f"{name}: a symbolic link to a file that is not there, in {self.path}; {fix}", "read")
+        return NoSuchImageError(f"{name}: no such image in {self.path}", "read")
 
 
 def printable(name: str) -> str:
@@ -56,24 +79,6 @@ def printable(name: str) -> str:
 def comparable(name: str) -> str:
     """A path as the system's file systems compare it: outside of Linux, case and the form of accents do not count."""
     return name if sys.platform == "linux" else unicodedata.normalize("NFC", name).casefold()
-
-
-def image_names(folder: Path, unreadable: list[Failure]) -> Iterator[str]:
-    """Names, relative to ``folder``, of all images in it and below, sorted within each folder; links not followed.
-
-    Args:
-        unreadable: what cannot be listed is added to it.
-    """
-
-    def note(error: OSError) -> None:
-        name = printable(os.path.relpath(error.filename, folder))
-        unreadable.append(Failure(name, "read", f"{name}: the folder cannot be listed: {error.strerror}"))
-
-    for root, folders, files in os.walk(folder, onerror=note):
-        folders.sort()
-        for file in sorted(files):
-            if file.lower().endswith(SUFFIXES):
-                yield (Path(root) / file).relative_to(folder).as_posix()
 
 
 def first_there(folder: Path, names: Sequence[str]) -> Path:

@@ -11,9 +11,11 @@ from PIL import Image as PILImage
 from memjax.checks import check_folder, expected
 from memjax.datasets.base import COLUMNS, Dataset, Failure, check_limit, fingerprint, make_table, take
 from memjax.datasets.folder import own_info
+from memjax.datasets.ids import match_ids
 from memjax.datasets.join import usable_rows
+from memjax.datasets.listing import find_images
 from memjax.datasets.map_style import IMAGE, MapDataset, read_items
-from memjax.datasets.paths import printable
+from memjax.datasets.paths import ImageFolder, printable
 from memjax.datasets.scores import as_text, check_unique, numbers, unusable
 from memjax.datasets.table_images import FolderImages, Images, Rows, TableRecords, is_text, look_at
 from memjax.decoding import ImageError
@@ -28,6 +30,7 @@ def open_table(
     score: str | None = SCORE,
     name: str = "table",
     limit: int | None = None,
+    follow_links: bool = False,
 ) -> Dataset:
     """Open images and scores that are already in Python; images are decoded when they are measured, and never copied.
 
@@ -38,11 +41,13 @@ def open_table(
         table: a pandas table; or anything with ``len`` and ``[i]`` that gives mappings (a Hugging Face data set), pairs
             (image, score) or images (data sets in the style of torch).
         images: the name of the column of images, by default ``"image"``: paths, files' bytes, PIL images or uint8 arrays.
-            For a pandas table also a folder, in which the ids are paths, or a sequence with one image per row.
+            For a pandas table also a folder, in which the ids are paths (what else is matched, `memjax.datasets.ids`
+            says), or a sequence with one image per row.
         score: the column of scores. A table without a column ``"memorability"`` is without scores (`Dataset.scored`), and
             so is any with None.
         name: of the data set.
         limit: look at the first so many rows only.
+        follow_links: in a folder of images, symbolic links may lead out of it; else such images are refused.
 
     Returns:
         The data set, in the order of the rows. In its ``rejected``: rows without a finite score, an id or an image. Its
@@ -58,7 +63,7 @@ def open_table(
     """
     check_limit(limit)
     frame = isinstance(table, pd.DataFrame)
-    rows = _read_frame(table, images, limit) if frame else read_items(table, images, score, limit)
+    rows = _read_frame(table, images, limit, follow_links) if frame else read_items(table, images, score, limit)
     ids = _ids(rows.columns)
     ids = pd.Series([f"row-{row:06d}" for row in range(len(rows.columns))]) if ids is None else ids
     check_unique(ids, f"{name}: column image, or the index")
@@ -75,6 +80,8 @@ def open_table(
     made = made.iloc[used]
     parts = zip(made.index, made["memorability"].tolist(), [rows.contents[row] for row in used])
     info = own_info("a table in memory", fingerprint("table", *parts))
+    if isinstance(rows.images, FolderImages) and rows.images.match.said:
+        info["ids_matched"] = rows.images.match.said
     records = TableRecords(tuple(made.index), rows.images, tuple(used))
     return take(Dataset(name, made, records, info, None, rejected), None)
 
@@ -90,16 +97,16 @@ def _broken(ids: pd.Series, found: Sequence[str | ImageError]) -> dict[int, Fail
     }
 
 
-def _read_frame(table: pd.DataFrame, images: object, limit: int | None) -> Rows:
+def _read_frame(table: pd.DataFrame, images: object, limit: int | None, follow_links: bool) -> Rows:
     if table.empty or table.columns.has_duplicates:
         wanted = "rows, and columns with different names"
         raise expected("table", wanted, f"{len(table)} rows, columns {', '.join(map(str, table))}", argument="table")
-    found = _images(table, images)
+    found = _images(table, images, follow_links)
     table = table.iloc[:limit]
     return Rows(table, [str(name) for name in table], found, look_at(found, len(table))[1])
 
 
-def _images(table: pd.DataFrame, images: object) -> Images:
+def _images(table: pd.DataFrame, images: object, follow_links: bool) -> Images:
     """The image of each row, from what `open_table` takes for ``images``."""
     if images is None or (isinstance(images, str) and images in table):
         if (column := images or IMAGE) not in table:
@@ -111,7 +118,8 @@ def _images(table: pd.DataFrame, images: object) -> Images:
         if (ids := _ids(table)) is None:
             fix = "name each row's file in a column image, or in the index"
             raise expected(f"images {folder}", "a table that names files below it", "none", fix, argument="images")
-        return FolderImages(folder, tuple(ids))
+        below = ImageFolder(folder, follow_links)
+        return FolderImages(below, match_ids(ids.tolist(), below, find_images(below, []), f"images {folder}, ids"))
     if isinstance(images, (bytes, PILImage.Image)) or not isinstance(images, Images) or len(images) != len(table):
         came = f"{len(images)}" if isinstance(images, (list, tuple, np.ndarray)) else type(images).__name__
         raise expected("images", f"a sequence of {len(table)} images, one for each row", came, argument="images")

@@ -14,7 +14,8 @@ from PIL.ImageFile import ImageFile
 
 from memjax.datasets.base import Record
 from memjax.datasets.folder import size_of
-from memjax.datasets.paths import inside
+from memjax.datasets.ids import Match, check_match
+from memjax.datasets.paths import ImageFolder
 from memjax.decoding import ImageError, check_form, decode, read_bytes
 
 
@@ -45,16 +46,18 @@ class Rows(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FolderImages:
-    """Paths of images below a folder."""
+    """Paths of images below a folder, by the ids of a table."""
 
-    folder: Path
-    names: tuple[str, ...]
+    folder: ImageFolder
+    match: Match
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.match.names)
 
     def __getitem__(self, index: int) -> Path:
-        return inside(self.folder, self.names[index])
+        name = self.match.names[index]
+        check_match(self.folder, {}, self.match, name, index)
+        return self.folder.path / name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,15 +16,15 @@ import pandas as pd
 from memjax.checks import check_folder
 from memjax.datasets.base import Source, Spec, make_table
 from memjax.datasets.join import join
-from memjax.datasets.paths import first_there, matching
-from memjax.datasets.scores import check_unique, numbers, read_csv, unusable
+from memjax.datasets.paths import ImageFolder, first_there, matching
+from memjax.datasets.scores import check_unique, numbers, read_score_file, unusable
 
 TABLE = "THINGS_Memorability_Scores.csv"
 PREFIX = "images/"
 IMAGES = ("images", "object_images")
 
 
-def read_source(folder: Path | None) -> Source:
+def read_source(folder: Path | None, follow_links: bool = False) -> Source:
     """Read the published layout (module docstring).
 
     Raises:
@@ -32,8 +32,9 @@ def read_source(folder: Path | None) -> Source:
     """
     assert folder is not None
     path = folder / TABLE
-    rows = read_csv(path, ["file_path", "cr"], "things: table").map(str.strip)
-    ids = rows["file_path"].str.removeprefix(PREFIX)
+    rows, form = read_score_file(path, ["file_path", "cr"], ["cr"], "things: table")
+    paths, backslashes = _with_slashes(rows["file_path"].str.strip())
+    ids = paths.str.removeprefix(PREFIX)
     check_unique(ids, f"things: {path}, column file_path")
     images = check_folder(
         first_there(folder, IMAGES), "things: the table is there, the images are not:", SPEC.instructions
@@ -42,7 +43,16 @@ def read_source(folder: Path | None) -> Source:
     concepts = [Path(name).parent.as_posix() for name in ids]
     means = pd.Series(scores).groupby(concepts).transform("mean")
     table = make_table(ids.tolist(), scores, category=concepts, concept_memorability=means)
-    return join(table, images, ids.tolist(), unusable(ids, rows["cr"], path.name))
+    form = ", ".join(filter(None, (form, backslashes)))
+    rejected = unusable(ids, rows["cr"], path.name)
+    return join(table, ImageFolder(images, follow_links), ids.tolist(), rejected, form=form)
+
+
+def _with_slashes(paths: pd.Series) -> tuple[pd.Series, str]:
+    """Paths as published, where Windows wrote them all with backslashes; and the word for it."""
+    if paths.str.contains("/", regex=False).any() or not paths.str.contains("\\", regex=False).any():
+        return paths, ""
+    return paths.str.replace("\\", "/", regex=False), "paths with backslashes"
 
 
 SPEC = Spec(

@@ -12,8 +12,8 @@ def text_of(function: types.FunctionType) -> str | None:
     """A function's own source, of a lambda that expression alone and not its line; None where there is none.
 
     Example:
-        >>> text_of(globals_of).splitlines()[0]
-        'def globals_of(code: types.CodeType) -> Iterator[str]:'
+        >>> text_of(textwrap.indent).splitlines()[0]
+        'def indent(text, prefix, predicate=None):'
     """
     try:
         if function.__name__ != "<lambda>":

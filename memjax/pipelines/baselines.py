@@ -17,6 +17,7 @@ from memjax.checks import expected
 from memjax.datasets import Dataset
 from memjax.outputs import (
     Run,
+    count_failed,
     failure_table,
     now,
     plain_json,
@@ -162,10 +163,9 @@ def measure_vgg_baselines(
         ids = dataset.table.index.to_numpy(object)[found.positions]
         x = [found.vectors[LAYERS[layer - 1]][scored] for layer in chosen]
         vectors = Vectors("vgg16", "", np.array(chosen), x, ids[scored], y[scored])
-        record = Run(record_of(dataset), failures=len(failure_table(found.failures)), ceiling=ceiling)
-        result = replace(
-            _measure(vectors, settings, record, folder, progress), failures=failure_table(found.failures), kept=kept
-        )
+        failures = failure_table(found.failures)
+        record = Run(record_of(dataset), failures=count_failed(failures), ceiling=ceiling)
+        result = replace(_measure(vectors, settings, record, folder, progress), failures=failures, kept=kept)
         _write(result)
     return result
 

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from memjax.checks import check_folder, expected
-from memjax.datasets import Dataset, Failure, Record
+from memjax.datasets import Dataset, Failure
 from memjax.datasets.base import make_table
 from memjax.datasets.folder import FolderRecords
-from memjax.datasets.paths import image_names
+from memjax.datasets.listing import image_names
+from memjax.datasets.paths import ImageFolder
 from memjax.loader import batches
 from memjax.metrics.lowlevel import LOWLEVEL, lowlevel
 from memjax.paper.inputs import ImageStatistics
@@ -66,19 +67,6 @@ def images_of(folder: Path, scores: pd.Series) -> Dataset:
     if not found:
         raise expected(f"images {folder}", "the images that have scores", "none", argument="images")
     images = [image for image in scores.index if image in found]
-    records = _Renamed(FolderRecords(folder, tuple(found[image] for image in images)), tuple(images))
+    records = FolderRecords(ImageFolder(folder), tuple(found[image] for image in images), tuple(images))
     info = {"citation": "", "licence": "", "source": str(folder), "synthetic": False, "fingerprint": ""}
     return Dataset("folder", make_table(images, scores[images].to_numpy()), records, info, None, unreadable)
-
-
-class _Renamed:
-    """Records of a folder under the ids that the scores have."""
-
-    def __init__(self, records: FolderRecords, images: tuple[str, ...]):
-        self.records, self.images = records, images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Record:
-        return Record(self.images[index], self.records[index].data)

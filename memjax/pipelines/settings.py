@@ -88,10 +88,10 @@ HOW = ("workers",)
 
 
 def run_identity(settings: SweepSettings, dataset: Dataset, encoders: Sequence[Encoder]) -> str:
-    """SHA-256 of what a sweep's results depend on: settings, data, the encoders' weights, the version."""
+    """SHA-256 of what a sweep's results depend on: settings, data (how many of its images too), weights, the version."""
     changing = {name: value for name, value in settings.to_json().items() if name not in HOW}
     weights = [{"name": encoder.label, "checksum": encoder.checksum} for encoder in encoders]
-    parts = [changing, dataset.info["fingerprint"], weights, __version__]
+    parts = [changing, dataset.info["fingerprint"], len(dataset), weights, __version__]
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.metrics import METRICS
-from memjax.outputs import Run, write_run, write_table
+from memjax.outputs import Run, failed_images, write_run, write_table
 from memjax.pipelines.illustrations import attention_maps, thumbnails
 from memjax.pipelines.sweep_result import CORRELATIONS, READOUTS, REPORT, WEIGHTS, Sweep
 from memjax.report import figures as draw
@@ -57,7 +57,7 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         run=run,
         table=analysis.table,
         context=context,
-        failures=result.failures,
+        failures=failed_images(result.failures),
         features=result.features,
         figures=drawn,
         thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),

@@ -147,6 +147,8 @@ def _summary(page: Page) -> list[tuple[str, str]]:
         ("Protocol", run.protocol or "not recorded"),
         ("Images that failed", labels.count(page.failures["image"].nunique())),
     ]
+    if run.dataset.images_absent:
+        lines.append(("Images not in the folder", labels.count(run.dataset.images_absent)))
     return lines + ([("Command", run.command)] if run.command else [])
 
 
