@@ -175,11 +175,12 @@ def test_the_fingerprint_follows_ids_scores_and_images(files):
     assert marks[4] == marks[0]
 
 
-def test_an_image_is_decoded_as_it_is_stored(files):
-    """Bytes go through memjax's own decoder: orientation is not applied, whatever the data set would do."""
+def test_an_image_is_decoded_by_memjax(files):
+    """Bytes go through memjax's own decoder, whatever the data set would do of the orientation."""
     image, file = Image.fromarray(pixels(0, 6, 9)), io.BytesIO()
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(file, "JPEG", exif=exif)
     dataset = open_table([{"image": file.getvalue(), "memorability": 1.0}])
-    assert decode(dataset.records[0].data).size == (9, 6)
+    assert decode(dataset.records[0].data).size == (6, 9)
+    assert decode(dataset.records[0].data, orient=False).size == (9, 6)

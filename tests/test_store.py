@@ -13,7 +13,7 @@ import xarray as xr
 from memjax.checks import InputError
 from memjax.datasets import Failure
 from memjax.storage import locked
-from memjax.store import OWN, Variable, Writer, group_name, metric_variables, open_features, open_writer
+from memjax.store import OWN, Variable, Writer, group_name, images_turned, metric_variables, open_features, open_writer
 
 KEPT = {
     "cls_mean": Variable({"layer": 4}, {"title": "Mean", "unit": "activation units", "reference": "someone"}),
@@ -70,6 +70,27 @@ def test_a_chunk_without_marker_is_not_done(tmp_path):
     again = open_writer(tmp_path, "e", table(), KEPT, IDENTITY, chunk=3)
     assert again.done() == [1]
     assert np.isnan(open_features(tmp_path)["e"]["cls_mean"].values[0]).all()
+
+
+def test_images_that_were_turned_are_counted_over_chunks_and_old_markers_are_read(tmp_path):
+    writer = open_writer(tmp_path, "e", table(), KEPT, IDENTITY, chunk=3)
+    failure = Failure("bild-1.jpg", "decode", "kaputt")
+    writer.write(0, values(3, 0), [failure], turned=2)
+    writer.write(1, values(3, 1), [], turned=1)
+    assert images_turned(tmp_path, "e") == 3
+    (tmp_path / "progress" / "e" / "000001.json").write_text(json.dumps([list(failure)]))  # as version 0.1 wrote it
+    assert images_turned(tmp_path, "e") == 2
+    assert writer.failures() == [failure, failure]
+
+
+def test_a_store_from_before_orientation_was_asked_for_goes_on_as_stored(tmp_path):
+    old = {**IDENTITY, "preprocessing": {"resize": 256}}
+    open_writer(tmp_path, "e", table(), KEPT, old, chunk=3)
+    now = {**old, "preprocessing": {"resize": 256, "orientation": "stored"}}
+    assert open_writer(tmp_path, "e", table(), KEPT, now, chunk=3).done() == []
+    turned = {**old, "preprocessing": {"resize": 256, "orientation": "exif"}}
+    with pytest.raises(InputError, match=r"'stored'.*, now .*'exif'"):
+        open_writer(tmp_path, "e", table(), KEPT, turned, chunk=3)
 
 
 def test_another_identity_is_refused_by_name(tmp_path):

@@ -41,7 +41,7 @@ def check_jpeg(data: bytes) -> None:
         exif += kind == _EXIF and data[at + 2 : at + 8] == b"Exif\0\0"
         if exif > MAX_EXIF_SEGMENTS or count >= MAX_SEGMENTS:
             raise ImageError(
-                f"a JPEG of {exif} segments of EXIF among {count + 1}, which takes too long to read", "decode"
+                f"a JPEG of {count + 1} segments, {exif} of EXIF, before its pixels: too long to read", "decode"
             )
     if len(data) > MAX_METADATA:
         raise ImageError(
