@@ -77,7 +77,8 @@ def test_an_id_that_can_mean_one_file_means_it(tmp_path, image, file, said):
 
 
 def test_exact_ids_come_first_and_nothing_is_said(tmp_path):
-    photos = folder_of(tmp_path, "a.png", "a", "sub/a.png", "photos/a.png")
+    photos = folder_of(tmp_path, "a.png", "sub/a.png", "photos/a.png")
+    (photos / "a").write_bytes(b"another")
     dataset = opened(photos, "a.png", "a", "sub/a.png", "photos/a.png")
     wanted = [(photos / name).read_bytes() for name in dataset.table.index]
     assert [dataset.records[i].data for i in range(4)] == wanted
