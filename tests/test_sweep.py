@@ -131,6 +131,7 @@ def test_another_function_under_the_same_name_is_refused(tmp_path, undrawn):
 KILLED = """
 import os, sys
 import memjax, memjax.extract, memjax.store
+from memjax.pipelines import sweep_report
 memjax.extract.CHUNK = 8
 written = memjax.store.Writer.write
 def write(self, chunk, *rest):
