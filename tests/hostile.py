@@ -162,7 +162,8 @@ def image_of_an_unusual_mode(folder: Path, stem: str, draw: Draw) -> Hostile:
         )
     )
     image = good(draw).convert("I" if mode == "I;16" else mode).convert(mode)
-    return put(folder, f"{stem}.png", encoded(image, form), MEASURED)
+    # Floats from 0 to 255 that are no whole numbers have no range of their own: they are set aside (memjax.decoding).
+    return put(folder, f"{stem}.png", encoded(image, form), EITHER if mode == "F" else MEASURED)
 
 
 @kind
