@@ -12,7 +12,7 @@ nn_distance: the distance of an image to the nearest of the others. sparse_codin
 learnt on the same images, reconstruct it. Without arguments: the embedded demo (synthetic).
 
 On two cores 2,632 images x 12 layers x 384 units take seconds for nn_distance and about ten minutes for sparse_coding_error, with
---batches 100 one or two; VGG-16 takes about half a second an image beside that (weights: torchvision's vgg16, as safetensors).
+--batches 100 one or two. VGG-16's weights: torchvision's vgg16, as safetensors; its pass over the images comes beside that.
 
 It writes to --out: baselines (measure, source, layer, rho with 95 % interval; CSV and Parquet), failures.csv and run.json; and
 the measures of a sweep's tokens into its feature store (nn_distance_cls, sparse_coding_error_cls): run the sweep again, and its

@@ -54,7 +54,7 @@ def unit_samples(params: VGGParams, units: int, seed: int) -> dict[str, Int[np.n
 
 
 def vgg_vectors(dataset: Dataset, params: VGGParams, units: int, seed: int, advance: Advance) -> VGGVectors:
-    """Every image through the network; about half a second an image on a CPU core.
+    """Every image through the network.
 
     Args:
         dataset: images, read as torchvision does (`PREPROCESSING`).
