@@ -19,6 +19,7 @@ from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, w
 from memjax.pipelines.sweep_result import Sweep
 from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
 from memjax.sae.checkpoint import Checkpoints, open_manager
+from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import Grid, grid_of
 from memjax.sae.member import Member
@@ -152,6 +153,7 @@ def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[lis
 
     def keep(epoch: int, members: Member, losses: np.ndarray) -> None:
         evaluation = evaluate(members, job.data.images, sae, mesh)
+        check_finite(evaluation.images["standardised"].error, members, epoch)
         found[epoch] = epoch_scores(epoch, evaluation, job.grid, job.data.layers)
         found[epoch].save(home / f"{epoch}.npz")
         if tell is not None:

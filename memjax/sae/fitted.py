@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from memjax import devices
 from memjax.checks import expected
+from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import grid_of
 from memjax.sae.presets import SAEPreset, modern, paper
@@ -63,6 +64,7 @@ def fit(
 
     Raises:
         InputError: an array of another kind, with numbers that are not finite, or with fewer rows than folds; no such preset.
+        memjax.sae.divergence.DivergedError: a loss is no finite number.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
@@ -79,6 +81,7 @@ def fit(
     recipe, mesh = recipe_for(stream, chosen.sae, chosen.fit), devices.data_mesh()
     members = fit_members(grid.start(stream, chosen, recipe), stream, recipe, mesh)
     found = evaluate(members, images, chosen.sae, mesh)
+    check_finite(found.images["standardised"].error, members, chosen.fit.epochs)
     shape = grid.shape[1:]
     return Fitted(
         saes=trained_saes(members, grid, chosen.sae, np.zeros(1, np.int64)),

@@ -18,6 +18,7 @@ from jaxtyping import Int
 from memjax.checks import expected
 from memjax.sae.checkpoint import Checkpoints, restore_checkpoint, save_checkpoint
 from memjax.sae.config import FitConfig, SAEConfig
+from memjax.sae.divergence import check_finite
 from memjax.sae.ensemble import (
     epoch_orders,
     init_members,
@@ -91,6 +92,7 @@ def fit_members(
 
     Raises:
         InputError: the checkpoint is of another run, or damaged; the stream has no full batch.
+        memjax.sae.divergence.DivergedError: a loss is no finite number; no checkpoint of that segment is written.
     """
     position, visits = 0, _visits_of(stream, recipe)
     if checkpoints is not None and (found := restore_checkpoint(checkpoints, members)) is not None:
@@ -103,6 +105,8 @@ def fit_members(
         number = visit.epoch * stream.images.blocks + visit.block
         orders = epoch_orders(members.seed, number, mine, size)[:, visit.start : visit.start + recipe.segment]
         members, losses = train_members(members, data, orders, recipe, schedule)
+        if visit.ends_epoch or checkpoints is not None:
+            check_finite(np.asarray(losses), members, visit.epoch + 1)
         if visit.ends_epoch:
             if visit.epoch + 1 in recipe.fit.resample_epochs:
                 members = resample_members(members, data, mine, recipe, mesh)
