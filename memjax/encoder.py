@@ -12,6 +12,7 @@ from memjax.checks import expected
 from memjax.models import presets, read_checkpoint
 from memjax.models.config import ViTConfig
 from memjax.models.vit import ViTParams, forward, pool
+from memjax.naming import printable
 from memjax.preprocessing import Preprocessing, preprocessing_from_config
 from memjax.traces import Trace
 
@@ -46,7 +47,7 @@ class Encoder:
     @property
     def label(self) -> str:
         """The name it goes by in tables and stores: its hub id, or its folder's name."""
-        return Path(self.name).resolve().name if self.revision == "local" else self.name
+        return printable(Path(self.name).resolve().name if self.revision == "local" else self.name)
 
 
 def load(name: str, dtype: str = "float32") -> Encoder:

@@ -19,9 +19,10 @@ from memjax.encoder import Encoder
 from memjax.loader import Batch, batches
 from memjax.measure import compiled, images_per_device
 from memjax.metrics import Metric, metric_identity
+from memjax.naming import group_name
 from memjax.selection import Selection, check_metrics, variables, working_bytes
 from memjax.storage import Place
-from memjax.store import OWN, Variable, Writer, group_name, open_writer
+from memjax.store import OWN, Variable, Writer, open_writer
 
 CHUNK = 256
 """Images in a chunk of the store, at most."""

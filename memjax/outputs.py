@@ -17,6 +17,7 @@ import pandas as pd
 from memjax.checks import InputError, expected
 from memjax.datasets import Dataset, Failure
 from memjax.datasets.base import ABSENT
+from memjax.naming import printable
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, read_json, write_atomically
 
@@ -159,7 +160,7 @@ def _record(kind: type, value: object):
 
 
 def plain_json(value: object) -> Json:
-    """Anything that a record may hold, as JSON types: tuples become lists, NaN and infinity null, the rest text.
+    """Anything that a record may hold, as JSON types: tuples become lists, NaN and infinity null, the rest text (of UTF-8).
 
     Example:
         >>> plain_json({"a": (1, float("nan"), Path("b"))})
@@ -171,7 +172,11 @@ def plain_json(value: object) -> Json:
         return [plain_json(inner) for inner in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+    return (
+        value
+        if value is None or isinstance(value, (bool, int))
+        else str(value).encode("utf-8", "backslashreplace").decode()
+    )
 
 
 def record_of(dataset: Dataset) -> DatasetRecord:
@@ -182,7 +187,7 @@ def record_of(dataset: Dataset) -> DatasetRecord:
 
 def started() -> str:
     """How this process was started."""
-    return " ".join(["python", *sys.argv])
+    return printable(" ".join(["python", *sys.argv]))
 
 
 def now() -> str:

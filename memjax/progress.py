@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from memjax.naming import printable
+
 ProgressCallback = Callable[[str, int, int], None]
 """Called as ``(what, done, total)``, e.g. ``("facebook/dinov2-small", 512, 2632)``."""
 
@@ -46,7 +48,7 @@ def _bar(what: str, total: int) -> Iterator[Advance]:
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:.1f} images/s" if task.speed else "")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), Remaining())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), Rate(), Remaining())
     with Progress(*columns) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(printable(what), total=total)
         yield lambda added: bar.advance(task, added)

@@ -36,11 +36,6 @@ CHUNK_BYTES = 2**23
 """Bytes, at most, of a variable's chunk where one image has less: what a reader of a few images has to fetch."""
 
 
-def group_name(model: str) -> str:
-    """The zarr group of an encoder: its name with ``/`` replaced, e.g. ``facebook--dinov2-small``."""
-    return model.replace("/", "--")
-
-
 class Variable(NamedTuple):
     """What is kept under one name: the axes of one image's values, and the attributes that tell what it is."""
 
@@ -147,7 +142,7 @@ def open_writer(
 
     Args:
         out: the run's folder.
-        group: see `group_name`.
+        group: see `memjax.naming.group_name`.
         table: of the data set: index ``image``, column ``memorability``.
         variables: what is kept, by name.
         identity: everything that makes the numbers what they are, JSON types; kept as attributes.
@@ -213,7 +208,7 @@ def add_metrics(path: Place, group: str, metrics: dict[str, np.ndarray], made_by
 
     Args:
         path: the store, ``features.zarr``; hold `locked` on its folder.
-        group: see `group_name`.
+        group: see `memjax.naming.group_name`.
         metrics: name -> float32 ``[image, layer]``, NaN where there is no value; one of the same name is replaced.
         made_by: which run made them, kept as an attribute of each.
     """

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 from PIL import Image
 
-from memjax.datasets.paths import printable
 from memjax.decoding import MAX_BYTES, MAX_PIXELS, MAX_SCANS
+from memjax.naming import printable
 from tests.miniatures import pixels
 
 REFUSED, MEASURED, EITHER = "refused", "measured", "either"

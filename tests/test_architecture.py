@@ -23,10 +23,11 @@ ALLOWED = {
     "axes": set(),
     "checks": set(),
     "lazy": set(),
+    "naming": set(),
     "traces": set(),
     "cache": set(),
     "locks": set(),
-    "progress": set(),
+    "progress": {"naming"},
     "processes": set(),
     "precision": set(),
     "levels": {"preprocessing"},
@@ -36,7 +37,7 @@ ALLOWED = {
     "decoding": set(),
     "preprocessing": set(),
     "images": {"decoding", "preprocessing"},
-    "datasets": {"cache", "decoding", "locks"},
+    "datasets": {"cache", "decoding", "locks", "naming"},
     "loader": {"datasets", "decoding", "images", "preprocessing"},
     # arrays in, arrays out
     "models": {"precision", "storage", "traces"},
@@ -45,23 +46,23 @@ ALLOWED = {
     "stats": set(),
     "baselines": {"models"},
     # a data set through an encoder into the store, and the store as measures
-    "encoder": {"models", "precision", "preprocessing", "traces"},
+    "encoder": {"models", "naming", "precision", "preprocessing", "traces"},
     "selection": {"metrics", "models", "traces"},
     "measure": {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",
     },
     "store": {"datasets", "storage"},
     "extract": {
-        "datasets", "devices", "encoder", "loader", "measure", "metrics", "processes", "selection", "storage", "store",
+        "datasets", "devices", "encoder", "loader", "measure", "metrics", "naming", "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
-    "outputs": {"datasets", "stats", "storage"},
+    "outputs": {"datasets", "naming", "stats", "storage"},
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "images", "loader", "measure", "measures", "metrics",
-        "models", "outputs", "paper", "preprocessing", "processes", "progress", "report", "sae", "selection", "stats",
+        "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "report", "sae", "selection", "stats",
         "storage", "store",
     },
 }  # fmt: skip

@@ -12,8 +12,9 @@ import xarray as xr
 
 from memjax.checks import InputError
 from memjax.datasets import Failure
+from memjax.naming import group_name
 from memjax.storage import locked
-from memjax.store import OWN, Variable, Writer, group_name, images_turned, metric_variables, open_features, open_writer
+from memjax.store import OWN, Variable, Writer, images_turned, metric_variables, open_features, open_writer
 
 KEPT = {
     "cls_mean": Variable({"layer": 4}, {"title": "Mean", "unit": "activation units", "reference": "someone"}),

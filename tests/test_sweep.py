@@ -16,7 +16,7 @@ from PIL import Image
 import memjax
 from memjax.cli import sweep as command
 from memjax.metrics import DEFAULT_METRICS, METRICS
-from memjax.pipelines.sweep_report import file_stems
+from memjax.naming import file_stems
 from memjax.store import open_features
 from tests.command import exit_code
 

@@ -13,6 +13,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from memjax.checks import InputError
+from memjax.naming import printable
 from memjax.storage import Place, place
 
 Arguments = TypeVar("Arguments")
@@ -123,7 +124,7 @@ def join_repeated(words: Sequence[str], options: Container[str]) -> list[str]:
 
 
 def told(error: InputError) -> str:
-    """An error as a command says it: parameters are called by their flags.
+    """An error as a command says it, in one line: parameters are called by their flags.
 
     Example:
         >>> told(InputError("limit: expected a positive number, got 0", "limit"))
@@ -131,12 +132,12 @@ def told(error: InputError) -> str:
         >>> told(InputError("features.zarr: no variable 'mean' there; sweep again and keep it", "tokens", "mean"))
         "features.zarr: no variable 'mean' there; sweep again and keep it (--tokens mean)"
     """
-    message, flag = str(error), "--" + error.argument.replace("_", "-")
+    message, flag = printable(str(error)), "--" + error.argument.replace("_", "-")
     if not error.argument:
         return message
     if re.match(rf"{re.escape(error.argument)}[: ]", message):
         return flag + message[len(error.argument) :]
-    return f"{message} ({' '.join(filter(None, (flag, error.value)))})"
+    return f"{message} ({' '.join(filter(None, (flag, printable(error.value))))})"
 
 
 def run_main(main: Callable[[], int]) -> None:

@@ -5,8 +5,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from memjax.naming import printable
 from memjax.outputs import FAILURES, DatasetRecord, Run
 from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
+from memjax.report.labels import is_number
 from memjax.store import STORE
 
 CONSOLE = Console(stderr=False, highlight=False)
@@ -14,7 +16,12 @@ CONSOLE = Console(stderr=False, highlight=False)
 
 def say(text: object = "") -> None:
     """One line as it is: never wrapped, and nothing in it read as markup."""
-    CONSOLE.print(escape(str(text)), soft_wrap=True)
+    CONSOLE.print(unmarked(text), soft_wrap=True)
+
+
+def unmarked(text: object) -> str:
+    """A text as it is, in one line: nothing in it is markup."""
+    return escape(printable(str(text)))
 
 
 def show_sweep(result: Sweep) -> None:
@@ -33,7 +40,7 @@ def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
     """A table for the terminal: one row a metric and encoder, at its strongest layer."""
     models = list(table["model"].unique())
     title = f"Strongest layer of each metric, {f'{models[0]}, ' if len(models) == 1 else ''}n = {int(table['n'].max())}"
-    shown = Table(title=escape(title + (" (synthetic data)" if run.dataset.synthetic else "")))
+    shown = Table(title=unmarked(title + (" (synthetic data)" if run.dataset.synthetic else "")))
     if len(models) > 1:
         shown.add_column("model", overflow="ellipsis", min_width=8)
     ceiling = run.ceiling.ceiling if run.ceiling else None
@@ -42,10 +49,11 @@ def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
     known = table.dropna(subset=["rho"])
     best = known.loc[known.groupby(["model", "metric"])["rho"].apply(lambda r: r.abs().idxmax())]
     for row in best.sort_values("rho", key=lambda r: -r.abs()).to_dict("records"):
-        interval = f"{row['ci_low']:+.2f} to {row['ci_high']:+.2f}"
+        known = is_number(row["ci_low"]) and is_number(row["ci_high"])
+        interval = f"{row['ci_low']:+.2f} to {row['ci_high']:+.2f}" if known else "–"
         q = "< 0.001" if row["q"] < 0.001 else f"{row['q']:.3f}"
         of_ceiling = [f"{row['rho'] / ceiling:+.3f}"] if ceiling else []
-        name = [escape(str(row["model"]))] if len(models) > 1 else []
+        name = [unmarked(row["model"])] if len(models) > 1 else []
         shown.add_row(*name, str(row["metric"]), str(row["layer"]), f"{row['rho']:+.3f}", interval, q, *of_ceiling)
     return shown
 

@@ -12,9 +12,10 @@ from memjax.datasets.base import Dataset, Failure, Record, fingerprint, make_tab
 from memjax.datasets.ids import Match, check_match, match_ids
 from memjax.datasets.join import usable_rows
 from memjax.datasets.listing import find_images
-from memjax.datasets.paths import ImageFolder, comparable, printable
+from memjax.datasets.paths import ImageFolder, comparable
 from memjax.datasets.scores import numbers, read_score_file, unusable
 from memjax.decoding import read_bytes
+from memjax.naming import printable
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,9 +17,10 @@ import pandas as pd
 
 from memjax.checks import InputError
 from memjax.datasets.listing import SUFFIXES
-from memjax.datasets.paths import ImageFolder, NoSuchImageError, comparable, printable
+from memjax.datasets.paths import ImageFolder, NoSuchImageError, comparable
 from memjax.datasets.scores import check_unique
 from memjax.datasets.suggestions import Suggestions
+from memjax.naming import printable
 
 
 class Match(NamedTuple):

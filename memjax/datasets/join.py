@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from memjax.datasets.base import ABSENT, Failure, Source
-from memjax.datasets.paths import ImageFolder, NoSuchImageError, printable
+from memjax.datasets.paths import ImageFolder, NoSuchImageError
 from memjax.decoding import ImageError, read_bytes
+from memjax.naming import printable
 
 
 def usable_rows(

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from memjax.datasets.base import Failure
-from memjax.datasets.paths import ImageFolder, printable
+from memjax.datasets.paths import ImageFolder
+from memjax.naming import printable
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif", ".heic", ".heif",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 import stat
 import sys
 import unicodedata
@@ -10,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from memjax.decoding import ImageError
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class NoSuchImageError(ImageError):
@@ -63,17 +60,6 @@ class ImageFolder:
             fix = "fetch the file that it stands for (git-annex, DVC), or copy it"
             return ImageError(f"{name}: a symbolic link to a file that is not there, in {self.path}; {fix}", "read")
         return NoSuchImageError(f"{name}: no such image in {self.path}", "read")
-
-
-def printable(name: str) -> str:
-    """A name as one line of text that can be written as UTF-8: control characters and bytes that are no text escaped.
-
-    Example:
-        >>> printable("a\\n.png")
-        'a\\\\n.png'
-    """
-    text = name.encode("utf-8", "backslashreplace").decode()
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def comparable(name: str) -> str:

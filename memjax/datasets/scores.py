@@ -15,7 +15,6 @@ import pandas as pd
 
 from memjax.checks import InputError, check_file
 from memjax.datasets.base import Failure
-from memjax.datasets.paths import printable
 from memjax.datasets.table_form import (
     NUMBER,
     SEPARATORS,
@@ -28,6 +27,7 @@ from memjax.datasets.table_form import (
     separator_of,
 )
 from memjax.datasets.workbook import is_workbook, read_workbook
+from memjax.naming import printable
 
 
 class ScoreFile(NamedTuple):

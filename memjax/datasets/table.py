@@ -15,10 +15,11 @@ from memjax.datasets.ids import match_ids
 from memjax.datasets.join import usable_rows
 from memjax.datasets.listing import find_images
 from memjax.datasets.map_style import IMAGE, MapDataset, read_items
-from memjax.datasets.paths import ImageFolder, printable
+from memjax.datasets.paths import ImageFolder
 from memjax.datasets.scores import as_text, check_unique, numbers, unusable
 from memjax.datasets.table_images import FolderImages, Images, Rows, TableRecords, is_text, look_at
 from memjax.decoding import ImageError
+from memjax.naming import printable
 
 SCORE = "memorability"
 

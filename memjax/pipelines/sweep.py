@@ -11,6 +11,7 @@ from memjax.checks import InputError, expected
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, load
 from memjax.extract import extract
+from memjax.naming import group_name
 from memjax.outputs import (
     FAILURES,
     RUN,
@@ -29,7 +30,7 @@ from memjax.pipelines.sweep_result import Sweep, features_of, finished_run, read
 from memjax.preprocessing import Orientation
 from memjax.progress import ProgressCallback, progress_of
 from memjax.storage import Place, locked, results_folder, staged
-from memjax.store import group_name, images_turned, open_features
+from memjax.store import images_turned, open_features
 
 
 def sweep(
@@ -107,6 +108,8 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
     labels = [encoder.label for encoder in loaded]
     if not loaded or len(set(labels)) < len(labels):
         raise expected("models", "encoders of different names", ", ".join(labels) or "none", argument="models")
+    if len({group_name(label).casefold() for label in labels}) < len(labels):
+        raise expected("models", "names whose folders in the store differ", ", ".join(labels), argument="models")
     for encoder in loaded:
         if encoder.dtype != dtype:
             fix = f"load it in {dtype}, or set dtype={encoder.dtype!r}"

@@ -1,10 +1,8 @@
 """What a sweep writes beside its store: tables, figures, the report page, and the record of where it came from."""
 
-import hashlib
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.metrics import METRICS
+from memjax.naming import file_stems
 from memjax.outputs import Run, failed_images, write_run, write_table
 from memjax.pipelines.illustrations import attention_maps, thumbnails
 from memjax.pipelines.sweep_result import CORRELATIONS, READOUTS, REPORT, WEIGHTS, Sweep
@@ -23,9 +22,6 @@ from memjax.report.page import Page, Section, write_report
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
 from memjax.stats.analysis import READOUT_IMAGES, Analysis
 from memjax.store import metric_variables
-
-STEM_BYTES = 120
-"""Longest name of a figure's file, without its extension; file systems allow 255 bytes."""
 
 
 def context_of(result: Sweep) -> Context:
@@ -102,25 +98,6 @@ def save_figures(folder: Path, drawn: Mapping[str, Figure]) -> None:
         for twin in (metric for metric in METRICS if shared_with(metric) == name):
             for file in files:
                 shutil.copyfile(file, file.with_stem(twin))
-
-
-def file_stems(names: Iterable[str]) -> dict[str, str]:
-    """Names of files for figures called after metrics, encoders and images: folders in one level, no extension of an image.
-
-    A name that is too long for a file, or would be another's, ends in eight digits of its SHA-256.
-
-    Example:
-        >>> file_stems(["cls_mean", "attention_of_indoor/001.png"])
-        {'cls_mean': 'cls_mean', 'attention_of_indoor/001.png': 'attention_of_indoor--001'}
-    """
-    plain = {name: str(PurePosixPath(name).with_suffix("")).replace("/", "--") for name in names}
-    several = {stem for stem, count in Counter(plain.values()).items() if count > 1}
-    found = {}
-    for name, stem in plain.items():
-        short = stem.encode()[:STEM_BYTES].decode(errors="ignore")
-        exact = short == stem and stem not in several
-        found[name] = short if exact else f"{short}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return found
 
 
 def readout_part(analysis: Analysis, run: Run, context: Context) -> Section:

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
+from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
 from memjax.report.panel import DASHED
 from memjax.report.style import INK, MUTED, WARNING, encoder_styles, style
@@ -24,7 +25,7 @@ def rho_by_epoch(table: pd.DataFrame, ceiling: Reliability | None = None, synthe
     if not len(table):
         raise expected("rho_by_epoch", "a table with at least one epoch", "an empty one")
     with style():
-        figure = Figure(figsize=(6.0, 4.5), layout="constrained")
+        figure = Chart(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
         for model, look in encoder_styles(table).items():
             rows = table[table["model"] == model]

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
+from memjax.report.chart import Chart
 from memjax.report.labels import Context, count, interval_text, plain, signed
 from memjax.report.panel import draw_panel, legend_entries, strongest_side
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
@@ -52,7 +53,7 @@ def rho_by_layer(
     shown = {model: look for model, look in encoder_styles(table).items() if model in set(rows["model"])}
     label = context.label(metric)
     with style():
-        figure = Figure(figsize=(6.0, 4.5), layout="constrained")
+        figure = Chart(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
         draw_panel(axes, rows, shown, context.ceiling, strongest_side(rows))
         axes.set_xlabel(_X_LABEL)
@@ -72,7 +73,7 @@ def overview(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:
     columns = min(3, len(metrics))
     lines = -(-len(metrics) // columns)
     with style():
-        figure = Figure(figsize=(max(2.7 * columns, 5.4), 2.0 * lines + 1.6), layout="constrained")
+        figure = Chart(figsize=(max(2.7 * columns, 5.4), 2.0 * lines + 1.6), layout="constrained")
         grid = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
         for axes, metric in zip(grid, metrics):
             draw_panel(axes, table[table["metric"] == metric], styles, context.ceiling, strongest_side(table), size=3.5)
@@ -119,7 +120,7 @@ def score_scatter(
     label = context.label(metric)
     title = f"{label.title}, layer {layer}"
     with style():
-        figure = Figure(figsize=(6.0, 4.5), layout="constrained")
+        figure = Chart(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
         size, alpha = (14, 0.45) if len(x) < 1000 else (6, 0.25)
         axes.scatter(x, y, s=size, alpha=alpha, color=colour, linewidths=0, rasterized=len(x) > 500)
@@ -165,7 +166,7 @@ def attention_over_image(
     extent = (0, image.shape[1], image.shape[0], 0)
     lines = -(-(len(attention_by_layer) + 1) // columns)
     with style():
-        figure = Figure(figsize=(1.75 * columns, 2.0 * lines + 0.7), layout="constrained")
+        figure = Chart(figsize=(1.75 * columns, 2.0 * lines + 0.7), layout="constrained")
         grid = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes in grid:
             axes.axis("off")

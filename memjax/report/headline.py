@@ -4,11 +4,13 @@ The strongest of many correlations is the strongest partly by luck. So the sente
 cells tested, and its share of the human ceiling; the notes say how many other cells it cannot be told from.
 """
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 
 from memjax.report.labels import Context, count, interval_text, is_number, probability, share, signed
+from memjax.stats.exact import MOST_IMAGES
 
 ALPHA = 0.05
 """Level of q (Benjamini-Hochberg) below which a correlation is called clear."""
@@ -46,20 +48,35 @@ def caveats(table: pd.DataFrame, synthetic: bool) -> Sequence[str]:
     if best is None:
         return ()
     found = table[table["rho"].notna()]
-    others = _overlapping(found, best)
     notes = [
         f"The strongest one was chosen as the largest of {count(len(found))} correlations, so it is likely to come out "
         "smaller on new images; each interval is for one correlation on its own, q is Benjamini-Hochberg over the whole table.",
-        f"{count(others)} of the other {count(len(found) - 1)} correlations have intervals that overlap with its own "
-        "(sizes compared, signs left aside)" + (": which one is strongest is not settled." if others else "."),
+        _beside(best, found),
         f"{count((found['q'] < ALPHA).sum())} of {count(len(found))} correlations have q < {ALPHA}.",
     ]
+    if best["n"] <= MOST_IMAGES:
+        notes.append(
+            f"{count(best['n'])} images are too few for more than a look. Their p is exact: the share of the "
+            f"{count(math.factorial(int(best['n'])))} orders of the scores that give a coefficient as large."
+        )
     undefined = len(table) - len(found)
     if undefined:
         notes.append(f"{count(undefined)} cells have no value (a constant metric, or a layer where it is not defined).")
     if synthetic:
         notes.append("The images and scores are generated: nothing here is evidence about human memory.")
     return notes
+
+
+def _beside(best: pd.Series, found: pd.DataFrame) -> str:
+    """How far the strongest one stands out from the others."""
+    if not (is_number(best["ci_low"]) and is_number(best["ci_high"])):
+        return "The strongest one has no interval: it is the same in every resample, or none was drawn."
+    others = _overlapping(found, best)
+    text = (
+        f"{count(others)} of the other {count(len(found) - 1)} correlations have intervals that overlap with its own "
+        "(sizes compared, signs left aside)"
+    )
+    return text + (": which one is strongest is not settled." if others else ".")
 
 
 def _clear(row: pd.Series) -> bool:

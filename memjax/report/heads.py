@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
+from memjax.report.chart import Chart
 from memjax.report.figures import CONTEXT, SYNTHETIC
 from memjax.report.headline import ALPHA
 from memjax.report.labels import Context, count, head_of, shorten, signed
@@ -36,7 +37,7 @@ def rho_by_head(table: pd.DataFrame, metric: str, context: Context = CONTEXT) ->
     limit = float(np.nanmax(rows["rho"].abs(), initial=1e-12))
     label = context.label(metric)
     with style():
-        figure = Figure(figsize=(8.5, 3.2 * len(models) + 1.2), layout="constrained")
+        figure = Chart(figsize=(8.5, 3.2 * len(models) + 1.2), layout="constrained")
         for axes, model in zip(figure.subplots(len(models), 1, squeeze=False).ravel(), models):
             _draw_map(axes, figure, rows[rows["model"] == model], (model, limit, context.symbol))
         title = f"{label.title} ({label.unit})" if label.unit else label.title

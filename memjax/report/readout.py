@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from memjax.checks import expected
+from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
 from memjax.report.labels import Context, count, interval_text, is_number, share, shorten, signed
 from memjax.report.page import Section
@@ -106,7 +107,7 @@ def readout_beside(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:
     if not len(table):
         raise expected("readout_beside", "a table with at least one readout", "an empty one")
     with style():
-        figure = Figure(figsize=(9.0, 0.55 * len(table) + 2.0), layout="constrained")
+        figure = Chart(figsize=(9.0, 0.55 * len(table) + 2.0), layout="constrained")
         axes = figure.add_subplot()
         for place, row in enumerate(table.to_dict("records")):
             axes.hlines(place, row["ci_low"], row["ci_high"], color=COLOURS[0], linewidth=2.5)
@@ -170,7 +171,7 @@ def layer_map(table: pd.DataFrame, model: str, kind: str = "weights", context: C
     values = grid.to_numpy(float)
     limit = float(np.nanmax(np.abs(values), initial=1e-12))
     with style():
-        figure = Figure(figsize=(8.5, 0.38 * len(grid) + 2.0), layout="constrained")
+        figure = Chart(figsize=(8.5, 0.38 * len(grid) + 2.0), layout="constrained")
         axes = figure.add_subplot()
         axes.grid(False)
         axes.set_facecolor("#dddddd")
