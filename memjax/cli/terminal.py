@@ -2,8 +2,8 @@
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from memjax.naming import printable
 from memjax.outputs import FAILURES, DatasetRecord, Run
@@ -19,9 +19,9 @@ def say(text: object = "") -> None:
     CONSOLE.print(unmarked(text), soft_wrap=True)
 
 
-def unmarked(text: object) -> str:
+def unmarked(text: object) -> Text:
     """A text as it is, in one line: nothing in it is markup."""
-    return escape(printable(str(text)))
+    return Text(printable(str(text)))
 
 
 def show_sweep(result: Sweep) -> None:

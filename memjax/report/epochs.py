@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from memjax.checks import expected
 from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
+from memjax.report.labels import legend_name
 from memjax.report.panel import DASHED
 from memjax.report.style import INK, MUTED, WARNING, encoder_styles, style
 from memjax.stats.reliability import Reliability
@@ -38,7 +39,12 @@ def rho_by_epoch(table: pd.DataFrame, ceiling: Reliability | None = None, synthe
                 lw=0,
             )
             line = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
-            axes.plot(rows["epoch"], rows["mean"], label=f"{model} (mean of {rows['seeds'].iloc[0]} seeds)", **line)
+            axes.plot(
+                rows["epoch"],
+                rows["mean"],
+                label=f"{legend_name(model)} (mean of {rows['seeds'].iloc[0]} seeds)",
+                **line,
+            )
         if ceiling is not None:
             text = f"human ceiling {ceiling.ceiling:.2f} (split-half {ceiling.consistency:.2f})"
             axes.axhline(ceiling.ceiling, color=MUTED, linestyle=DASHED, linewidth=1.2, label=text)

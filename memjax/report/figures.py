@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from memjax.checks import expected
 from memjax.report.chart import Chart
-from memjax.report.labels import Context, count, interval_text, plain, signed
+from memjax.report.labels import Context, count, interval_text, plain, shorten, signed
 from memjax.report.panel import draw_panel, legend_entries, strongest_side
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
 from memjax.stats.table import CORRELATION_COLUMNS
@@ -132,7 +132,7 @@ def score_scatter(
         axes.set_xlabel(f"{label.title} ({label.unit})" if label.unit else label.title)
         axes.set_ylabel("memorability (score of the data set)")
         _title(figure, title)
-        note = f"{model} · n = {count(len(x))} images" + (f"\n{SYNTHETIC}" if context.synthetic else "")
+        note = f"{shorten(model)} · n = {count(len(x))} images" + (f"\n{SYNTHETIC}" if context.synthetic else "")
         axes.set_title(note, loc="left", fontsize=8.5, color=_note_colour(context.synthetic))
         figure.set_label(f"{title} of {model} against memorability; each dot an image, n = {count(len(x))}.")
     return figure
@@ -177,7 +177,8 @@ def attention_over_image(
             peak = float(np.nanmax(weights)) or 1.0
             axes.imshow(weights / peak, cmap="inferno", vmin=0, vmax=1, alpha=0.6, extent=extent)
             axes.set_title(f"layer {i} · max {100 * peak / float(np.nansum(weights)):.1f} %", fontsize=8.5)
-        _title(figure, " · ".join(part for part in ("Attention to the patches, by layer", name, model) if part))
+        named = [shorten(part) for part in (name, model) if part]
+        _title(figure, " · ".join(["Attention to the patches, by layer", *named]))
         caption = f"Attention to each patch, by layer, over the image {name}".rstrip()
         caption += " in grey: black none, yellow the map's largest share."
         if synthetic:
@@ -215,9 +216,10 @@ def _rows(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _title(figure: Figure, text: str) -> None:
-    """Left-aligned title, wrapped to the figure's width."""
+    """Left-aligned title, wrapped to the figure's width; of a very long one the middle is left out."""
     width = int(figure.get_figwidth() * 10.5)
-    figure.suptitle("\n".join(textwrap.wrap(text, width)), x=0.02, ha="left", fontsize=11, fontweight="bold")
+    lines = textwrap.wrap(shorten(text, 3 * width), width)
+    figure.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=11, fontweight="bold")
 
 
 def _note_colour(synthetic: bool) -> str:

@@ -40,7 +40,7 @@ def rho_by_head(table: pd.DataFrame, metric: str, context: Context = CONTEXT) ->
         figure = Chart(figsize=(8.5, 3.2 * len(models) + 1.2), layout="constrained")
         for axes, model in zip(figure.subplots(len(models), 1, squeeze=False).ravel(), models):
             _draw_map(axes, figure, rows[rows["model"] == model], (model, limit, context.symbol))
-        title = f"{label.title} ({label.unit})" if label.unit else label.title
+        title = shorten(f"{label.title} ({label.unit})" if label.unit else label.title, 90)
         figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
         if context.synthetic:
             figure.supxlabel(SYNTHETIC, fontsize=8.5, color=WARNING, x=0.02, ha="left")

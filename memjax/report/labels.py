@@ -183,3 +183,8 @@ def shorten(name: str, width: int = 44) -> str:
     """A long name with its middle left out, so that a legend keeps its place."""
     keep = (width - 1) // 2
     return name if len(name) <= width else f"{name[:keep]}…{name[-keep:]}"
+
+
+def legend_name(name: str) -> str:
+    """A name as an entry of a legend: short, and never begun by an underscore, by which matplotlib leaves an entry out."""
+    return shorten(f"\N{HAIR SPACE}{name}" if name.startswith("_") else name)

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from memjax.report.headline import ALPHA
-from memjax.report.labels import is_number, shorten
+from memjax.report.labels import is_number, legend_name
 from memjax.report.style import GRID, MUTED, EncoderStyle
 from memjax.stats.reliability import Reliability
 
@@ -94,7 +94,7 @@ def ceiling_entry(ceiling: Reliability) -> Line2D:
 def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Reliability | None) -> list[Line2D | Patch]:
     """Handles for the legend: the encoders shown, then what an open marker and the dashed line mean."""
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=shorten(model))
+        Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=legend_name(model))
         for model, look in styles.items()
     ]
     handles.append(

@@ -199,6 +199,6 @@ def _map_caption(kind: str, model: str, rows: pd.DataFrame, context: Context) ->
 
 
 def _titles(figure: Figure, axes: Axes, title: str, note: str, synthetic: bool) -> None:
-    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+    figure.suptitle(shorten(title, 90), x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
     text = f"{note}\n{SYNTHETIC}" if synthetic else note
     axes.set_title(text, loc="left", fontsize=8.5, color=WARNING if synthetic else MUTED)
