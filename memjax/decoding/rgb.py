@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image as PILImage
 
+from memjax.decoding.formats import FORMATS, what_it_is
 from memjax.decoding.grey import check_sign, is_deep, to_grey_levels
 from memjax.decoding.orientation import orientation_of, turn
 from memjax.decoding.ppm import scaled_ppm
@@ -15,11 +16,6 @@ from memjax.decoding.work import Metered, check_data, check_size
 
 MAX_PIXELS = 80_000_000
 """Largest image decoded, in pixels (Pillow itself warns from 89 million on): a decompression bomb stops here."""
-
-PILImage.init()  # registers every plugin: `open` asks for the formats below by name, and fails on one not registered
-_WANTED = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
-FORMATS = tuple(name for name in _WANTED if name in PILImage.OPEN)
-"""Formats that are opened, told by content, never by extension; those that start other programs (EPS) are left out."""
 
 
 class Decoded(NamedTuple):
@@ -63,10 +59,23 @@ def decode_upright(source: ImageSource, max_pixels: int = MAX_PIXELS, orient: bo
         if not data:
             raise ImageError("the file is empty (0 bytes)", "decode")
         check_data(data)
-        with PILImage.open(Metered(data), formats=FORMATS) as image:
+        with _opened(data) as image:
             check_size(data, image)
             _check_opened(image, max_pixels)
             return _decoded(scaled_ppm(data, image) or image, orient)
+
+
+def _opened(data: bytes) -> PILImage.Image:
+    try:
+        return PILImage.open(Metered(data), formats=FORMATS)
+    except PILImage.UnidentifiedImageError:
+        what = what_it_is(data)
+        told = (
+            f"not an image in a known format but {what}"
+            if what
+            else f"not an image in a known format ({', '.join(FORMATS)})"
+        )
+        raise ImageError(told, "decode") from None
 
 
 def _decoded(image: PILImage.Image, orient: bool) -> Decoded:
@@ -85,8 +94,6 @@ def _decoder_errors(where: str, max_pixels: int) -> Iterator[None]:
         yield
     except ImageError as error:
         raise ImageError(f"{'' if error.stage == 'read' else where}{error}", error.stage) from None
-    except PILImage.UnidentifiedImageError:
-        raise ImageError(f"{where}not an image in a known format ({', '.join(FORMATS)})", "decode") from None
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning):
         raise ImageError(f"{where}too many pixels (limit {max_pixels})", "decode") from None
     except Exception as error:  # Pillow's decoders raise nearly every type on damaged data
