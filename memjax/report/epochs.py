@@ -1,6 +1,7 @@
 """A sparse autoencoder's rho by epoch of training, over seeds."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
@@ -8,7 +9,7 @@ from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
 from memjax.report.labels import legend_name
 from memjax.report.panel import DASHED
-from memjax.report.style import INK, MUTED, WARNING, encoder_styles, style
+from memjax.report.style import INK, MUTED, WARNING, EncoderStyle, encoder_styles, style
 from memjax.stats.reliability import Reliability
 
 
@@ -29,22 +30,7 @@ def rho_by_epoch(table: pd.DataFrame, ceiling: Reliability | None = None, synthe
         figure = Chart(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
         for model, look in encoder_styles(table).items():
-            rows = table[table["model"] == model]
-            axes.fill_between(
-                rows["epoch"],
-                rows["mean"] - rows["std"],
-                rows["mean"] + rows["std"],
-                color=look.colour,
-                alpha=0.2,
-                lw=0,
-            )
-            line = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
-            axes.plot(
-                rows["epoch"],
-                rows["mean"],
-                label=f"{legend_name(model)} (mean of {rows['seeds'].iloc[0]} seeds)",
-                **line,
-            )
+            _draw_model(axes, table[table["model"] == model], legend_name(model), look)
         if ceiling is not None:
             text = f"human ceiling {ceiling.ceiling:.2f} (split-half {ceiling.consistency:.2f})"
             axes.axhline(ceiling.ceiling, color=MUTED, linestyle=DASHED, linewidth=1.2, label=text)
@@ -65,3 +51,10 @@ def rho_by_epoch(table: pd.DataFrame, ceiling: Reliability | None = None, synthe
         + (f" {SYNTHETIC}" if synthetic else "")
     )
     return figure
+
+
+def _draw_model(axes: Axes, rows: pd.DataFrame, name: str, look: EncoderStyle) -> None:
+    low, high = rows["mean"] - rows["std"], rows["mean"] + rows["std"]
+    axes.fill_between(rows["epoch"], low, high, color=look.colour, alpha=0.2, lw=0)
+    line = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
+    axes.plot(rows["epoch"], rows["mean"], label=f"{name} (mean of {rows['seeds'].iloc[0]} seeds)", **line)
