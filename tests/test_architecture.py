@@ -23,6 +23,7 @@ ALLOWED = {
     "axes": set(),
     "checks": set(),
     "lazy": set(),
+    "schema": set(),
     "traces": set(),
     "cache": set(),
     "locks": set(),
@@ -34,12 +35,12 @@ ALLOWED = {
     "storage": {"locks"},
     # images and scores
     "decoding": set(),
-    "preprocessing": set(),
+    "preprocessing": {"schema"},
     "images": {"decoding", "preprocessing"},
     "datasets": {"cache", "decoding", "locks"},
     "loader": {"datasets", "decoding", "images", "preprocessing"},
     # arrays in, arrays out
-    "models": {"precision", "storage", "traces"},
+    "models": {"precision", "schema", "storage", "traces"},
     "metrics": {"traces"},
     "sae": {"devices"},
     "stats": set(),
