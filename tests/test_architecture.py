@@ -46,7 +46,7 @@ ALLOWED = {
     "stats": set(),
     "baselines": {"models"},
     # a data set through an encoder into the store, and the store as measures
-    "encoder": {"models", "precision", "preprocessing", "traces"},
+    "encoder": {"models", "precision", "preprocessing", "storage", "traces"},
     "selection": {"metrics", "models", "traces"},
     "measure": {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",

@@ -7,14 +7,11 @@ from typing import NamedTuple
 from memjax.checks import expected
 from memjax.models import families, foreign, hub, port
 from memjax.models.config import ViTConfig
-from memjax.models.processor_files import read_processor
+from memjax.models.processor_files import MOST_JSON, read_processor
 from memjax.models.vit import ViTParams
 from memjax.storage import read_json
 
 __all__ = ["Loaded", "families", "hub", "port", "read_checkpoint"]
-
-MOST_JSON = 2**23
-"""Bytes of a config.json; one with 20,000 labels has 2 MB."""
 
 
 class Loaded(NamedTuple):
@@ -54,7 +51,7 @@ def read_checkpoint(name: str) -> Loaded:
     config = without_missing(config, port.canonical(header, keys))
     used = port.check_fit(config, header, keys, str(location.folder))
     params = port.fill(config, hub.read_state(files, used), keys, str(location.folder))
-    processor, file = read_processor(location.folder, MOST_JSON)
+    processor, file = read_processor(location.folder)
     return Loaded(config, params, processor, location, hub.checksum(files), file)
 
 
