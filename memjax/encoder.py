@@ -102,7 +102,7 @@ def _preprocessing(loaded: Loaded, stated: str | Path | None) -> Preprocessing:
     if stated is not None:
         return _fitting(_stated(stated, config), config, f"preprocessing {stated} of {folder}")
     pre = preprocessing_from_config(presets.processor(config.family, config.image))
-    origin = "unknown" if config.family in presets.DIFFER else "assumed"
+    origin = "unknown" if presets.is_ambiguous(config.family, config.pool) else "assumed"
     return _fitting(dataclasses.replace(pre, origin=origin), config, str(folder))
 
 

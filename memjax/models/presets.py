@@ -91,9 +91,20 @@ _DINO = {
 }
 
 
-DIFFER = ("vit", "dinov3_vit")
-"""Families whose published checkpoints want their pixels made in different ways: DINO and DeiT under ``vit``, web and
-satellite images under ``dinov3_vit``."""
+def is_ambiguous(family: str, pool: str) -> bool:
+    """Whether checkpoints of this kind want their pixels made in different ways, so that a published way can't be assumed.
+
+    Under ``vit`` go Dosovitskiy et al.'s (mean 0.5, bilinear), but also DINO's, DeiT's and fine-tuned MAE's (ImageNet's mean,
+    bicubic); only the first were published with a pooler. Under ``dinov3_vit`` go models of web and of satellite images.
+
+    Args:
+        family, pool: of `memjax.models.config.ViTConfig`, without a head that the checkpoint does not hold.
+
+    Example:
+        >>> is_ambiguous("vit", "cls"), is_ambiguous("vit", "pooler"), is_ambiguous("clip", "cls")
+        (True, False, False)
+    """
+    return family == "dinov3_vit" or (family == "vit" and pool != "pooler")
 
 
 def _sides(y: int, x: int) -> dict[str, int]:
