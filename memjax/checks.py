@@ -5,6 +5,7 @@ is one line and names no flag of a command: `memjax.cli.arguments` adds that. Ou
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -37,6 +38,32 @@ def expected(what: str, wanted: object, came: object, fix: str = "", argument: s
     """
     line = f"{what}: expected {wanted}, got {came}"
     return InputError(" ".join((f"{line}; {fix}" if fix else line).split()), argument, value)
+
+
+def check_bounds(settings: object, bounds: Mapping[str, tuple[float, float]]) -> None:
+    """Refuse numbers of a dataclass of settings that are not within their bounds, both included.
+
+    Args:
+        settings: its fields hold a number, several, or None, which says nothing.
+        bounds: field -> least and most; where both are whole, so must the number be.
+
+    Raises:
+        InputError: at the first, with the field as its argument.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> check_bounds(SimpleNamespace(seed=-1), {"seed": (0, 9)})
+        Traceback (most recent call last):
+        memjax.checks.InputError: seed: expected a whole number from 0 to 9, got -1
+    """
+    for name, (least, most) in bounds.items():
+        value = getattr(settings, name)
+        kinds = int if isinstance(least, int) and isinstance(most, int) else (int, float)
+        kind = "a whole number" if kinds is int else "a number"
+        for one in value if isinstance(value, (tuple, list)) else (value,):
+            usable = isinstance(one, kinds) and not isinstance(one, bool) and least <= one <= most
+            if one is not None and not usable:
+                raise expected(name, f"{kind} from {least:.10g} to {most:.10g}", repr(one)[:40], argument=name)
 
 
 def check_folder(path: str | Path, what: str, fix: str = "", argument: str = "") -> Path:

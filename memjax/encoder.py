@@ -8,12 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from memjax.axes import Pixels
-from memjax.checks import expected
-from memjax.models import presets, read_checkpoint
+from memjax.checks import InputError, check_file, expected
+from memjax.models import Loaded, presets, read_checkpoint
 from memjax.models.config import ViTConfig
+from memjax.models.families import MOST_PATCHES
+from memjax.models.processor_files import MOST_JSON, image_processor
 from memjax.models.vit import ViTParams, forward, pool
 from memjax.naming import printable
-from memjax.preprocessing import Preprocessing, preprocessing_from_config
+from memjax.preprocessing import BY_FAMILY, Preprocessing, preprocessing_from_config
+from memjax.storage import read_json
 from memjax.traces import Trace
 
 DTYPES = ("float32", "bfloat16")
@@ -50,19 +53,23 @@ class Encoder:
         return printable(Path(self.name).resolve().name if self.revision == "local" else self.name)
 
 
-def load(name: str, dtype: str = "float32") -> Encoder:
+def load(name: str, dtype: str = "float32", preprocessing: str | Path | None = None) -> Encoder:
     """Load a pretrained encoder.
 
     Args:
         name: a hub id (``facebook/dinov2-small``, optionally ``@revision``), ``memjax/tiny`` (packaged), or a local
             folder in Hugging Face layout: config.json, model.safetensors, optional preprocessor_config.json.
         dtype: compute type, ``"float32"`` or ``"bfloat16"``; norms, softmax and metrics stay in float32.
+        preprocessing: how pixels are made if the checkpoint has no file that says so: a preprocessor_config.json, or a family
+            (``vit``, ``vit_mae``, ...) whose published way is taken. Without it the checkpoint's own family's is assumed or,
+            where checkpoints of the family differ, images are refused (`memjax.preprocessing.Preprocessing.origin`).
 
     Returns:
         An `Encoder`.
 
     Raises:
-        memjax.checks.InputError: no such model, no weights, or tensors that do not fit, all named.
+        memjax.checks.InputError: no such model, no weights, tensors that do not fit, all named, or images whose size does not
+            fit the encoder.
 
     Example:
         >>> import memjax
@@ -73,16 +80,58 @@ def load(name: str, dtype: str = "float32") -> Encoder:
     if dtype not in DTYPES:
         raise expected("dtype", " or ".join(DTYPES), dtype)
     loaded = read_checkpoint(name)
-    config = loaded.config
-    processor = loaded.processor or presets.processor(config.family, config.image[0])
     return Encoder(
-        config=config,
+        config=loaded.config,
         params=jax.tree.map(lambda x: jnp.asarray(x, dtype), loaded.params),
-        preprocessing=preprocessing_from_config(processor),
+        preprocessing=_preprocessing(loaded, preprocessing),
         name=loaded.location.name,
         revision=loaded.location.revision,
         checksum=loaded.checksum,
     )
+
+
+def _preprocessing(loaded: Loaded, stated: str | Path | None) -> Preprocessing:
+    """What the checkpoint says, else what the caller states, else what its family's checkpoints have in common.
+
+    Raises:
+        InputError: a file that cannot be read as one, or images that do not fit the encoder.
+    """
+    config, folder = loaded.config, loaded.location.folder
+    if loaded.processor is not None:
+        pre = preprocessing_from_config(loaded.processor, loaded.processor_file, config.family)
+        return _fitting(pre, config, loaded.processor_file)
+    if stated is not None:
+        return _fitting(_stated(stated, config), config, f"preprocessing {stated} of {folder}")
+    pre = preprocessing_from_config(presets.processor(config.family, config.image))
+    origin = "unknown" if presets.is_ambiguous(config.family, config.pool) else "assumed"
+    return _fitting(dataclasses.replace(pre, origin=origin), config, str(folder))
+
+
+def _stated(stated: str | Path, config: ViTConfig) -> Preprocessing:
+    """From a family's name or a file."""
+    if stated in BY_FAMILY:
+        return preprocessing_from_config(presets.processor(str(stated), config.image))
+    fix = f"name a file, or one of {', '.join(BY_FAMILY)}"
+    file = check_file(stated, "preprocessing", fix, argument="preprocessing")
+    return preprocessing_from_config(image_processor(file) or read_json(file, MOST_JSON), str(file), config.family)
+
+
+def _fitting(pre: Preprocessing, config: ViTConfig, where: str) -> Preprocessing:
+    """``pre``, if the encoder can take its images.
+
+    Raises:
+        InputError: they are of another size than the positions, which do not stretch; less than a patch; or too many patches.
+    """
+    (y, x), (rows, columns) = pre.image_size, config.grid_of(pre.image_size)
+    if config.position == "learned" and not config.interpolate and (y, x) != config.image:
+        wide, high = config.image[1], config.image[0]
+        wanted = (
+            f"images of {wide} x {high} pixels, for which this {config.family} has positions (config.json, image_size)"
+        )
+        raise expected(where, wanted, f"{x} x {y}", "make both files say the same size")
+    if not 0 < rows * columns <= MOST_PATCHES:
+        raise InputError(f"{where}: images of {x} x {y} pixels have {rows * columns} patches of {config.patch} pixels")
+    return pre
 
 
 def encoders() -> tuple[presets.Preset, ...]:

@@ -90,7 +90,9 @@ def read_image(source: ImageSource, pre: Preprocessing) -> Float[np.ndarray, "y 
 
     Raises:
         ImageError: it cannot be read, decoded or resized; names the path, if it has one.
+        InputError: nothing says how pixels are made.
     """
+    pre.check_known()
     image = decode(source, orient=pre.orientation == "exif")
     try:
         return normalise(resize_crop(image, pre), pre)

@@ -82,8 +82,9 @@ def batches(
         threads: threads of each process that decodes, by default one per core.
 
     Raises:
-        InputError: the batch size or ``workers`` is not usable, a position is out of range.
+        InputError: the batch size or ``workers`` is not usable, a position is out of range, nothing says how pixels are made.
     """
+    preprocessing.check_known()
     if batch_size < 1:
         raise expected("batch size", "a positive number", batch_size, argument="batch_size")
     if workers < 0:

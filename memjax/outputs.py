@@ -50,7 +50,8 @@ class DatasetRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """An encoder of a run: its name in the tables, as it was asked for, what identifies its weights, how its pixels are made."""
+    """An encoder of a run: its name in the tables, as it was asked for, what identifies its weights, how its pixels are made,
+    and what a reader has to know of it."""
 
     model: str
     name: str = ""
@@ -58,6 +59,7 @@ class ModelRecord:
     sha256: str = ""
     family: str = ""
     preprocessing: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True)

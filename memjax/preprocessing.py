@@ -5,7 +5,6 @@ transformers. A field that would change the pixels and that we do not know is re
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -13,8 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from memjax.checks import InputError, expected
+from memjax.schema import Allowed, check_field, shown
 
 Orientation: TypeAlias = Literal["exif", "stored"]
+Origin: TypeAlias = Literal["stated", "assumed", "unknown"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Preprocessing:
         mean, std: per channel, after rescaling; both None where nothing is normalised.
         convert_rgb: whether the processor itself converts to RGB (images always end as RGB here).
         orientation: ``"exif"`` turns images as their EXIF orientation says, as people saw them; ``"stored"`` leaves them.
+        origin: ``"stated"`` by a file or by hand; ``"assumed"``: the published way of the family, since nothing says;
+            ``"unknown"``: nothing says, and the family's checkpoints differ, so that no image is read. Not compared.
     """
 
     resize: int | tuple[int, int] | None = 256
@@ -39,6 +42,7 @@ class Preprocessing:
     std: tuple[float, float, float] | None = (0.229, 0.224, 0.225)
     convert_rgb: bool = True
     orientation: Orientation = "exif"
+    origin: Origin = dataclasses.field(default="stated", compare=False)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -57,8 +61,24 @@ class Preprocessing:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The fields as JSON types, for ``run.json`` and the store."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+        """What makes the pixels, as JSON types, for ``run.json`` and the store."""
+        fields = {k: v for k, v in dataclasses.asdict(self).items() if k != "origin"}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
+
+    def check_known(self, whose: str = "this encoder") -> None:
+        """Refuse to make pixels where nothing says how.
+
+        Raises:
+            InputError: ``origin`` is ``"unknown"``.
+        """
+        if self.origin == "unknown":
+            raise InputError(
+                f"preprocessing: no preprocessor_config.json says how the pixels of {whose} are made, and checkpoints of its "
+                "family differ in it; name a preprocessor_config.json, or a family whose published way is to be taken "
+                "(vit: mean 0.5, bilinear; vit_mae: ImageNet's mean, bicubic)",
+                argument="preprocessing",
+                value="FILE|FAMILY",
+            )
 
 
 HALF = (0.5, 0.5, 0.5)
@@ -94,8 +114,31 @@ _NEUTRAL = {
 }  # fmt: skip
 _SUFFIXES = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
 
+BY_FAMILY = {
+    "clip": "CLIP", "siglip": "Siglip", "dinov2": "Bit", "dinov2_with_registers": "Bit", "dinov3_vit": "DINOv3ViT",
+    "vit": "ViT", "deit": "DeiT", "vit_mae": "ViT",
+}  # fmt: skip
+"""The processor of a family (``model_type``), for files that do not name one."""
 
-def preprocessing_from_config(config: Mapping[str, object]) -> Preprocessing:
+_FLAG, _PIXELS = Allowed("flag"), Allowed("whole", 1, 16384)
+ALLOWED: dict[str, Allowed] = {
+    "do_resize": _FLAG,
+    "do_center_crop": _FLAG,
+    "do_rescale": _FLAG,
+    "do_normalize": _FLAG,
+    "do_convert_rgb": _FLAG,
+    "default_to_square": _FLAG,
+    "resample": Allowed("whole", 0, 5),  # Pillow's filters
+    "rescale_factor": Allowed("number", 1e-9, 1e6),
+    "image_mean": Allowed("number", -1e6, 1e6),
+    "image_std": Allowed("number", 1e-6, 1e6),
+}
+"""What a processor's field may hold; of the means and deviations, each number. Sizes have forms of their own."""
+
+
+def preprocessing_from_config(
+    config: Mapping[str, object], where: str = "preprocessor_config.json", family: str = ""
+) -> Preprocessing:
     """Read a ``preprocessor_config.json``, current or legacy.
 
     Sizes may be an int (a square or a shortest edge, as the class has it), a pair, ``{"shortest_edge"}`` or
@@ -103,6 +146,8 @@ def preprocessing_from_config(config: Mapping[str, object]) -> Preprocessing:
 
     Args:
         config: the file's contents.
+        where: the file, for the error.
+        family: of the encoder; it says which processor is meant where the file does not.
 
     Raises:
         InputError: unknown processor, unknown or contradicting fields (all named), sizes that leave images unequal.
@@ -112,38 +157,53 @@ def preprocessing_from_config(config: Mapping[str, object]) -> Preprocessing:
         224
     """
     given = {key: value for key, value in config.items() if value is not None}
-    fields = {**_COMMON, **_class_defaults(given)}
+    fields = {**_COMMON, **_class_defaults(given, where, family)}
     unknown = sorted(set(given) - set(fields) - _NEUTRAL)
     unknown = [k for k in unknown if not (k == "do_pad" and given[k] is False)]
     if unknown:
-        shown = ", ".join(f"{k}={given[k]!r}" for k in unknown)
-        raise InputError(f"preprocessor_config.json: fields that memjax does not know: {shown}")
+        some = ", ".join(f"{shown(k)[1:-1]}={shown(given[k])}" for k in unknown[:8])
+        more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+        raise InputError(f"{where}: fields that memjax does not know: {some}{more}")
     fields.update((key, value) for key, value in given.items() if key in fields)
-    square = bool(fields["default_to_square"])
-    norm, rgb = _flag(fields, "do_normalize"), _flag(fields, "do_convert_rgb")
-    crop = _size(fields["crop_size"], "crop_size", True) if _flag(fields, "do_center_crop") else None
+    for name in ALLOWED.keys() - {"image_mean", "image_std"}:
+        check_field(fields[name], ALLOWED[name], f"{where}, {name}")
+    try:
+        return _checked(_made(fields))
+    except InputError as error:
+        raise InputError(f"{where}, {error}") from error
+
+
+def _made(fields: Mapping[str, object]) -> Preprocessing:
+    """From all fields of a processor; the flags are known to be flags."""
+    square, norm = bool(fields["default_to_square"]), bool(fields["do_normalize"])
+    crop = _size(fields["crop_size"], "crop_size", True) if fields["do_center_crop"] else None
     if isinstance(crop, int):
-        raise expected("preprocessor_config.json, crop_size", "height and width", fields["crop_size"])
-    pre = Preprocessing(
-        resize=_size(fields["size"], "size", square) if _flag(fields, "do_resize") else None,
+        raise expected("crop_size", "height and width", shown(fields["crop_size"]))
+    return Preprocessing(
+        resize=_size(fields["size"], "size", square) if fields["do_resize"] else None,
         crop=crop,
-        resample=_resample(fields["resample"]),
-        rescale=_number(fields["rescale_factor"], "rescale_factor") if _flag(fields, "do_rescale") else None,
+        resample=int(fields["resample"]),  # type: ignore[call-overload]
+        rescale=float(fields["rescale_factor"]) if fields["do_rescale"] else None,  # type: ignore[arg-type]
         mean=_triple(fields["image_mean"], "image_mean") if norm else None,
-        std=_triple(fields["image_std"], "image_std", positive=True) if norm else None,
-        convert_rgb=rgb,
+        std=_triple(fields["image_std"], "image_std") if norm else None,
+        convert_rgb=bool(fields["do_convert_rgb"]),
     )
+
+
+def _checked(pre: Preprocessing) -> Preprocessing:
     pre.image_size  # noqa: B018  (refuses a size that depends on the image)
     return pre
 
 
-def _class_defaults(config: Mapping[str, object]) -> dict[str, object]:
-    name = str(config.get("image_processor_type", config.get("feature_extractor_type", "")))
-    suffix = next((s for s in _SUFFIXES if name.endswith(s)), None)
-    stem = name.removesuffix(suffix) if suffix else ""
+def _class_defaults(config: Mapping[str, object], where: str, family: str) -> dict[str, object]:
+    name = config.get("image_processor_type", config.get("feature_extractor_type"))
+    if name is None and family in BY_FAMILY:
+        return PROCESSORS[BY_FAMILY[family]]
+    suffix = next((s for s in _SUFFIXES if isinstance(name, str) and name.endswith(s)), "")
+    stem = str(name).removesuffix(suffix) if suffix else ""
     if stem not in PROCESSORS:
         wanted = f"one of {', '.join(f'{known}ImageProcessor' for known in PROCESSORS)}"
-        raise expected("preprocessor_config.json, image_processor_type", wanted, repr(name) if name else "none")
+        raise expected(f"{where}, image_processor_type", wanted, "none" if name is None else shown(name))
     return PROCESSORS[stem]
 
 
@@ -159,40 +219,21 @@ def _size(value: object, name: str, square: bool) -> int | tuple[int, int]:
         return _pixels(value[0], name), _pixels(value[1], name)
     elif isinstance(value, int):
         return (_pixels(value, name),) * 2 if square else _pixels(value, name)
-    wanted = "an int, {'shortest_edge'} or {'height', 'width'}"
-    raise expected(f"preprocessor_config.json, {name}", wanted, repr(value))
+    raise expected(name, "an int, {'shortest_edge'} or {'height', 'width'}", shown(value))
 
 
 def _pixels(value: object, name: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 16384:
-        return value
-    raise expected(f"preprocessor_config.json, {name}", "a number of pixels from 1 to 16384", repr(value))
+    check_field(value, _PIXELS, f"{name}, in pixels")
+    return value  # type: ignore[return-value]
 
 
-def _resample(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 5:
-        return int(value)
-    raise expected("preprocessor_config.json, resample", "Pillow's filter number, 0 to 5", repr(value))
-
-
-def _flag(fields: Mapping[str, object], name: str) -> bool:
-    if isinstance(fields[name], bool):
-        return fields[name]
-    raise expected(f"preprocessor_config.json, {name}", "true or false", repr(fields[name]))
-
-
-def _number(value: object, name: str, positive: bool = False) -> float:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if usable and (value > 0 or not positive):
-        return float(value)
-    raise expected(f"preprocessor_config.json, {name}", f"a {'positive ' * positive}number", repr(value))
-
-
-def _triple(value: object, name: str, positive: bool = False) -> tuple[float, float, float]:
+def _triple(value: object, name: str) -> tuple[float, float, float]:
     values = value if isinstance(value, (list, tuple)) else [value] * 3
     if len(values) != 3:
-        raise expected(f"preprocessor_config.json, {name}", "a number or one for each of 3 channels", repr(value))
-    first, second, third = (_number(v, name, positive) for v in values)
+        raise expected(name, "a number or one for each of 3 channels", shown(value))
+    for one in values:
+        check_field(one, ALLOWED[name], name)
+    first, second, third = map(float, values)
     return first, second, third
 
 

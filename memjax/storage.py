@@ -92,16 +92,26 @@ def write_atomically(file: Place, text: str) -> None:
     os.replace(str(beside), str(file))
 
 
-def read_json(file: Place) -> dict[str, Any]:
+def read_json(file: Place, most: int | None = None) -> dict[str, Any]:
     """A JSON object from a file.
 
+    Args:
+        file: where it is.
+        most: how many bytes it may have, where it comes from others.
+
     Raises:
-        InputError: if it isn't one.
+        InputError: if it isn't one, is larger, or is nested too deep.
     """
     try:
+        if most is not None and file.stat().st_size > most:
+            raise expected(str(file), f"a JSON file of at most {most} bytes", f"{file.stat().st_size}")
         value = json.loads(file.read_text(encoding="utf-8"))
+    except InputError:
+        raise
     except (ValueError, OSError) as error:
         raise InputError(f"{file}: not readable as JSON; {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{file}: not readable as JSON; nested too deep") from error
     if not isinstance(value, dict):
         raise expected(str(file), "a JSON object", type(value).__name__)
     return value

@@ -24,6 +24,7 @@ ALLOWED = {
     "checks": set(),
     "lazy": set(),
     "naming": set(),
+    "schema": set(),
     "traces": set(),
     "cache": set(),
     "locks": set(),
@@ -35,18 +36,18 @@ ALLOWED = {
     "storage": {"locks"},
     # images and scores
     "decoding": set(),
-    "preprocessing": set(),
+    "preprocessing": {"schema"},
     "images": {"decoding", "preprocessing"},
     "datasets": {"cache", "decoding", "locks", "naming"},
     "loader": {"datasets", "decoding", "images", "preprocessing"},
     # arrays in, arrays out
-    "models": {"precision", "storage", "traces"},
+    "models": {"precision", "schema", "storage", "traces"},
     "metrics": {"traces"},
     "sae": {"devices"},
     "stats": set(),
     "baselines": {"models"},
     # a data set through an encoder into the store, and the store as measures
-    "encoder": {"models", "naming", "precision", "preprocessing", "traces"},
+    "encoder": {"models", "naming", "precision", "preprocessing", "storage", "traces"},
     "selection": {"metrics", "models", "traces"},
     "measure": {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",

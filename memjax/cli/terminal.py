@@ -87,6 +87,9 @@ def show_files(result: Sweep) -> None:
     if result.run.turned:
         say(f"{result.run.turned} images were turned upright by their EXIF orientation")
     show_data(result.run.dataset)
+    for model in result.run.models:
+        if model.note:
+            say(f"{model.model}: {model.note}")
     if result.run.failures:
         say(f"{result.run.failures} images could not be used: {result.out / FAILURES} says why")
 

@@ -13,11 +13,11 @@ import jax
 import numpy as np
 from einops import rearrange
 
-from memjax.models import port
+from memjax.models import turns
 from memjax.models.config import ViTConfig
 from memjax.models.vit import ViTParams
 
-# Our key (see `port.TABLE`) -> transformers' name; the longest beginning that fits is replaced.
+# Our key (see `memjax.models.turns.TABLE`) -> transformers' name; the longest beginning that fits is replaced.
 VIT_MAE_NAMES = {
     "cls": "vit.embeddings.cls_token",
     "position": "vit.embeddings.position_embeddings",
@@ -44,19 +44,19 @@ BLOCK_NAMES = {
 
 
 def _convolution(x: np.ndarray) -> np.ndarray:
-    """`port.patch_kernel` back."""
+    """`memjax.models.turns.patch_kernel` back."""
     return rearrange(x, "(y x c) d -> d c y x", y=round((x.shape[0] / 3) ** 0.5), c=3)
 
 
 BACK: dict[Callable[..., np.ndarray], Callable[[np.ndarray], np.ndarray]] = {
-    port.same: lambda x: x,
-    port.transpose: lambda x: x.T,
-    port.rows: lambda x: x[None],
-    port.flat: lambda x: x[None, None],
-    port.patch_kernel: _convolution,
-    port.heads_kernel: lambda x: rearrange(x, "d h k -> (h k) d"),
-    port.heads_bias: lambda x: rearrange(x, "h k -> (h k)"),
-    port.out_kernel: lambda x: rearrange(x, "h k d -> d (h k)"),
+    turns.same: lambda x: x,
+    turns.transpose: lambda x: x.T,
+    turns.rows: lambda x: x[None],
+    turns.flat: lambda x: x[None, None],
+    turns.patch_kernel: _convolution,
+    turns.heads_kernel: lambda x: rearrange(x, "d h k -> (h k) d"),
+    turns.heads_bias: lambda x: rearrange(x, "h k -> (h k)"),
+    turns.out_kernel: lambda x: rearrange(x, "h k d -> d (h k)"),
 }
 """The inverse of each transform of `memjax.models.port`."""
 
@@ -85,7 +85,7 @@ def to_state(params: ViTParams, dtype: str = "float32") -> dict[str, np.ndarray]
     state: dict[str, np.ndarray] = {}
 
     def add(path: tuple[jax.tree_util.GetAttrKey, ...], leaf: jax.Array) -> None:
-        row = port.TABLE[".".join(p.name for p in path)]
+        row = turns.TABLE[".".join(p.name for p in path)]
         array = np.asarray(leaf, dtype)
         pieces = enumerate(array) if "{i}" in row.key else [(0, array)]
         for i, piece in pieces:

@@ -1,15 +1,18 @@
 """The families as rows: how a Hugging Face config.json reads as a `ViTConfig`, and how its tensors are named.
 
-Adding a family is adding a row here. A config attribute that no row and no list knows is refused by name, since it may
-change the architecture.
+Adding a family is adding a row here; `memjax.models.attributes` has the bounds of what is read, and what changes nothing.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from memjax.checks import InputError
+from memjax.checks import InputError, expected
+from memjax.models import foreign
+from memjax.models.attributes import ACTS, ALLOWED, check_attributes, check_switches
 from memjax.models.config import DecoderConfig, ViTConfig
+from memjax.models.names import CLASSIFIERS, DINO_NAMES, SIMMIM, TEXT, TWO_TOWER_NAMES, VIT_NAMES
 from memjax.models.port import Keys
+from memjax.schema import check_field, shown
 
 
 class Family(NamedTuple):
@@ -25,28 +28,6 @@ class Family(NamedTuple):
     fixed: dict[str, Any]
     keys: Keys
 
-
-ACTS = {"gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh", "quick_gelu": "quick_gelu",
-        "silu": "silu", "swish": "silu"}  # fmt: skip
-
-# Attributes without influence on a forward pass in evaluation mode: training, generation, bookkeeping.
-HARMLESS = frozenset(
-    """
-    _name_or_path add_cross_attention apply_layernorm architectures attention_dropout attention_probs_dropout_prob
-    auto_map bad_words_ids begin_suppress_tokens bos_token_id chunk_size_feed_forward cross_attention_hidden_size
-    decoder_start_token_id diversity_penalty do_sample drop_path_rate dropout dtype early_stopping
-    encoder_no_repeat_ngram_size encoder_stride eos_token_id exponential_decay_length_penalty finetuning_task
-    forced_bos_token_id forced_eos_token_id hidden_dropout_prob id2label initializer_factor initializer_range
-    is_decoder is_encoder_decoder label2id layerscale_value length_penalty logit_scale_init_value max_length
-    min_length model_type no_repeat_ngram_size num_beam_groups num_beams num_return_sequences out_features
-    out_indices output_attentions output_hidden_states output_scores pad_token_id pos_embed_jitter
-    pos_embed_rescale pos_embed_shift prefix problem_type pruned_heads remove_invalid_values repetition_penalty
-    reshape_hidden_states return_dict return_dict_in_generate sep_token_id stage_names suppress_tokens
-    task_specific_params temperature text_config text_config_dict tf_legacy_loss tie_encoder_decoder
-    tie_word_embeddings tokenizer_class top_k top_p torch_dtype torchscript transformers_version typical_p
-    use_bfloat16 use_mask_token vision_config_dict
-    """.split()  # noqa: SIM905 (a word list reads better than seventy quoted strings)
-)
 
 _SIZES = {
     "width": ("hidden_size", 768),
@@ -73,85 +54,18 @@ _DINOV2 = {
     "swiglu": ("use_swiglu_ffn", False),
 }
 
-_ATTENTION = (
-    ("attention.attention.query", "attn.q"),
-    ("attention.attention.key", "attn.k"),
-    ("attention.attention.value", "attn.v"),
-    ("attention.output.dense", "attn.o"),
-    *((f"{part}.{x}_proj", f"attn.{x}") for part in ("attention", "self_attn") for x in "qkvo"),
-    ("self_attn.out_proj", "attn.o"),
-)
-_EMBEDDINGS = (
-    ("embeddings.cls_token", "cls"),
-    ("embeddings.distillation_token", "distillation"),
-    ("embeddings.register_tokens", "registers"),
-    ("embeddings.position_embeddings", "position"),
-    ("embeddings.patch_embeddings.projection", "patch"),
-)
-_VIT_NAMES = (
-    ("decoder.decoder_layers.", "decoder.blocks."),
-    ("decoder.decoder_pos_embed", "decoder.position"),
-    ("decoder.decoder_pred", "decoder.predict"),
-    ("decoder.decoder_", "decoder."),
-    ("encoder.layer.", "blocks."),
-    ("layers.", "blocks."),
-    *_ATTENTION,
-    ("intermediate.dense", "up"),
-    ("output.dense", "down"),
-    ("mlp.fc1", "up"),
-    ("mlp.fc2", "down"),
-    ("layernorm_before", "norm1"),
-    ("layernorm_after", "norm2"),
-    ("layernorm", "final_norm"),
-    ("pooler.dense", "head"),
-    *_EMBEDDINGS,
-)
-_DINO_NAMES = (
-    ("encoder.layer.", "blocks."),
-    *_ATTENTION,
-    ("layer_scale1.lambda1", "scale1"),
-    ("layer_scale2.lambda1", "scale2"),
-    ("mlp.weights_in", "gate_up"),
-    ("mlp.weights_out", "down"),
-    ("mlp.gate_proj", "gate"),
-    ("mlp.up_proj", "up"),
-    ("mlp.down_proj", "down"),
-    ("mlp.fc1", "up"),
-    ("mlp.fc2", "down"),
-    ("layernorm", "final_norm"),
-    *_EMBEDDINGS,
-)
-_TWO_TOWER_NAMES = (
-    ("head.attention.in_proj_", "head.attn.qkv."),
-    ("head.attention.out_proj", "head.attn.o"),
-    ("head.layernorm", "head.norm"),
-    ("encoder.layers.", "blocks."),
-    *_ATTENTION,
-    ("layer_norm", "norm"),
-    ("mlp.fc1", "up"),
-    ("mlp.fc2", "down"),
-    ("pre_layrnorm", "pre_norm"),
-    ("post_layernorm", "final_norm"),
-    ("embeddings.class_embedding", "cls"),
-    ("embeddings.patch_embedding", "patch"),
-    ("embeddings.position_embedding.weight", "position"),
-    ("visual_projection", "head"),
-)
-_TEXT = ("text_model.", "text_projection.", "logit_scale", "logit_bias", "embeddings.position_ids")
-_CLASSIFIERS = ("classifier.", "cls_classifier.", "distillation_classifier.")
-
 _CLIP = Family(
     read={**_SIZES, "patch": ("patch_size", 32), "mlp_width": ("intermediate_size", 3072),
           "activation": ("hidden_act", "quick_gelu"), "eps": ("layer_norm_eps", 1e-5),
           "pool_width": ("projection_dim", 512)},
     fixed={"patch_bias": False, "pre_norm": True, "pool": "projection"},
-    keys=Keys(("vision_model.",), _TWO_TOWER_NAMES, _TEXT),
+    keys=Keys(("vision_model.",), TWO_TOWER_NAMES, (*TEXT, *CLASSIFIERS)),
 )  # fmt: skip
 _SIGLIP = Family(
     read={**_SIZES, "mlp_width": ("intermediate_size", 3072), "activation": ("hidden_act", "gelu_pytorch_tanh"),
           "eps": ("layer_norm_eps", 1e-6), "use_head": ("vision_use_head", True)},
     fixed={"cls": False, "pool": "attention"},
-    keys=Keys(("vision_model.",), _TWO_TOWER_NAMES, _TEXT),
+    keys=Keys(("vision_model.",), TWO_TOWER_NAMES, (*TEXT, *CLASSIFIERS)),
 )  # fmt: skip
 
 FAMILIES: dict[str, Family] = {
@@ -162,12 +76,12 @@ FAMILIES: dict[str, Family] = {
     "dinov2": Family(
         read=_DINOV2,
         fixed={"layer_scale": True, "interpolate": True, "pool": "cls"},
-        keys=Keys(("dinov2.",), _DINO_NAMES, ("embeddings.mask_token", *_CLASSIFIERS)),
+        keys=Keys(("dinov2.",), DINO_NAMES, ("embeddings.mask_token", *CLASSIFIERS)),
     ),
     "dinov2_with_registers": Family(
         read={**_DINOV2, "patch": ("patch_size", 16), "registers": ("num_register_tokens", 4)},
         fixed={"layer_scale": True, "interpolate": True, "antialias": True, "pool": "cls"},
-        keys=Keys(("dinov2_with_registers.",), _DINO_NAMES, ("embeddings.mask_token", *_CLASSIFIERS)),
+        keys=Keys(("dinov2_with_registers.",), DINO_NAMES, ("embeddings.mask_token", *CLASSIFIERS)),
     ),
     "dinov3_vit": Family(
         read={**_SIZES, "width": ("hidden_size", 384), "heads": ("num_attention_heads", 6),
@@ -179,20 +93,20 @@ FAMILIES: dict[str, Family] = {
         fixed={"layer_scale": True, "position": "rotary", "interpolate": True, "pool": "cls"},
         keys=Keys(
             (),
-            (("model.layer.", "blocks."), ("layer.", "blocks."), *_DINO_NAMES, ("norm.", "final_norm."),
+            (("model.layer.", "blocks."), ("layer.", "blocks."), *DINO_NAMES, ("norm.", "final_norm."),
              ("embeddings.patch_embeddings", "patch")),
-            ("embeddings.mask_token", "rope_embeddings."),
+            ("embeddings.mask_token", "rope_embeddings.", *CLASSIFIERS),
         ),
     ),
     "vit": Family(
         read={**_VIT, "pool_width": ("pooler_output_size", None), "pooler_act": ("pooler_act", "tanh")},
         fixed={"pool": "pooler"},
-        keys=Keys(("vit.",), _VIT_NAMES, ("embeddings.mask_token", *_CLASSIFIERS)),
+        keys=Keys(("vit.",), VIT_NAMES, ("embeddings.mask_token", *CLASSIFIERS, *SIMMIM)),
     ),
     "deit": Family(
         read={**_VIT, "pool_width": ("pooler_output_size", None), "pooler_act": ("pooler_act", "tanh")},
         fixed={"pool": "pooler", "distillation": True},
-        keys=Keys(("deit.",), _VIT_NAMES, ("embeddings.mask_token", *_CLASSIFIERS)),
+        keys=Keys(("deit.",), VIT_NAMES, ("embeddings.mask_token", *CLASSIFIERS, *SIMMIM)),
     ),
     "vit_mae": Family(
         read={**_VIT, "decoder_width": ("decoder_hidden_size", 512), "decoder_depth": ("decoder_num_hidden_layers", 8),
@@ -200,9 +114,14 @@ FAMILIES: dict[str, Family] = {
               "decoder_mlp_width": ("decoder_intermediate_size", 2048), "mask_ratio": ("mask_ratio", 0.75),
               "norm_pix_loss": ("norm_pix_loss", False)},
         fixed={"pool": "cls"},
-        keys=Keys(("vit.",), _VIT_NAMES, ()),
+        keys=Keys(("vit.",), VIT_NAMES, ()),
     ),
 }  # fmt: skip
+
+
+TWO_TOWERS = ("clip", "siglip")
+MOST_PATCHES = 2**16
+"""Of an image; their attention alone would take 17 GB a head."""
 
 
 def read_config(config: Mapping[str, Any], where: str) -> tuple[ViTConfig, Keys]:
@@ -213,42 +132,88 @@ def read_config(config: Mapping[str, Any], where: str) -> tuple[ViTConfig, Keys]
         where: the file, for the error.
 
     Raises:
-        InputError: unknown ``model_type``, unknown attributes (all named), or values that cannot be.
+        InputError: unknown ``model_type``, unknown attributes (all named), or a value that is not as
+            `memjax.models.attributes.ALLOWED` has it.
     """
     model_type = config.get("model_type")
-    if model_type not in FAMILIES:
-        raise InputError(f"{where}: model_type {model_type!r} is not one of {', '.join(sorted(FAMILIES))}")
-    family = FAMILIES[model_type]
-    vision = {**config.get("vision_config", {})} if "vision_config" in config else dict(config)
-    if "projection_dim" in config:
-        vision["projection_dim"] = config["projection_dim"]
-    known = {attribute for attribute, _ in family.read.values()} | HARMLESS
-    unknown = sorted(set(vision) - known - {"projection_dim"})
-    if unknown:
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
+        other = foreign.of_config(config)
         raise InputError(
-            f"{where}: unknown attributes for {model_type}: {', '.join(unknown)}; they may change the model"
+            f"{where}: model_type {shown(model_type)} is not one of {', '.join(sorted(FAMILIES))}"
+            + (f"; this is {other}" if other else "")
         )
-    values = {field: vision.get(attribute, default) for field, (attribute, default) in family.read.items()}
+    family = FAMILIES[model_type]
+    vision = vision_half(config, model_type, where)
+    read = dict(family.read.values())
+    check_attributes(vision, read, model_type, where)
+    values = {}
+    for field, (attribute, default) in family.read.items():
+        values[field] = vision.get(attribute, default)
+        called = (
+            attribute
+            if field in attribute or field not in ViTConfig.__dataclass_fields__
+            else f"{attribute}, the {field}"
+        )
+        check_field(values[field], ALLOWED[attribute], f"{where}, {called}")
     try:
-        return _build(model_type, values, family.fixed), family.keys
-    except (ValueError, TypeError) as error:
+        built = _build(model_type, values, family.fixed)
+        _check_whole(built, vision)
+    except ValueError as error:
         raise InputError(f"{where}: {error}") from error
+    return built, family.keys
+
+
+def vision_half(config: Mapping[str, Any], model_type: str, where: str) -> dict[str, Any]:
+    """The attributes of the vision encoder, as transformers takes them from a config of one or two towers.
+
+    A CLIP config may hold ``vision_config_dict``: what it leaves out is then at its default, whatever ``vision_config`` says.
+
+    Raises:
+        InputError: a half that is no object, or an attribute that changes both towers.
+    """
+    if model_type not in TWO_TOWERS or not {"vision_config", "vision_config_dict"} & set(config):
+        return dict(config)
+    check_switches(config, where)
+    vision = _half(config, "vision_config", where) or {}
+    over = _half(config, "vision_config_dict", where) if model_type == "clip" else None
+    if over is not None:
+        vision = {**vision, **dict(FAMILIES[model_type].read.values()), **over}
+    if model_type == "clip":
+        vision["projection_dim"] = config.get("projection_dim", 512)
+    return vision
+
+
+def _half(config: Mapping[str, Any], name: str, where: str) -> dict[str, Any] | None:
+    value = config.get(name)
+    if value is None or isinstance(value, dict):
+        return value
+    raise expected(f"{where}, {name}", "an object", shown(value))
+
+
+def check_towers(config: Mapping[str, Any], where: str) -> None:
+    """Refuse a file of two towers whose sizes stand outside ``vision_config``, where transformers does not look.
+
+    Raises:
+        InputError: naming them.
+    """
+    model_type = config.get("model_type")
+    if model_type not in TWO_TOWERS or isinstance(config.get("vision_config"), dict):
+        return
+    outside = sorted(set(dict(FAMILIES[model_type].read.values())) & set(config) - {"projection_dim"})
+    if outside:
+        fix = f"put them there, or make model_type {model_type}_vision_model"
+        raise InputError(f"{where}: {', '.join(outside)}: outside vision_config, where they are not read; {fix}")
 
 
 def _build(model_type: str, values: dict[str, Any], fixed: dict[str, Any]) -> ViTConfig:
     """Derived fields: sizes as pairs, the MLP's width from its ratio, one bias flag for three projections."""
     fields = {**values, **fixed, "family": model_type.removesuffix("_vision_model")}
-    if fields.pop("channels") != 3:
-        raise ValueError("num_channels: expected 3 (colour images)")
-    if wrong := [n for n in ("width", "depth", "heads", "mlp_width") if not isinstance(fields.get(n, 1), int)]:
-        raise ValueError(f"{wrong[0]}: expected a whole number, got {fields[wrong[0]]!r}")
+    del fields["channels"]
     fields["image"] = _pair(fields["image"])
     patch = _pair(fields["patch"])
     if patch[0] != patch[1]:
         raise ValueError(f"patch_size: expected a square, got {patch}")
     fields["patch"] = patch[0]
-    if fields["activation"] not in ACTS:
-        raise ValueError(f"hidden_act: expected one of {', '.join(ACTS)}, got {fields['activation']!r}")
     fields["activation"] = ACTS[fields["activation"]]
     if "qkv_bias" in fields:
         bias = fields.pop("qkv_bias")
@@ -258,8 +223,7 @@ def _build(model_type: str, values: dict[str, Any], fixed: dict[str, Any]) -> Vi
         fields["gated"] = fields.pop("swiglu")
         fields["mlp_width"] = (int(wide * 2 / 3) + 7) // 8 * 8 if fields["gated"] else wide
         fields["activation"] = "silu" if fields["gated"] else fields["activation"]  # transformers' SwiGLU fixes silu
-    if fields.pop("pooler_act", "tanh") != "tanh":
-        raise ValueError("pooler_act: expected tanh")
+    fields.pop("pooler_act", None)
     if not fields.pop("use_head", True):
         fields["pool"] = "none"
     if "decoder_width" in fields:
@@ -272,5 +236,23 @@ def _build(model_type: str, values: dict[str, Any], fixed: dict[str, Any]) -> Vi
     return ViTConfig(**fields)
 
 
+def _check_whole(config: ViTConfig, vision: Mapping[str, Any]) -> None:
+    """What the bounds of single attributes do not say.
+
+    Raises:
+        ValueError: sizes that contradict each other, or together are too large.
+    """
+    if config.grid[0] * config.grid[1] > MOST_PATCHES:
+        raise ValueError(f"image_size {config.image} and patch_size {config.patch}: more than {MOST_PATCHES} patches")
+    if config.mlp_width < 1:
+        raise ValueError("mlp_ratio: leaves the MLP no width")
+    if config.decoder and config.decoder.width % config.decoder.heads:
+        raise ValueError(
+            f"decoder_hidden_size {config.decoder.width} is not a multiple of heads {config.decoder.heads}"
+        )
+    if vision.get("head_dim", config.head_width) != config.head_width:
+        raise ValueError(f"head_dim {shown(vision['head_dim'])}: memjax computes hidden_size / num_attention_heads")
+
+
 def _pair(size: int | list[int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+    return (size, size) if isinstance(size, int) else (size[0], size[1])

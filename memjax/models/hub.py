@@ -3,18 +3,39 @@
 Only ``model.safetensors`` is read, whole or sharded; a pickled checkpoint can run code and is refused.
 """
 
+import contextlib
 import dataclasses
 import hashlib
+from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from memjax.checks import InputError, check_file, expected
+from memjax.models import foreign
 from memjax.models.presets import REVISIONS
+from memjax.schema import shown
 from memjax.storage import read_json
 
 TINY = "memjax/tiny"
-_PATTERNS = ["config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json"]
+_PATTERNS = [
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+]
+MOST_HEADER, MOST_AXES = 2**24, 8
+"""Bytes of a safetensors file's list of tensors, and axes of a tensor; beyond any vision transformer's."""
+
+CODES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+    "I16": "int16", "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
+    "C64": "complex64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
+}  # fmt: skip
+"""Types of tensors in safetensors files -> their names in NumPy and ml_dtypes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,31 +112,68 @@ def weight_files(folder: Path) -> list[Path]:
         if bad := [n for n in names if Path(n).name != n]:
             raise InputError(f"{index}: shard {bad[0]!r} points out of its folder; refused")
         return [check_file(folder / n, "shard", "download the checkpoint again") for n in names]
+    raise expected(f"model folder {folder}", "model.safetensors", *_other_weights(folder))
+
+
+def _other_weights(folder: Path) -> tuple[str, str]:
+    """What a folder without model.safetensors holds instead, and what to do."""
+    if whose := foreign.of_folder(folder):
+        return f"no weights under that name: it is {whose}", ""
+    if named := sorted(p.name for p in folder.glob("*.safetensors")):
+        return named[0], f"rename {named[0]} to model.safetensors if it is the whole model"
     pickled = sorted(p.name for p in folder.glob("*.bin"))
     came = f"only {pickled[0]} (pickled, which can run code)" if pickled else "no weights"
-    raise expected(
-        f"model folder {folder}",
-        "model.safetensors",
-        came,
-        "download or convert that file; a hub id may name a revision that has it, owner/name@refs/pr/N",
-    )
+    return came, "download or convert that file; a hub id may name a revision that has it, owner/name@refs/pr/N"
 
 
-def read_state(files: list[Path]) -> dict[str, np.ndarray]:
-    """All tensors of some safetensors files, by name.
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """A safetensors file, whose faults are told in one line."""
+    from safetensors import SafetensorError, safe_open
+
+    with file.open("rb") as raw:
+        if int.from_bytes(raw.read(8), "little") > MOST_HEADER < file.stat().st_size:
+            raise InputError(f"{file}: its list of tensors is longer than {MOST_HEADER} bytes; refused")
+    try:
+        with safe_open(file, framework="numpy") as handle:
+            yield handle
+    except (SafetensorError, TypeError, ValueError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file}: not a whole safetensors file ({error}); download it again") from error
+
+
+def read_header(files: list[Path]) -> dict[str, np.ndarray]:
+    """Type and shape of every tensor of some safetensors files, by name, as arrays that take no memory (all zeros).
+
+    Raises:
+        InputError: if a file is damaged, or holds a tensor of a type or shape that nothing here can hold.
+    """
+    header: dict[str, np.ndarray] = {}
+    for file in files:
+        with _opened(file) as handle:
+            for name in handle.keys():  # noqa: SIM118 (not a dict)
+                piece = handle.get_slice(name)
+                code, shape = piece.get_dtype(), piece.get_shape()
+                if code not in CODES or len(shape) > MOST_AXES:
+                    raise InputError(
+                        f"{file}: tensor {shown(name)} is {code} with {len(shape)} axes, which can't be read"
+                    )
+                header[name] = np.broadcast_to(np.zeros((), jnp.dtype(CODES[code])), shape)
+    return header
+
+
+def read_state(files: list[Path], names: Container[str] | None = None) -> dict[str, np.ndarray]:
+    """Tensors of some safetensors files, by name: all, or those of ``names``.
 
     Raises:
         InputError: if a file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     state: dict[str, np.ndarray] = {}
     for file in files:
-        try:
-            with safe_open(file, framework="numpy") as handle:
-                state |= {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a dict)
-        except (SafetensorError, TypeError, OSError) as error:
-            raise InputError(f"{file}: not a whole safetensors file ({error}); download it again") from error
+        with _opened(file) as handle:
+            wanted = [name for name in handle.keys() if names is None or name in names]  # noqa: SIM118 (not a dict)
+            state |= {name: handle.get_tensor(name) for name in wanted}
     return state
 
 

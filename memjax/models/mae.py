@@ -28,14 +28,20 @@ def decoder_config(config: ViTConfig) -> ViTConfig:
     )
 
 
-def init_decoder(key: Array, config: ViTConfig) -> Decoder:
-    """Fresh decoder parameters; positions are the fixed sin-cos table, as in the paper."""
+def init_decoder(key: Array, config: ViTConfig, position: Float[Array, "t d"] | None = None) -> Decoder:
+    """Fresh decoder parameters.
+
+    Args:
+        key: a JAX random key.
+        config: an architecture with a decoder.
+        position: the position table; by default the fixed sin-cos one, as in the paper.
+    """
     inner = decoder_config(config)
     keys = jax.random.split(key, 4)
     return Decoder(
         embed=layers.init_linear(keys[0], config.width, inner.width),
         mask_token=0.02 * jax.random.normal(keys[1], (inner.width,), jnp.float32),
-        position=jnp.asarray(sincos_table(*config.grid, inner.width, extra=1)),
+        position=jnp.asarray(sincos_table(*config.grid, inner.width, extra=1)) if position is None else position,
         blocks=jax.vmap(lambda k: init_block(k, inner))(jax.random.split(keys[2], inner.depth)),
         norm=layers.init_norm(inner.width),
         predict=layers.init_linear(keys[3], inner.width, config.patch**2 * 3),

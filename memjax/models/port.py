@@ -5,17 +5,21 @@ used or stand on the explicit ignore list (empty tensors carry nothing and are p
 differences.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from einops import EinopsError, rearrange
+from einops import EinopsError
 
 from memjax.checks import InputError
-from memjax.models import mae
+from memjax.models import foreign, mae
 from memjax.models.config import ViTConfig
+from memjax.models.turns import TABLE, Row
 from memjax.models.vit import ViTParams, init_vit
+from memjax.schema import shown
 
 State = Mapping[str, np.ndarray]
 
@@ -34,101 +38,6 @@ class Keys(NamedTuple):
     ignored: tuple[str, ...]
 
 
-class Row(NamedTuple):
-    """One parameter: our path, its key in our alphabet, and how the array is turned."""
-
-    key: str
-    turn: Callable[[np.ndarray, int], np.ndarray]
-
-
-def same(x: np.ndarray, heads: int) -> np.ndarray:
-    return x
-
-
-def transpose(x: np.ndarray, heads: int) -> np.ndarray:
-    return x.T
-
-
-def rows(x: np.ndarray, heads: int) -> np.ndarray:
-    return x.reshape(-1, x.shape[-1])
-
-
-def flat(x: np.ndarray, heads: int) -> np.ndarray:
-    return x.reshape(-1)
-
-
-def patch_kernel(x: np.ndarray, heads: int) -> np.ndarray:
-    """A convolution's kernel in the order of `patchify`."""
-    return rearrange(x, "d c y x -> (y x c) d")
-
-
-def heads_kernel(x: np.ndarray, heads: int) -> np.ndarray:
-    return rearrange(x, "(h k) d -> d h k", h=heads)
-
-
-def heads_bias(x: np.ndarray, heads: int) -> np.ndarray:
-    return rearrange(x, "(h k) -> h k", h=heads)
-
-
-def out_kernel(x: np.ndarray, heads: int) -> np.ndarray:
-    return rearrange(x, "d (h k) -> h k d", h=heads)
-
-
-def _linear(path: str, key: str) -> dict[str, Row]:
-    return {f"{path}.kernel": Row(f"{key}.weight", transpose), f"{path}.bias": Row(f"{key}.bias", same)}
-
-
-def _norm(path: str, key: str) -> dict[str, Row]:
-    return {f"{path}.scale": Row(f"{key}.weight", same), f"{path}.bias": Row(f"{key}.bias", same)}
-
-
-def _attention(path: str, key: str) -> dict[str, Row]:
-    rows = {}
-    for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v")):
-        rows[f"{path}.{ours}.kernel"] = Row(f"{key}.{theirs}.weight", heads_kernel)
-        rows[f"{path}.{ours}.bias"] = Row(f"{key}.{theirs}.bias", heads_bias)
-    rows[f"{path}.out.kernel"] = Row(f"{key}.o.weight", out_kernel)
-    return rows | {f"{path}.out.bias": Row(f"{key}.o.bias", same)}
-
-
-def _block(path: str, key: str) -> dict[str, Row]:
-    return {
-        **_norm(f"{path}.norm1", f"{key}.norm1"),
-        **_attention(f"{path}.attention", f"{key}.attn"),
-        f"{path}.scale1": Row(f"{key}.scale1", same),
-        **_norm(f"{path}.norm2", f"{key}.norm2"),
-        **_linear(f"{path}.mlp.up", f"{key}.up"),
-        **_linear(f"{path}.mlp.gate", f"{key}.gate"),
-        **_linear(f"{path}.mlp.down", f"{key}.down"),
-        f"{path}.scale2": Row(f"{key}.scale2", same),
-    }
-
-
-TABLE: dict[str, Row] = {
-    "patch.kernel": Row("patch.weight", patch_kernel),
-    "patch.bias": Row("patch.bias", same),
-    "cls": Row("cls", rows),
-    "distillation": Row("distillation", rows),
-    "registers": Row("registers", rows),
-    "position": Row("position", rows),
-    **_norm("pre_norm", "pre_norm"),
-    **_block("blocks", "blocks.{i}"),
-    **_norm("final_norm", "final_norm"),
-    **_linear("head", "head"),
-    "head.probe": Row("head.probe", rows),
-    **_attention("head.attention", "head.attn"),
-    **_norm("head.norm", "head.norm"),
-    **_linear("head.mlp.up", "head.up"),
-    **_linear("head.mlp.down", "head.down"),
-    **_linear("decoder.embed", "decoder.embed"),
-    "decoder.mask_token": Row("decoder.mask_token", flat),
-    "decoder.position": Row("decoder.position", rows),
-    **_block("decoder.blocks", "decoder.blocks.{i}"),
-    **_norm("decoder.norm", "decoder.norm"),
-    **_linear("decoder.predict", "decoder.predict"),
-}
-
-
 def _split_fused(state: dict[str, tuple[str, np.ndarray]]) -> dict[str, tuple[str, np.ndarray]]:
     """Fused tensors (legacy SwiGLU ``gate_up``, torch's ``qkv``) into their parts, along the output axis."""
     out = {}
@@ -143,6 +52,22 @@ def _split_fused(state: dict[str, tuple[str, np.ndarray]]) -> dict[str, tuple[st
     return out
 
 
+_WRAPPERS = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+
+
+def unwrapped(names: Iterable[str]) -> dict[str, str]:
+    """Tensor name -> the same without what torch's wrappers put before it: compile, DataParallel, FSDP, checkpointing.
+
+    Example:
+        >>> unwrapped(["module._orig_mod.cls", "module.vit._orig_mod.patch"])
+        {'module._orig_mod.cls': 'cls', 'module.vit._orig_mod.patch': 'vit.patch'}
+    """
+    keys = {name: _WRAPPERS.sub("", name) for name in names}
+    while keys and all(key.startswith("module.") for key in keys.values()):
+        keys = {name: key.removeprefix("module.") for name, key in keys.items()}
+    return keys
+
+
 def canonical(state: State, keys: Keys) -> dict[str, tuple[str, np.ndarray]]:
     """A checkpoint in our alphabet: our key -> (its own key, array); ignored tensors are left out.
 
@@ -150,8 +75,8 @@ def canonical(state: State, keys: Keys) -> dict[str, tuple[str, np.ndarray]]:
         InputError: if two tensors come to the same key.
     """
     out: dict[str, tuple[str, np.ndarray]] = {}
-    for source, array in state.items():
-        key = source
+    for source, key in unwrapped(state).items():
+        array = state[source]
         for prefix in keys.prefixes:
             if key.startswith(prefix):
                 key = key.removeprefix(prefix)
@@ -171,10 +96,92 @@ def shapes_of(config: ViTConfig) -> ViTParams:
 
     def build() -> ViTParams:
         params = init_vit(jax.random.key(0), config)
-        decoder = mae.init_decoder(jax.random.key(0), config) if config.decoder else None
-        return params.replace(decoder=decoder)
+        if config.decoder is None:
+            return params
+        position = jnp.zeros((config.positions, config.decoder.width), jnp.float32)
+        return params.replace(decoder=mae.init_decoder(jax.random.key(0), config, position))
 
     return jax.eval_shape(build)
+
+
+class Slot(NamedTuple):
+    """One leaf of the parameters: its path, its row of `TABLE`, the shape of the whole, and heads of its attention."""
+
+    path: str
+    row: Row
+    shape: tuple[int, ...]
+    heads: int
+
+    def keys(self) -> Iterator[str]:
+        """The keys that it is made of: one, or one a block."""
+        stacked = "{i}" in self.row.key
+        return (self.row.key.format(i=i) for i in range(self.shape[0] if stacked else 1))
+
+    @property
+    def each(self) -> tuple[int, ...]:
+        """The shape that each of them gives."""
+        return self.shape[1:] if "{i}" in self.row.key else self.shape
+
+
+def _slot(path: tuple[jax.tree_util.GetAttrKey, ...], spec: jax.ShapeDtypeStruct, config: ViTConfig) -> Slot:
+    name = ".".join(p.name for p in path)
+    heads = config.decoder.heads if name.startswith("decoder.") and config.decoder else config.heads
+    return Slot(name, TABLE[name], spec.shape, heads)
+
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def _problem(slot: Slot, key: str, found: Mapping[str, tuple[str, np.ndarray]]) -> str:
+    """What is wrong with the tensor of one key; empty where it fits. Its values are not looked at."""
+    if key not in found:
+        return f"missing {key}"
+    source, array = found[key]
+    if array.dtype.name not in FLOATS:
+        return f"{source} has dtype {array.dtype}, not a float of 16 bits or more"
+    try:
+        shape = slot.row.turn(np.broadcast_to(np.zeros((), np.float32), array.shape), slot.heads).shape
+    except (EinopsError, ValueError):
+        shape = None
+    return "" if shape == slot.each else f"{source} has shape {array.shape}, which does not give {slot.each}"
+
+
+def check_fit(config: ViTConfig, state: State, keys: Keys, where: str) -> set[str]:
+    """Whether types and shapes of a checkpoint's tensors are those of the architecture; only they are looked at.
+
+    Args:
+        config, state, keys, where: see `fill`; of `memjax.models.hub.read_header` the state takes no memory.
+
+    Returns:
+        The names of the tensors that are used.
+
+    Raises:
+        InputError: naming every missing, left-over, wrongly shaped or non-float tensor at once.
+    """
+    found = canonical(state, keys)
+    slots = jax.tree.leaves(
+        jax.tree_util.tree_map_with_path(lambda path, spec: _slot(path, spec, config), shapes_of(config)),
+        is_leaf=lambda x: isinstance(x, Slot),
+    )
+    wanted = {key: slot for slot in slots for key in slot.keys()}  # noqa: SIM118 (not a dict)
+    wrong = [problem for key, slot in wanted.items() if (problem := _problem(slot, key, found))]
+    left = [source for key, (source, _) in found.items() if key not in wanted]
+    if wrong or left:
+        raise InputError(f"{where}: {_differences(config, wrong, left)}")
+    return {source for source, _ in found.values()}
+
+
+def _differences(config: ViTConfig, wrong: list[str], left: list[str], most: int = 12) -> str:
+    """All differences in one line, or some of either kind where they are many."""
+    unexpected = [f"unexpected {shown(name)[1:-1]}" for name in left]
+    total = len(wrong) + len(unexpected)
+    half = max(most // 2, most - len(unexpected))
+    some = wrong[:half]
+    some += unexpected[: most - len(some)]
+    more = f"; and {total - len(some)} more" if total > len(some) else ""
+    whose = foreign.of_tensors(left)
+    line = f"{total} tensors do not fit a {config.family} of this config.json: {'; '.join(some)}{more}"
+    return f"{line}; {whose}" if whose else line
 
 
 def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
@@ -187,42 +194,23 @@ def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
         where: the file or folder, for the error.
 
     Raises:
-        InputError: naming every missing, left-over, wrongly shaped or non-float tensor at once.
+        InputError: tensors that do not fit, all named at once (`check_fit`), or one with a value that is not finite.
     """
+    check_fit(config, state, keys, where)
     found = canonical(state, keys)
-    used: set[str] = set()
-    problems: list[str] = []
 
-    def take(key: str, row: Row, shape: tuple[int, ...], heads: int) -> np.ndarray:
-        used.add(key)
-        if key not in found:
-            problems.append(f"missing {key}")
-            return np.zeros(shape, np.float32)
+    def take(slot: Slot, key: str) -> np.ndarray:
         source, array = found[key]
-        if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
-            problems.append(f"{source} has dtype {array.dtype}, not a float")
-            return np.zeros(shape, np.float32)
-        try:
-            turned = row.turn(array.astype(np.float32), heads)
-        except (EinopsError, ValueError):
-            turned = array
-        if turned.shape != shape:
-            problems.append(f"{source} has shape {array.shape}, which does not give {shape}")
-            return np.zeros(shape, np.float32)
+        turned = slot.row.turn(array.astype(np.float32), slot.heads)
+        with np.errstate(invalid="ignore"):
+            finite = np.isfinite(turned.sum(dtype=np.float64))
+        if not finite:
+            raise InputError(f"{where}: {source} holds NaN or infinity; no feature of this encoder would be a number")
         return turned
 
     def leaf(path: tuple[jax.tree_util.GetAttrKey, ...], spec: jax.ShapeDtypeStruct) -> np.ndarray:
-        name = ".".join(p.name for p in path)
-        row = TABLE[name]
-        in_decoder = name.startswith("decoder.")
-        heads = config.decoder.heads if in_decoder and config.decoder else config.heads
-        if "{i}" not in row.key:
-            return take(row.key, row, spec.shape, heads)
-        return np.stack([take(row.key.format(i=i), row, spec.shape[1:], heads) for i in range(spec.shape[0])])
+        slot = _slot(path, spec, config)
+        parts = [take(slot, key) for key in slot.keys()]  # noqa: SIM118 (not a dict)
+        return np.stack(parts) if "{i}" in slot.row.key else parts[0]
 
-    params = jax.tree_util.tree_map_with_path(leaf, shapes_of(config))
-    problems += [f"unexpected {source}" for key, (source, _) in found.items() if key not in used]
-    if problems:
-        shown = "; ".join(problems[:12]) + (f"; and {len(problems) - 12} more" if len(problems) > 12 else "")
-        raise InputError(f"{where}: {len(problems)} tensors do not fit a {config.family} of this config.json: {shown}")
-    return params
+    return jax.tree_util.tree_map_with_path(leaf, shapes_of(config))

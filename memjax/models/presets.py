@@ -1,6 +1,6 @@
 """The checkpoints that the paper and its neighbours use: a table, one row a checkpoint.
 
-``PROCESSORS`` are the families' published preprocessing, for folders without a preprocessor_config.json.
+`processor` is the families' published preprocessing, for folders without a preprocessor_config.json.
 """
 
 from typing import Any, NamedTuple
@@ -91,44 +91,66 @@ _DINO = {
 }
 
 
-def _square(side: int) -> dict[str, int]:
-    return {"height": side, "width": side}
+def is_ambiguous(family: str, pool: str) -> bool:
+    """Whether checkpoints of this kind want their pixels made in different ways, so that a published way can't be assumed.
+
+    Under ``vit`` go Dosovitskiy et al.'s (mean 0.5, bilinear), but also DINO's, DeiT's and fine-tuned MAE's (ImageNet's mean,
+    bicubic); only the first were published with a pooler. Under ``dinov3_vit`` go models of web and of satellite images.
+
+    Args:
+        family, pool: of `memjax.models.config.ViTConfig`, without a head that the checkpoint does not hold.
+
+    Example:
+        >>> is_ambiguous("vit", "cls"), is_ambiguous("vit", "pooler"), is_ambiguous("clip", "cls")
+        (True, False, False)
+    """
+    return family == "dinov3_vit" or (family == "vit" and pool != "pooler")
 
 
-def processor(family: str, image: int) -> dict[str, Any]:
-    """The family's published preprocessing in the form of preprocessor_config.json, for images of ``image`` pixels.
+def _sides(y: int, x: int) -> dict[str, int]:
+    return {"height": y, "width": x}
+
+
+def processor(family: str, image: int | tuple[int, int]) -> dict[str, Any]:
+    """The family's published preprocessing in the form of preprocessor_config.json.
+
+    Args:
+        family: a row of `memjax.models.families.FAMILIES`, without ``_vision_model``.
+        image: size of the images that the encoder takes, one side or ``(y, x)``, in pixels.
 
     Raises:
         KeyError: for a family without a row.
     """
+    y, x = (image, image) if isinstance(image, int) else image
+    sides = _sides(y, x)
     rows: dict[str, dict[str, Any]] = {
         "clip": {
             **_OPENAI,
             "image_processor_type": "CLIPImageProcessor",
             "resample": 3,
-            "size": {"shortest_edge": image},
-            "crop_size": _square(image),
+            "size": {"shortest_edge": y} if y == x else sides,
+            "crop_size": sides,
             "do_center_crop": True,
         },
-        "siglip": {**_HALF, "image_processor_type": "SiglipImageProcessor", "resample": 3, "size": _square(image)},
+        "siglip": {**_HALF, "image_processor_type": "SiglipImageProcessor", "resample": 3, "size": sides},
         "dinov2": _DINO,
         "dinov2_with_registers": _DINO,
         "dinov3_vit": {
             **_IMAGENET,
             "image_processor_type": "DINOv3ViTImageProcessorFast",
             "resample": 2,
-            "size": _square(image),
+            "size": sides,
         },
-        "vit": {**_HALF, "image_processor_type": "ViTImageProcessor", "resample": 2, "size": _square(image)},
+        "vit": {**_HALF, "image_processor_type": "ViTImageProcessor", "resample": 2, "size": sides},
         "deit": {
             **_IMAGENET,
             "image_processor_type": "DeiTImageProcessor",
             "resample": 3,
-            "size": _square(256),
-            "crop_size": _square(image),
+            "size": _sides(y * 256 // 224, x * 256 // 224),
+            "crop_size": sides,
             "do_center_crop": True,
         },
-        "vit_mae": {**_IMAGENET, "image_processor_type": "ViTImageProcessor", "resample": 3, "size": _square(image)},
+        "vit_mae": {**_IMAGENET, "image_processor_type": "ViTImageProcessor", "resample": 3, "size": sides},
     }
     common = {"do_resize": True, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True}
     return {**common, **rows[family]}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from memjax.baselines.proxies import PROXIES, ProxyOptions
 from memjax.baselines.sparse_coding import SparseCodingConfig
-from memjax.checks import expected
+from memjax.checks import check_bounds, expected
 
 NAMES = tuple(PROXIES)
 
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 else:
     ProxyName = Literal[NAMES]  # the rows themselves, so that a command's help and errors list them
 
-POSITIVE = ("units", "codewords", "batches", "bootstraps")
+BOUNDS = {
+    "layers": (0, 2**10),
+    "units": (1, 2**20),
+    "codewords": (1, 2**16),
+    "batches": (1, 10**7),
+    "seed": (0, 2**32 - 1),
+    "bootstraps": (1, 10**6),
+}
+"""Of the settings that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,7 @@ class BaselineSettings:
     """Bootstrap resamples behind each 95 % interval."""
 
     def __post_init__(self) -> None:
-        for name in POSITIVE:
-            if (value := getattr(self, name)) < 1:
-                raise expected(name, "a positive number", value, argument=name)
+        check_bounds(self, BOUNDS)
         if not self.measures:
             raise expected("measures", f"some of {', '.join(PROXIES)}", "none", argument="measures")
         if unknown := sorted(set(self.measures) - set(PROXIES)):

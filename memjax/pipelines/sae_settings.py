@@ -1,9 +1,10 @@
 """The settings of training sparse autoencoders. The command's help reads the field docstrings."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from memjax.checks import expected
+from memjax.checks import check_bounds
 from memjax.sae.presets import MODERN, PAPER_SEEDS, SAEPreset, modern, paper
 from memjax.sae.stream import Stream
 
@@ -12,7 +13,18 @@ if TYPE_CHECKING:
 else:
     ModernVariant = Literal[MODERN]  # the rows themselves, so that a command's help and errors list them
 
-POSITIVE = ("epochs", "latents", "batch_size", "block", "bootstraps")
+BOUNDS = {
+    "layers": (0, 2**10),
+    "seeds": (0, 2**32 - 1),
+    "epochs": (1, 10**6),
+    "latents": (1, 2**20),
+    "batch_size": (1, 2**20),
+    "block": (1, 2**16),
+    "learning_rate": (0.0, math.inf),
+    "sparsity": (0.0, math.inf),
+    "bootstraps": (1, 10**6),
+}
+"""Of the settings that are numbers; of the folds, which only the modern protocol has, `SAESettings` says itself."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +66,9 @@ class SAESettings:
     """Bootstrap resamples behind each 95 % interval."""
 
     def __post_init__(self) -> None:
-        for name in POSITIVE:
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise expected(name, "a positive number", value, argument=name)
-        if self.protocol == "modern" and self.folds < 2:
-            raise expected("folds", "2 or more", self.folds, argument="folds")
+        check_bounds(self, BOUNDS)
+        if self.protocol == "modern":
+            check_bounds(self, {"folds": (2, 1000)})
 
     @property
     def is_paper(self) -> bool:

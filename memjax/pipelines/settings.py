@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from memjax import __version__
-from memjax.checks import expected
+from memjax.checks import check_bounds
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.extract import Plan
@@ -15,6 +15,15 @@ from memjax.metrics import METRICS, Metric, metric_identity, requested
 from memjax.outputs import Json, ModelRecord, plain_json
 from memjax.preprocessing import Orientation
 from memjax.selection import Selection
+
+BOUNDS = {
+    "batch_size": (1, 2**20),
+    "patch_layers": (0, 2**10),
+    "bootstraps": (1, 10**6),
+    "seed": (0, 2**32 - 1),
+    "workers": (0, 2**10),
+}
+"""Of the settings that are numbers."""
 
 MetricChoice = Sequence[str] | Mapping[str, Metric] | Sequence[str | Mapping[str, Metric]]
 
@@ -38,6 +47,9 @@ class SweepSettings:
     """Compute type; norms, softmax and metrics stay in float32."""
     orientation: Orientation = "exif"
     """exif: images are turned as their EXIF orientation says, as people saw them; stored: not, as in the authors' scripts."""
+    preprocessing: str | None = None
+    """How pixels are made for encoders without a file that says so: a preprocessor_config.json, or a family (vit, vit_mae, ...)
+    whose published way is taken."""
     method: Literal["spearman", "pearson", "kendall"] = "spearman"
     """Correlation coefficient."""
     metrics: MetricChoice = ("default",)
@@ -54,10 +66,7 @@ class SweepSettings:
     """Processes that decode images; 0 uses threads."""
 
     def __post_init__(self) -> None:
-        for name, least in (("bootstraps", 1), ("seed", 0), ("workers", 0), ("batch_size", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise expected(name, "a positive number" if least else "0 or a positive number", value, argument=name)
+        check_bounds(self, BOUNDS)
 
     def chosen_metrics(self) -> dict[str, Metric]:
         """Name -> row, in the order of the tables.
@@ -83,14 +92,17 @@ class SweepSettings:
         return {name: plain_json(value) for name, value in found.items()}
 
 
-HOW = ("workers",)
-"""Settings that say how a run is done, and leave its results as they are."""
+HOW = ("workers", "preprocessing")
+"""Settings that say how a run is done, and leave its results as they are, or stand in its identity with each encoder."""
 
 
 def run_identity(settings: SweepSettings, dataset: Dataset, encoders: Sequence[Encoder]) -> str:
-    """SHA-256 of what a sweep's results depend on: settings, data (how many of its images too), weights, the version."""
+    """SHA-256 of what a sweep's results depend on: settings, data (how many of its images too), encoders, the version."""
     changing = {name: value for name, value in settings.to_json().items() if name not in HOW}
-    weights = [{"name": encoder.label, "checksum": encoder.checksum} for encoder in encoders]
+    weights = [
+        {"name": encoder.label, "checksum": encoder.checksum, "preprocessing": encoder.preprocessing.to_json()}
+        for encoder in encoders
+    ]
     parts = [changing, dataset.info["fingerprint"], len(dataset), weights, __version__]
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
@@ -104,4 +116,15 @@ def model_record(encoder: Encoder) -> ModelRecord:
         sha256=encoder.checksum,
         family=encoder.config.family,
         preprocessing=encoder.preprocessing.to_json(),
+        note=_assumed(encoder) if encoder.preprocessing.origin == "assumed" else "",
+    )
+
+
+def _assumed(encoder: Encoder) -> str:
+    """What has to be said of pixels that are made in the family's way because nothing says how."""
+    pre = encoder.preprocessing
+    how = f"resize {pre.resize}, crop {pre.crop}, mean {pre.mean}, std {pre.std}"
+    return (
+        f"no preprocessor_config.json says how its pixels are made; assumed is the published way of {encoder.config.family} "
+        f"({how})"
     )

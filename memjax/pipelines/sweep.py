@@ -100,17 +100,19 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
     """The encoders that a sweep names, loaded; they read images in the orientation that the settings say.
 
     Raises:
-        InputError: none, two of one name, one that is loaded in another type, or one that cannot be loaded.
+        InputError: none, two of one name, one that is loaded in another type, one that cannot be loaded, or one of which nothing
+            says how its pixels are made.
     """
     dtype = settings.dtype
     several = [encoders] if isinstance(encoders, (str, Encoder)) else list(encoders)
-    loaded = [load(one, dtype) if isinstance(one, str) else one for one in several]
+    loaded = [load(one, dtype, settings.preprocessing) if isinstance(one, str) else one for one in several]
     labels = [encoder.label for encoder in loaded]
     if not loaded or len(set(labels)) < len(labels):
         raise expected("models", "encoders of different names", ", ".join(labels) or "none", argument="models")
     if len({group_name(label).casefold() for label in labels}) < len(labels):
         raise expected("models", "names whose folders in the store differ", ", ".join(labels), argument="models")
     for encoder in loaded:
+        encoder.preprocessing.check_known(f"encoder {encoder.label}")
         if encoder.dtype != dtype:
             fix = f"load it in {dtype}, or set dtype={encoder.dtype!r}"
             raise expected(f"encoder {encoder.label}", dtype, encoder.dtype, fix, argument="dtype")

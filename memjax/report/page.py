@@ -147,6 +147,7 @@ def _summary(page: Page) -> list[tuple[str, str]]:
         ("Protocol", run.protocol or "not recorded"),
         ("Images that failed", labels.count(page.failures["image"].nunique())),
     ]
+    lines += [(f"Encoder {model.model}", model.note) for model in run.models if model.note]
     if run.dataset.images_absent:
         lines.append(("Images not in the folder", labels.count(run.dataset.images_absent)))
     return lines + ([("Command", run.command)] if run.command else [])

@@ -1,0 +1,91 @@
+"""What a field of a JSON file may hold, as a row of a table: its type and bounds, checked before anything is made of it."""
+
+import reprlib
+from typing import Literal, NamedTuple
+
+from memjax.checks import expected
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxlong = 2, 3, 4, 40, 40
+
+
+class Allowed(NamedTuple):
+    """One row.
+
+    Attributes:
+        kind: ``"whole"`` or any ``"number"`` between the bounds, a ``"flag"`` (true or false), ``"text"`` of the choices, or a
+            ``"side"``: a whole number, or two of them, ``[y, x]``.
+        least, most: bounds of numbers, both included.
+        choices: of texts.
+        optional: whether null says the same as leaving the field out.
+    """
+
+    kind: Literal["whole", "number", "flag", "text", "side"]
+    least: float = 0
+    most: float = 0
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def words(self) -> str:
+        """What is expected, as a message says it."""
+        between = f"from {self.least:g} to {self.most:.10g}" if self.least < self.most else f"{self.least:g}"
+        return {
+            "whole": f"a whole number {between}",
+            "number": f"a number {between}",
+            "side": f"a whole number {between}, or two of them",
+            "flag": "true or false",
+            "text": f"one of {', '.join(self.choices)}",
+        }[self.kind]
+
+    def holds(self, value: object) -> bool:
+        """Whether a value is of the type and within the bounds; NaN and infinity never are.
+
+        Example:
+            >>> sizes = Allowed("side", 1, 16384)
+            >>> [sizes.holds(value) for value in (224, [32, 48], [32], "32", True, 0, None)]
+            [True, True, False, False, False, False, False]
+        """
+        if value is None:
+            return self.optional
+        if self.kind == "flag":
+            return isinstance(value, bool)
+        if self.kind == "text":
+            return isinstance(value, str) and value in self.choices
+        if self.kind == "side" and isinstance(value, (list, tuple)):
+            return len(value) == 2 and all(self._counts(side) for side in value)
+        return self._counts(value)
+
+    def _counts(self, value: object) -> bool:
+        kinds = (int, float) if self.kind == "number" else int
+        return isinstance(value, kinds) and not isinstance(value, bool) and self.least <= value <= self.most
+
+
+def check_field(value: object, allowed: Allowed, what: str) -> None:
+    """Refuse a value that its row does not allow.
+
+    Args:
+        value: as the file has it.
+        allowed: the row.
+        what: the file and the field, for the error.
+
+    Raises:
+        InputError: naming all three.
+
+    Example:
+        >>> check_field("8", Allowed("whole", 1, 1024), "config.json, patch_size")
+        Traceback (most recent call last):
+        memjax.checks.InputError: config.json, patch_size: expected a whole number from 1 to 1024, got '8'
+    """
+    if not allowed.holds(value):
+        raise expected(what, allowed.words, shown(value))
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: on one line, short however large or deep the value is.
+
+    Example:
+        >>> shown([[[[1]]], "x" * 1000])[:30]
+        "[[[...]], 'xxxxxxxxxxxxxxxxxx."
+    """
+    return _SHORT.repr(value)
