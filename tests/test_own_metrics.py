@@ -13,6 +13,7 @@ import memjax
 from benchmarks.architectures import CONFIGS
 from memjax.checks import InputError
 from memjax.cli.arguments import told
+from memjax.cli.terminal import show_sweep
 from memjax.datasets import open_dataset
 from memjax.extract import Plan, extract
 from memjax.metrics import DEFAULT_METRICS, METRICS, Metric, choose, metric_identity, requested
@@ -50,6 +51,8 @@ class TestChoosing:
             (("default",), {"cls_mean": PEAK}, "'cls_mean' is taken"),
             (("default",), {"attention_distance": PEAK}, "is taken"),
             (("default",), {"width": PEAK}, "'width' is taken"),
+            (("default",), {"sae_topk_error": PEAK}, "'sae_topk_error' is taken"),
+            (("default",), {"nn_distance_cls": PEAK}, "is taken"),
             (("default",), {"my peak": PEAK}, "an identifier"),
         ],
     )
@@ -108,6 +111,15 @@ OWN = {
 
 
 class TestMeasuring:
+    def test_one_that_has_no_finite_value_is_told_in_terminal_and_report(self, tmp_path, capsys):
+        nothing = Metric(lambda block, layout: block.attention.max() * jnp.nan, "block")
+        settings = memjax.SweepSettings(bootstraps=20, metrics=("cls_mean", {"nothing": nothing}))
+        run = memjax.sweep(memjax.open_dataset("demo", limit=12), "memjax/tiny", tmp_path, settings, progress=False)
+        show_sweep(run)
+        assert "memjax/tiny: no finite value of nothing at any layer" in capsys.readouterr().out
+        assert "no finite value of nothing" in (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert set(run.table["metric"]) == {"cls_mean"}
+
     def test_each_place_by_its_definition_over_the_trace(self, encoder, rng):
         pixels = rng.normal(size=(3, *encoder.config.image, 3)).astype(np.float32)
         table, trace = memjax.features(encoder, pixels, metrics=OWN), memjax.trace(encoder, pixels)

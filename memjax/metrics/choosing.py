@@ -13,7 +13,8 @@ RESERVED = frozenset(
     (*GROUPS, "cls", "mean", "patches", "image", "memorability", "layer", "head", "width", "patch", "patch_layer")
 )
 """Names that a user's metric may not take beside those of built-in ones: groups, and what a store calls other things."""
-
+RESERVED_STARTS = ("sae_", "nn_distance_", "sparse_coding_error_")
+"""Starts of the names under which autoencoders and baselines put their scores beside a sweep's metrics."""
 
 Request = None | str | Mapping[str, Metric] | Sequence[str | Mapping[str, Metric]]
 """How a caller asks for metrics, see `requested`."""
@@ -66,7 +67,7 @@ def requested(metrics: Request = None) -> dict[str, Metric]:
 def _check_own(name: str, metric: Metric) -> None:
     if not isinstance(metric, Metric):
         raise expected(f"metrics, {name}", "a memjax.Metric", type(metric).__name__, argument="metrics")
-    if name in METRICS or name in RESERVED:
+    if name in METRICS or name in RESERVED or name.startswith(RESERVED_STARTS):
         raise InputError(f"metrics: {name!r} is taken; give your metric another name", "metrics")
     if not name.isidentifier():
         raise expected("metrics", "a name of letters, digits and _ (an identifier)", repr(name), argument="metrics")
