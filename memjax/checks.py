@@ -40,7 +40,7 @@ def expected(what: str, wanted: object, came: object, fix: str = "", argument: s
     return InputError(" ".join((f"{line}; {fix}" if fix else line).split()), argument, value)
 
 
-def check_bounds(settings: object, bounds: Mapping[str, tuple[float, float]]) -> None:
+def check_bounds(settings: object, bounds: Mapping[str, tuple[int | float, int | float]]) -> None:
     """Refuse numbers of a dataclass of settings that are not within their bounds, both included.
 
     Args:

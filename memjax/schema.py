@@ -21,8 +21,8 @@ class Allowed(NamedTuple):
     """
 
     kind: Literal["whole", "number", "flag", "text", "side"]
-    least: float = 0
-    most: float = 0
+    least: int | float = 0
+    most: int | float = 0
     choices: tuple[str, ...] = ()
     optional: bool = False
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax.checks import InputError, check_folder, expected, make_folder
+from memjax.checks import InputError, check_bounds, check_folder, expected, make_folder
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.pipelines.settings import SweepSettings
 
@@ -68,6 +68,9 @@ class Arguments:
     """With --distributed: seconds without a sign of life after which a process counts as dead, and the run ends."""
     out: FolderOrUrl = Path("runs/sweep")
     """Where the results go."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, {"heartbeat": (1, 86_400), "processes": (1, 2**16), "process": (0, 2**16 - 1)})
 
 
 def open_data(args: Arguments) -> "Dataset":

@@ -55,11 +55,11 @@ def _split_fused(state: dict[str, tuple[str, np.ndarray]]) -> dict[str, tuple[st
 _WRAPPERS = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 
 
-def unwrapped(names: Iterable[str]) -> dict[str, str]:
+def without_wrappers(names: Iterable[str]) -> dict[str, str]:
     """Tensor name -> the same without what torch's wrappers put before it: compile, DataParallel, FSDP, checkpointing.
 
     Example:
-        >>> unwrapped(["module._orig_mod.cls", "module.vit._orig_mod.patch"])
+        >>> without_wrappers(["module._orig_mod.cls", "module.vit._orig_mod.patch"])
         {'module._orig_mod.cls': 'cls', 'module.vit._orig_mod.patch': 'vit.patch'}
     """
     keys = {name: _WRAPPERS.sub("", name) for name in names}
@@ -75,7 +75,7 @@ def canonical(state: State, keys: Keys) -> dict[str, tuple[str, np.ndarray]]:
         InputError: if two tensors come to the same key.
     """
     out: dict[str, tuple[str, np.ndarray]] = {}
-    for source, key in unwrapped(state).items():
+    for source, key in without_wrappers(state).items():
         array = state[source]
         for prefix in keys.prefixes:
             if key.startswith(prefix):

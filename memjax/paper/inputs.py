@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from memjax.checks import expected
+from memjax.checks import check_bounds, expected
 from memjax.datasets import Dataset, Failure
 from memjax.measures import measures_of
 from memjax.outputs import read_run
@@ -72,9 +72,8 @@ class PaperSettings:
     """Of resamples, folds and simulated observers."""
 
     def __post_init__(self) -> None:
-        if self.bootstraps < 0:
-            raise expected("bootstraps", "0 or more", self.bootstraps, argument="bootstraps")
-        if self.folds < 0 or self.folds == 1:
+        check_bounds(self, {"bootstraps": (0, 10**5), "folds": (0, 1000), "seed": (0, 2**32 - 1)})
+        if self.folds == 1:
             raise expected("folds", "0 (no readout), or 2 or more", self.folds, argument="folds")
 
 

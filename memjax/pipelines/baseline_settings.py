@@ -20,7 +20,7 @@ BOUNDS = {
     "codewords": (1, 2**16),
     "batches": (1, 10**7),
     "seed": (0, 2**32 - 1),
-    "bootstraps": (1, 10**6),
+    "bootstraps": (1, 10**5),
 }
 """Of the settings that are numbers."""
 

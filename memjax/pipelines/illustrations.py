@@ -48,6 +48,8 @@ def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Figure]:
         except ImageError:
             continue
         maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))
+        if not np.isfinite(maps).all():
+            continue
         synthetic = bool(dataset.info["synthetic"])
         found[name] = attention_over_image(pixels, maps, name, encoder.label, synthetic=synthetic)
     return found

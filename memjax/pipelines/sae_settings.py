@@ -22,7 +22,7 @@ BOUNDS = {
     "block": (1, 2**16),
     "learning_rate": (0.0, math.inf),
     "sparsity": (0.0, math.inf),
-    "bootstraps": (1, 10**6),
+    "bootstraps": (1, 10**5),
 }
 """Of the settings that are numbers; of the folds, which only the modern protocol has, `SAESettings` says itself."""
 

@@ -19,7 +19,7 @@ from memjax.selection import Selection
 BOUNDS = {
     "batch_size": (1, 2**20),
     "patch_layers": (0, 2**10),
-    "bootstraps": (1, 10**6),
+    "bootstraps": (1, 10**5),
     "seed": (0, 2**32 - 1),
     "workers": (0, 2**10),
 }

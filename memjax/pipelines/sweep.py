@@ -27,6 +27,7 @@ from memjax.outputs import (
 )
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
 from memjax.pipelines.sweep_result import Sweep, features_of, finished_run, read_sweep, stored_metrics
+from memjax.pipelines.values import noted
 from memjax.preprocessing import Orientation
 from memjax.progress import ProgressCallback, progress_of
 from memjax.storage import Place, locked, results_folder, staged
@@ -163,13 +164,15 @@ def conclude(job: _Job, failures: Iterable[Failure], seconds: float) -> Sweep:
     """The statistics and everything that is written of them, by one process, once the store is whole.
 
     Raises:
-        InputError: no image could be used; failures.csv then says why.
+        InputError: no image could be used; failures.csv then says why. Or an encoder gave no finite value.
     """
     result = measured(job, failures, seconds)
     with staged(job.out, last=RUN) as folder:
         write_failures(result.failures, folder)
         if len(set(result.failures["image"]) & set(job.dataset.table.index)) == len(job.dataset):
             raise InputError(f"none of {len(job.dataset)} images could be used; {job.out / FAILURES} says why")
+        models = tuple(noted(model, result.features) for model in result.run.models)
+        result = dataclasses.replace(result, run=dataclasses.replace(result.run, models=models))
         if job.dataset.scored:
             return _with_analysis(job, result, folder)
         write_run(result.run, folder)
