@@ -116,8 +116,8 @@ class TestMeasuring:
         settings = memjax.SweepSettings(bootstraps=20, metrics=("cls_mean", {"nothing": nothing}))
         run = memjax.sweep(memjax.open_dataset("demo", limit=12), "memjax/tiny", tmp_path, settings, progress=False)
         show_sweep(run)
-        assert "memjax/tiny: no finite value of nothing at any layer" in capsys.readouterr().out
-        assert "no finite value of nothing" in (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert "no finite value on any image: nothing" in capsys.readouterr().out
+        assert "no finite value on any image: nothing" in (tmp_path / "report.html").read_text(encoding="utf-8")
         assert set(run.table["metric"]) == {"cls_mean"}
 
     def test_each_place_by_its_definition_over_the_trace(self, encoder, rng):

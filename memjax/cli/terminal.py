@@ -8,7 +8,6 @@ from rich.text import Text
 from memjax.naming import printable
 from memjax.outputs import FAILURES, DatasetRecord, Run
 from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
-from memjax.report.headline import without_value
 from memjax.report.labels import is_number
 from memjax.store import STORE
 
@@ -33,8 +32,6 @@ def show_sweep(result: Sweep) -> None:
         CONSOLE.print(strongest_of_each(result.table, result.run))
         if (constant := int(result.table["rho"].isna().sum())) > 0:
             say(f"{constant} columns are constant and have no correlation")
-        for sentence in without_value(result.run.metrics, result.table):
-            say(sentence)
     show_ceiling_and_readout(result.run)
     show_files(result)
 

@@ -15,7 +15,7 @@ ROWS = 4096
 
 
 def noted(model: ModelRecord, features: Mapping[str, xr.Dataset]) -> ModelRecord:
-    """The record of an encoder, with a note on the metrics that have no finite value at the last layer, where all have one.
+    """The record of an encoder, with a note on the metrics that have no finite value at any layer.
 
     Args:
         model: as recorded so far.
@@ -29,7 +29,7 @@ def noted(model: ModelRecord, features: Mapping[str, xr.Dataset]) -> ModelRecord
     empty = [name for name in metrics if not has_value(group[name])]
     if metrics and len(empty) == len(metrics):
         raise InputError(
-            f"encoder {model.model}: no metric has one finite value at its last layer, over {group.sizes['image']} images; "
+            f"encoder {model.model}: no metric has one finite value, over {group.sizes['image']} images; "
             "its weights, or the pixels that its preprocessing makes, pass the range of numbers"
         )
     if not empty:
@@ -39,12 +39,11 @@ def noted(model: ModelRecord, features: Mapping[str, xr.Dataset]) -> ModelRecord
 
 
 def has_value(metric: xr.DataArray) -> bool:
-    """Whether a metric has a finite value at the last layer, on any image.
+    """Whether a metric has a finite value at any layer, on any image.
 
     Example:
-        >>> has_value(xr.DataArray(np.array([[1.0, np.nan], [2.0, np.inf]]), dims=("image", "layer")))
+        >>> has_value(xr.DataArray(np.array([[np.nan, np.nan], [-np.inf, np.inf]]), dims=("image", "layer")))
         False
     """
-    last = metric.isel(layer=-1)
-    parts = (last.isel(image=slice(start, start + ROWS)) for start in range(0, metric.sizes["image"], ROWS))
+    parts = (metric.isel(image=slice(start, start + ROWS)) for start in range(0, metric.sizes["image"], ROWS))
     return any(bool(np.isfinite(part.values).any()) for part in parts)

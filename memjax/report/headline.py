@@ -5,11 +5,11 @@ cells tested, and its share of the human ceiling; the notes say how many other c
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
-from memjax.report.labels import Context, count, head_of, interval_text, is_number, probability, share, signed
+from memjax.report.labels import Context, count, interval_text, is_number, probability, share, signed
 from memjax.stats.exact import MOST_IMAGES
 
 ALPHA = 0.05
@@ -65,27 +65,6 @@ def caveats(table: pd.DataFrame, synthetic: bool) -> Sequence[str]:
     if synthetic:
         notes.append("The images and scores are generated: nothing here is evidence about human memory.")
     return notes
-
-
-def without_value(metrics: Mapping[str, Sequence[str]], table: pd.DataFrame) -> Sequence[str]:
-    """A sentence for each encoder that has metrics without one finite value, which the table therefore lacks.
-
-    Args:
-        metrics: encoder -> the metrics that its store holds.
-        table: the correlation table.
-
-    Example:
-        >>> without_value({"m": ["peak"]}, pd.DataFrame({"model": ["m"], "metric": ["cls_mean"]}))
-        ['m: no finite value of peak at any layer; it is not in the table.']
-    """
-    there = {(model, (head_of(metric) or (metric,))[0]) for model, metric in zip(table["model"], table["metric"])}
-    lacking = {model: [name for name in names if (model, name) not in there] for model, names in metrics.items()}
-    which = {True: "they are", False: "it is"}
-    return [
-        f"{model}: no finite value of {', '.join(names)} at any layer; {which[len(names) > 1]} not in the table."
-        for model, names in lacking.items()
-        if names
-    ]
 
 
 def _beside(best: pd.Series, found: pd.DataFrame) -> str:

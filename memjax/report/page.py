@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from memjax.outputs import Run
 from memjax.report import labels
 from memjax.report.gallery import Thumbnails, gallery
-from memjax.report.headline import best_row, caveats, headline, without_value
+from memjax.report.headline import best_row, caveats, headline
 from memjax.report.labels import Context
 from memjax.report.style import style
 from memjax.stats.table import CORRELATION_COLUMNS
@@ -91,7 +91,7 @@ def write_report(path: str | Path, page: Page) -> None:
         title=f"Image memorability in vision encoders: {run.dataset.name}",
         headline=headline(page.table, context),
         findings=page.findings,
-        caveats=[*caveats(page.table, context.synthetic), *without_value(run.metrics, page.table)],
+        caveats=caveats(page.table, context.synthetic),
         synthetic=context.synthetic,
         symbol=context.symbol,
         ceiling=ceiling if ceiling is not None and labels.is_number(ceiling.consistency) else None,
