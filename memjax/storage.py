@@ -100,7 +100,7 @@ def read_json(file: Place) -> dict[str, Any]:
     """
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:  # the last: nested without end
         raise InputError(f"{file}: not readable as JSON; {error}") from error
     if not isinstance(value, dict):
         raise expected(str(file), "a JSON object", type(value).__name__)

@@ -23,6 +23,9 @@ ALLOWED = {
     "axes": set(),
     "checks": set(),
     "lazy": set(),
+    "records": set(),
+    "seals": set(),
+    "spreadsheets": set(),
     "traces": set(),
     "cache": set(),
     "locks": set(),
@@ -50,18 +53,19 @@ ALLOWED = {
     "measure": {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",
     },
-    "store": {"datasets", "storage"},
+    "store": {"datasets", "seals", "storage"},
     "extract": {
-        "datasets", "devices", "encoder", "loader", "measure", "metrics", "processes", "selection", "storage", "store",
+        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
-    "outputs": {"datasets", "stats", "storage"},
+    "outputs": {"datasets", "records", "seals", "spreadsheets", "stats", "storage"},
+    "promises": {"outputs", "seals", "storage"},
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "images", "loader", "measure", "measures", "metrics",
-        "models", "outputs", "paper", "preprocessing", "processes", "progress", "report", "sae", "selection", "stats",
+        "models", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae", "selection", "stats",
         "storage", "store",
     },
 }  # fmt: skip
