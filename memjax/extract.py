@@ -6,6 +6,7 @@ The only place that joins images, encoders, metrics and the store.
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import jax
@@ -15,6 +16,8 @@ from jax.sharding import Mesh
 from memjax import devices, processes
 from memjax.axes import Sizes
 from memjax.datasets import Dataset, Failure
+from memjax.datasets.content import Content
+from memjax.decoding import VERSION
 from memjax.encoder import Encoder
 from memjax.loader import Batch, batches
 from memjax.measure import compiled, images_per_device
@@ -22,13 +25,16 @@ from memjax.metrics import Metric, metric_identity
 from memjax.naming import group_name
 from memjax.selection import Selection, check_metrics, variables, working_bytes
 from memjax.storage import Place
-from memjax.store import OWN, Variable, Writer, open_writer
+from memjax.store import DECODING, OWN, Opening, Variable, Writer, note_versions, open_writer
 
 CHUNK = 256
 """Images in a chunk of the store, at most."""
 
 CHUNK_BYTES = 2**28
 """Values that are gathered before they are written, in bytes, at most (but for one batch)."""
+
+MEASURING = ("memjax", "jax", "jaxlib", "pillow", "numpy")
+"""Packages whose versions a group keeps."""
 
 Progress = Callable[[int], None]
 
@@ -62,6 +68,7 @@ def identity(dataset: Dataset, encoder: Encoder, plan: Plan) -> dict[str, Any]:
         "preprocessing": encoder.preprocessing.to_json(),
         "protocol": plan.protocol,
         "mae_seeds": selection.mae_seeds if encoder.config.decoder else 0,
+        DECODING: VERSION,
         "dataset": dataset.name,
         "fingerprint": dataset.info["fingerprint"],
         **({"patch_layers": list(selection.patch_layers)} if selection.patch_layers else {}),
@@ -94,6 +101,8 @@ def extract(
 ) -> list[Failure]:
     """Measure every image, at every layer, into ``out/features.zarr``; goes on where an earlier run stopped.
 
+    What lies in the store is taken as it is: `memjax.store.mend` verifies it before.
+
     Of several processes (`memjax.processes`), each measures its share of the chunks; all return when all are done.
 
     Args:
@@ -115,10 +124,10 @@ def extract(
     report = progress or (lambda added: None)
     mesh, image = devices.data_mesh(), encoder.preprocessing.image_size
     check_metrics(encoder.config, encoder.config.layout.under(plan.protocol), plan.selection, image)
-    kept = stored_variables(encoder, plan.selection)
-    sizes = {name: variable.sizes for name, variable in kept.items()}
+    opening = opening_of(dataset, encoder, out, plan)
+    sizes = {name: variable.sizes for name, variable in opening.variables.items()}
     size = batch_size(plan, mesh, images_per_device(encoder), working_bytes(encoder.config, image, sizes))
-    writer = shared_writer(out, dataset, kept, identity(dataset, encoder, plan))
+    writer = shared_writer(opening)
     done = set(writer.done())
     report(writer.images_in(done))
     processes.wait_for_all("done chunks listed")
@@ -145,13 +154,25 @@ def watching(writer: Writer, shown: int, report: Progress) -> Progress:
     return advance
 
 
-def shared_writer(out: Place, dataset: Dataset, kept: dict[str, Variable], made: dict[str, Any]) -> Writer:
-    """`open_writer` of the encoder in ``made``, by process 0 first: it alone creates the group, the others find it there."""
+def opening_of(dataset: Dataset, encoder: Encoder, out: Place, plan: Plan) -> Opening:
+    """What an encoder's group of the store is opened for."""
+    kept = stored_variables(encoder, plan.selection)
     chunk = images_per_chunk({name: variable.sizes for name, variable in kept.items()})
-    arguments = (out, group_name(made["model"]), dataset.table, kept, made, chunk)
-    first = open_writer(*arguments) if processes.this()[0] == 0 else None
+    return Opening(out, group_name(encoder.label), dataset, kept, identity(dataset, encoder, plan), chunk)
+
+
+def shared_writer(opening: Opening) -> Writer:
+    """`open_writer` by process 0 first: it alone creates the group, the others find it there."""
+    first = open_writer(*opening.arguments) if processes.this()[0] == 0 else None
+    if first is not None and len(first.done()) < first.chunks:
+        note_versions(opening.root, opening.group, measuring_versions())
     processes.wait_for_all("group created")
-    return first or open_writer(*arguments)
+    return first or open_writer(*opening.arguments)
+
+
+def measuring_versions() -> dict[str, str]:
+    """Of the packages that an image's numbers come from."""
+    return {name: version(name) for name in MEASURING}
 
 
 def images_per_chunk(kept: dict[str, Sizes]) -> int:
@@ -206,19 +227,21 @@ def measured_batches(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredRows:
-    """Values of images one after another, which of them were turned upright, and those that failed with their place."""
+    """Values of images one after another, which were turned upright, what was read, and those that failed with their place."""
 
     count: int
     values: dict[str, np.ndarray]
     turned: np.ndarray
+    contents: list[Content]
     failures: list[tuple[int, Failure]]
 
     def split(self, at: int) -> tuple["MeasuredRows", "MeasuredRows"]:
         """The first ``at`` and the rest."""
         before, after = ({name: x[part] for name, x in self.values.items()} for part in (slice(at), slice(at, None)))
         failed = [f for f in self.failures if f[0] < at], [(row - at, f) for row, f in self.failures if row >= at]
-        first = MeasuredRows(min(at, self.count), before, self.turned[:at], failed[0])
-        return first, MeasuredRows(max(0, self.count - at), after, self.turned[at:], failed[1])
+        first = MeasuredRows(min(at, self.count), before, self.turned[:at], self.contents[:at], failed[0])
+        rest = MeasuredRows(max(0, self.count - at), after, self.turned[at:], self.contents[at:], failed[1])
+        return first, rest
 
 
 def rows_of(batch: Batch, values: dict[str, np.ndarray]) -> MeasuredRows:
@@ -229,7 +252,8 @@ def rows_of(batch: Batch, values: dict[str, np.ndarray]) -> MeasuredRows:
     for x in kept.values():
         x[bad] = np.nan
     failed = list(zip(np.flatnonzero(bad).tolist(), batch.failures, strict=True))
-    return MeasuredRows(int(there.sum()), kept, batch.turned[there], failed)
+    contents = [content for content, row in zip(batch.contents, there, strict=True) if row]
+    return MeasuredRows(int(there.sum()), kept, batch.turned[there], contents, failed)
 
 
 def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Progress) -> None:
@@ -245,5 +269,6 @@ def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Prog
         held[-1], rest = held[-1].split(held[-1].count + missing)
         values = {name: np.concatenate([rows.values[name] for rows in held]) for name in held[0].values}
         failures = [failure for rows in held for _, failure in rows.failures]
-        writer.write(chunk, values, failures, sum(int(rows.turned.sum()) for rows in held))
+        contents = [content for rows in held for content in rows.contents]
+        writer.write(chunk, values, failures, sum(int(rows.turned.sum()) for rows in held), contents)
         held = [rest]

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Int, UInt8
 
 from memjax.checks import expected
 from memjax.datasets.base import Dataset, Failure
+from memjax.datasets.content import Content, digest_of_image, stamp_at
 from memjax.decoding import ImageError, decode_upright
 from memjax.images import Preprocessing, resize_crop
 
@@ -33,6 +34,7 @@ class Batch:
         valid: bool ``[b]``: neither failed nor padded.
         turned: bool ``[b]``: turned upright by their EXIF orientation.
         failures: the images of this batch that failed.
+        contents: of what each image was read from, ``b`` of them; empty where padded.
     """
 
     positions: Int[np.ndarray, " b"]
@@ -41,29 +43,33 @@ class Batch:
     valid: Bool[np.ndarray, " b"]
     turned: Bool[np.ndarray, " b"]
     failures: list[Failure]
+    contents: list[Content]
 
 
 class _Prepared(NamedTuple):
     position: int
     image: str
-    pixels: np.ndarray | None
-    turned: bool
-    failure: tuple[str, str] | None
+    content: Content
+    pixels: np.ndarray | None = None
+    turned: bool = False
+    failure: tuple[str, str] | None = None
 
 
 def prepare_image(dataset: Dataset, pre: Preprocessing, position: int) -> _Prepared:
     """One image's pixels, or what went wrong with it."""
     image = str(dataset.table.index[position])
+    content = Content("", stamp_at(dataset.records, position))  # before the bytes: a later change is then never missed
     try:
         record = dataset.records[position]
+        content = content._replace(digest=digest_of_image(record.data))
         if record.image != image:
             raise ImageError(f"expected the image of {image}, got that of {record.image}", "read")
         found = decode_upright(record.data, orient=pre.orientation == "exif")
-        return _Prepared(position, image, resize_crop(found.image, pre), found.turned, None)
+        return _Prepared(position, image, content, resize_crop(found.image, pre), found.turned)
     except ImageError as error:
-        return _Prepared(position, image, None, False, (error.stage, str(error)))
+        return _Prepared(position, image, content, failure=(error.stage, str(error)))
     except (OSError, MemoryError) as error:
-        return _Prepared(position, image, None, False, ("read", f"{image}: {error or type(error).__name__}"))
+        return _Prepared(position, image, content, failure=("read", f"{image}: {error or type(error).__name__}"))
 
 
 def batches(
@@ -124,9 +130,11 @@ def _assemble(batch_size: int, image_size: tuple[int, int], prepared: list[_Prep
         np.zeros(batch_size, np.bool_),
         np.zeros(batch_size, np.bool_),
         [],
+        [Content("")] * batch_size,
     )
     for row, one in enumerate(prepared):
         batch.positions[row], batch.ids[row], batch.turned[row] = one.position, one.image, one.turned
+        batch.contents[row] = one.content
         if one.pixels is not None:
             batch.pixels[row], batch.valid[row] = one.pixels, True
         elif one.failure is not None:

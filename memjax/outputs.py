@@ -18,6 +18,9 @@ from memjax.checks import InputError, expected
 from memjax.datasets import Dataset, Failure
 from memjax.datasets.base import ABSENT
 from memjax.naming import printable
+from memjax.records import fields_of, list_of, object_of, record_from
+from memjax.seals import seal_holds, sealed
+from memjax.spreadsheets import as_text_cells, as_written
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, read_json, write_atomically
 
@@ -88,7 +91,10 @@ class Run:
         turned: images that were turned upright by their EXIF orientation.
         seconds: of the measuring.
         versions: of Python and the packages.
+        measured_with: the versions that measured what is in the store; several where it was gone on with by others.
         files: name -> SHA-256 of what was read, where that is few files.
+        outputs: name -> SHA-256 of every file that the run wrote beside its store.
+        repaired: what was damaged or replaced since it was measured, and made anew in this run, a line each.
         ceiling: None where it is not known.
         readout: None where there is none.
     """
@@ -110,7 +116,10 @@ class Run:
     turned: int = 0
     seconds: float = 0.0
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    measured_with: tuple[Mapping[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    repaired: tuple[str, ...] = ()
     ceiling: Reliability | None = None
     readout: ReadoutRecord | None = None
 
@@ -131,34 +140,24 @@ class Run:
             3
         """
         try:
-            values = {name: value for name, value in found.items() if name in cls.__dataclass_fields__}
-            parts: dict[str, object] = {"dataset": _record(DatasetRecord, found["dataset"])}
-            parts["models"] = tuple(_record(ModelRecord, model) for model in _list(found.get("models", ())))
+            values = fields_of(cls, found)
+            parts: dict[str, object] = {"dataset": record_from(DatasetRecord, found["dataset"])}
+            parts["models"] = tuple(record_from(ModelRecord, model) for model in list_of(found.get("models", ())))
             if "ceiling" in found:
-                parts["ceiling"] = Reliability.from_json(_object(found["ceiling"]))
+                parts["ceiling"] = Reliability.from_json(object_of(found["ceiling"]))
             if "readout" in found:
-                readout = _object(found["readout"])
-                parts["readout"] = ReadoutRecord(int(readout["folds"]), tuple(map(_object, _list(readout["rows"]))))
+                readout = record_from(ReadoutRecord, found["readout"])
+                parts["readout"] = dataclasses.replace(readout, rows=tuple(map(_readout_row, readout.rows)))
             return cls(**(values | parts))  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError) as error:
             raise expected(RUN, "the record of a run", f"something else ({error})", "run again") from error
 
 
-def _object(value: object) -> Mapping:
-    if isinstance(value, Mapping):
-        return value
-    raise TypeError(f"{type(value).__name__} where an object is expected")
-
-
-def _list(value: object) -> Sequence:
-    if isinstance(value, (list, tuple)):
-        return value
-    raise TypeError(f"{type(value).__name__} where a list is expected")
-
-
-def _record(kind: type, value: object):
-    """A record from its JSON; fields that this version does not know are left out."""
-    return kind(**{name: inner for name, inner in _object(value).items() if name in kind.__dataclass_fields__})
+def _readout_row(row: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A row that has what is shown of it."""
+    if {"model", "columns", "rho", "ci_low", "ci_high", "best_single_rho"} - object_of(row).keys():
+        raise TypeError("a readout without its numbers")
+    return row
 
 
 def plain_json(value: object) -> Json:
@@ -203,8 +202,8 @@ def versions() -> dict[str, str]:
 
 
 def write_table(table: pd.DataFrame, folder: Path, name: str) -> None:
-    """``name.csv`` and ``name.parquet`` in a folder that exists."""
-    table.to_csv(folder / f"{name}.csv", index=False)
+    """``name.csv`` and ``name.parquet`` in a folder that exists; text in the CSV file as `memjax.spreadsheets` says."""
+    as_text_cells(table).to_csv(folder / f"{name}.csv", index=False)
     table.to_parquet(folder / f"{name}.parquet", index=False)
 
 
@@ -239,25 +238,41 @@ def count_failed(failures: pd.DataFrame) -> int:
 
 
 def write_failures(failures: pd.DataFrame, folder: Path) -> None:
-    """failures.csv, from `failure_table`."""
-    failures.to_csv(folder / FAILURES, index=False)
+    """failures.csv, from `failure_table`; its text as `memjax.spreadsheets` says."""
+    as_text_cells(failures).to_csv(folder / FAILURES, index=False)
 
 
 def read_failures(folder: Place) -> pd.DataFrame:
-    """failures.csv as text."""
-    return pd.read_csv(io.BytesIO((folder / FAILURES).read_bytes()), dtype=str, keep_default_na=False)
+    """failures.csv as it was given to `write_failures`.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    file = folder / FAILURES
+    try:
+        return as_written(pd.read_csv(io.BytesIO(file.read_bytes()), dtype=str, keep_default_na=False))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: not a whole table ({error}); delete it and run again") from error
 
 
 def write_run(run: Run, folder: Path) -> None:
-    """run.json; written last, so that it marks the end."""
-    write_atomically(folder / RUN, json.dumps(run.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """run.json, with its own checksum; written last, so that it marks the end."""
+    record = sealed(run.to_json())
+    write_atomically(folder / RUN, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_run(folder: Place) -> Run | None:
     """The record of the run in a folder; None where no run has come to its end.
 
     Raises:
-        InputError: run.json is there and not one.
+        InputError: run.json is there and not one, or not as it was written.
     """
     file = folder / RUN
-    return Run.from_json(read_json(file)) if file.is_file() else None
+    if file.is_dir():
+        raise InputError(f"{file}: a folder where a file belongs; move it away and run again", "out")
+    if not file.is_file():
+        return None
+    found = read_json(file)
+    if seal_holds(found) is False:
+        raise InputError(f"{file}: not as it was written; run the same command again, which makes it anew", "out")
+    return Run.from_json(found)

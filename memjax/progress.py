@@ -12,6 +12,12 @@ Advance = Callable[[int], None]
 """Called with how many more images are done."""
 
 
+def tell(line: str, progress: bool | ProgressCallback) -> None:
+    """A line for whoever watches: printed where there is a bar, nothing otherwise."""
+    if progress is True:
+        print(line, flush=True)
+
+
 @contextmanager
 def progress_of(what: str, total: int, progress: bool | ProgressCallback) -> Iterator[Advance]:
     """Yields the function that advances the progress of one piece of work.

@@ -24,7 +24,10 @@ ALLOWED = {
     "checks": set(),
     "lazy": set(),
     "naming": set(),
+    "records": set(),
     "schema": set(),
+    "seals": set(),
+    "spreadsheets": set(),
     "traces": set(),
     "cache": set(),
     "locks": set(),
@@ -52,19 +55,21 @@ ALLOWED = {
     "measure": {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",
     },
-    "store": {"datasets", "storage"},
+    "store": {"datasets", "seals", "storage"},
     "extract": {
-        "datasets", "devices", "encoder", "loader", "measure", "metrics", "naming", "processes", "selection", "storage", "store",
+        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "naming", "processes", "selection",
+        "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
-    "outputs": {"datasets", "naming", "stats", "storage"},
+    "outputs": {"datasets", "naming", "records", "seals", "spreadsheets", "stats", "storage"},
+    "promises": {"outputs", "seals", "storage"},
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "images", "loader", "measure", "measures", "metrics",
-        "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "report", "sae", "selection", "stats",
-        "storage", "store",
+        "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae",
+        "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

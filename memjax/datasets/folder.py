@@ -9,6 +9,7 @@ import pandas as pd
 
 from memjax.checks import check_folder
 from memjax.datasets.base import Dataset, Failure, Record, fingerprint, make_table, take
+from memjax.datasets.content import Stamp, stamp_of_file
 from memjax.datasets.ids import Match, check_match, match_ids
 from memjax.datasets.join import usable_rows
 from memjax.datasets.listing import find_images
@@ -37,6 +38,10 @@ class FolderRecords:
 
     def __getitem__(self, index: int) -> Record:
         return Record(self.ids[index], read_bytes(self.folder.file(self.names[index])))
+
+    def stamp(self, index: int) -> Stamp | None:
+        """See `memjax.datasets.content`."""
+        return stamp_of_file(self.folder.path / self.names[index])
 
 
 def open_folder(

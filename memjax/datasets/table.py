@@ -17,7 +17,7 @@ from memjax.datasets.listing import find_images
 from memjax.datasets.map_style import IMAGE, MapDataset, read_items
 from memjax.datasets.paths import ImageFolder
 from memjax.datasets.scores import as_text, check_unique, numbers, unusable
-from memjax.datasets.table_images import FolderImages, Images, Rows, TableRecords, is_text, look_at
+from memjax.datasets.table_images import FolderImages, Images, Rows, TableRecords, is_named, is_text, look_at
 from memjax.decoding import ImageError
 from memjax.naming import printable
 
@@ -83,7 +83,8 @@ def open_table(
     info = own_info("a table in memory", fingerprint("table", *parts))
     if isinstance(rows.images, FolderImages) and rows.images.match.said:
         info["ids_matched"] = rows.images.match.said
-    records = TableRecords(tuple(made.index), rows.images, tuple(used))
+    named = tuple(is_named(str(rows.contents[row])) for row in used)
+    records = TableRecords(tuple(made.index), rows.images, tuple(used), named)
     return take(Dataset(name, made, records, info, None, rejected), None)
 
 

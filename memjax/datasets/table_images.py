@@ -13,6 +13,7 @@ import pandas as pd
 from PIL.ImageFile import ImageFile
 
 from memjax.datasets.base import Record
+from memjax.datasets.content import Stamp, stamp_of_file
 from memjax.datasets.folder import size_of
 from memjax.datasets.ids import Match, check_match
 from memjax.datasets.paths import ImageFolder
@@ -68,11 +69,13 @@ class TableRecords:
         ids: of the images.
         images: of all rows of the table.
         rows: which of them each id has.
+        named: whether each id's image is named by a path.
     """
 
     ids: tuple[str, ...]
     images: Images
     rows: tuple[int, ...]
+    named: tuple[bool, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -83,6 +86,16 @@ class TableRecords:
         image = unwrapped(self.images[self.rows[index]])
         check_form(image)
         return Record(self.ids[index], read_bytes(image) if isinstance(image, (str, os.PathLike)) else image)
+
+    def stamp(self, index: int) -> Stamp | None:
+        """See `memjax.datasets.content`; an image that is not named by a path is not looked at."""
+        if not self.named[index]:
+            return None
+        try:
+            image = unwrapped(self.images[self.rows[index]])
+        except ImageError:  # it has gone since: reading it will tell
+            return None
+        return stamp_of_file(image) if isinstance(image, (str, os.PathLike)) else None
 
 
 def unwrapped(image: object) -> object:
@@ -131,6 +144,16 @@ def contents(image: object) -> str:
         return hashlib.sha256(image).hexdigest()
     pixels = np.asarray(decode(image))
     return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+
+def is_named(content: str) -> bool:
+    """Whether `contents` gave a file's size: then the image is named by a path, and its contents may change.
+
+    Example:
+        >>> is_named(contents("a.png")), is_named(contents(b"GIF89a"))
+        (True, False)
+    """
+    return len(content) < hashlib.sha256().digest_size
 
 
 def is_text(values: pd.Series | pd.Index) -> bool:

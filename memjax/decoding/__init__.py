@@ -19,6 +19,7 @@ such images are converted in the same way for them too.
 """
 
 from memjax.decoding.formats import FORMATS
+from memjax.decoding.grey import is_deep
 from memjax.decoding.jpeg import MAX_SCANS
 from memjax.decoding.rgb import MAX_PIXELS, Decoded, decode, decode_upright
 from memjax.decoding.source import MAX_BYTES, ImageError, ImageSource, check_form, name_of, read_bytes
@@ -28,12 +29,18 @@ __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
     "MAX_SCANS",
+    "VERSION",
     "Decoded",
     "ImageError",
     "ImageSource",
     "check_form",
     "decode",
     "decode_upright",
+    "is_deep",
     "name_of",
     "read_bytes",
 ]
+
+VERSION = 2
+"""Counts changes of what an image's file becomes; part of what identifies a feature store. 2: deep grey by its range (in 1
+everything above 255 was white)."""

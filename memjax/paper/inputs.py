@@ -14,7 +14,7 @@ from memjax.measures import measures_of
 from memjax.outputs import read_run
 from memjax.paper.released import Released, read_isola, read_memcat, read_released
 from memjax.stats.reliability import Reliability, halves_from_counts, split_half
-from memjax.store import STORE, open_features
+from memjax.store import STORE, open_features, store_place, verify_group
 
 PUBLISHED_NAMES = {
     "openai/clip-vit-base-patch32": "CLIP",
@@ -139,7 +139,10 @@ def read_measures(sources: PaperSources) -> Inputs:
 
 def read_features(path: Path, memcat: pd.DataFrame | None) -> tuple[dict[str, dict[str, np.ndarray]], pd.DataFrame]:
     """A feature store's measures and scores; images are joined by id, over encoders and with MemCat's table."""
-    found, memorability = measures_of(open_features(path))
+    groups = open_features(path)
+    for name in groups:
+        verify_group(store_place(path).parent, name)
+    found, memorability = measures_of(groups)
     scores, images = memorability.to_frame(), memorability.index
     if memcat is not None:
         if not images.isin(memcat.index).all():

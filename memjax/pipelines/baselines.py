@@ -25,7 +25,6 @@ from memjax.outputs import (
     started,
     versions,
     write_failures,
-    write_run,
     write_table,
 )
 from memjax.pipelines.baseline_settings import BaselineSettings
@@ -34,6 +33,7 @@ from memjax.pipelines.sweep_result import Sweep
 from memjax.pipelines.tokens import FEWEST, join_scores, load_representations, open_group
 from memjax.pipelines.vgg_layers import vgg_vectors
 from memjax.progress import ProgressCallback, progress_of
+from memjax.promises import start_writing
 from memjax.stats.reliability import split_half
 from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
@@ -123,7 +123,7 @@ def measure_baselines(
         vectors = Vectors(group.model, f"_{settings.token}", data.layers, list(data.images.block(0)), data.ids, data.y)
         found = _measure(vectors, settings, record, folder, progress)
         join_scores(data, found.scores, json.dumps(_about(found.run), sort_keys=True), folder)
-        _write(found)
+        found = _write(found)
     return replace(found, store=group.store, kept=kept)
 
 
@@ -166,8 +166,7 @@ def measure_vgg_baselines(
         failures = failure_table(found.failures)
         record = Run(record_of(dataset), failures=count_failed(failures), ceiling=ceiling)
         result = replace(_measure(vectors, settings, record, folder, progress), failures=failures, kept=kept)
-        _write(result)
-    return result
+        return _write(result)
 
 
 def _folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
@@ -210,8 +209,9 @@ def _about(run: Run) -> dict[str, object]:
     return {"command": run.command, "synthetic": run.dataset.synthetic, "settings": run.settings}
 
 
-def _write(found: BaselineResult) -> None:
+def _write(found: BaselineResult) -> BaselineResult:
     """The table, failures.csv, and run.json, which marks the end."""
+    writing = start_writing(found.out, found.out)
     write_table(found.table, found.out, BASELINES)
     write_failures(found.failures, found.out)
-    write_run(found.run, found.out)
+    return replace(found, run=writing.finish(found.run))

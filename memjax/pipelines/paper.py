@@ -22,7 +22,6 @@ from memjax.outputs import (
     started,
     versions,
     write_failures,
-    write_run,
     write_table,
 )  # fmt: skip
 from memjax.paper.inputs import (
@@ -37,6 +36,7 @@ from memjax.paper.inputs import (
 )  # fmt: skip
 from memjax.paper.results import Results, compute
 from memjax.pipelines.lowlevel_controls import image_statistics, images_of
+from memjax.promises import start_writing
 from memjax.stats.readout import Readout
 from memjax.stats.reliability import Reliability
 from memjax.storage import TemporaryFolder, results_folder
@@ -99,7 +99,9 @@ def reproduce_paper(
     results = compute(inputs, settings)
     failures = failure_table(inputs.controls.failures if inputs.controls else ())
     run = record(results, inputs, sources, settings)
+    writing = start_writing(folder, folder)
     write_result(folder, results, inputs, (run, settings))
+    run = writing.finish(run)
     return PaperResult(
         folder, run, results.tables, results.ceiling, results.readouts, results.disagreements, failures, kept
     )
@@ -150,7 +152,7 @@ def _plain(settings: PaperSources | PaperSettings) -> dict:
 
 
 def write_result(folder: Path, results: Results, inputs: Inputs, recorded: tuple[Run, PaperSettings]) -> None:
-    """Tables, figures, page, and run.json last."""
+    """Tables, figures and page."""
     from memjax.paper.page import paper_figures, write_page  # loads matplotlib; not at import
     from memjax.report.figures import save_figure
 
@@ -162,4 +164,3 @@ def write_result(folder: Path, results: Results, inputs: Inputs, recorded: tuple
     for name, figure in drawn.items():
         save_figure(figure, folder / "figures", name.replace("/", "--"))
     write_page(folder / REPORT, recorded[0], results, inputs, drawn, recorded[1])
-    write_run(recorded[0], folder)

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import jax
@@ -12,12 +12,13 @@ import pandas as pd
 import xarray as xr
 
 from memjax import devices
-from memjax.outputs import Run, now, plain_json, started, versions, write_run, write_table
+from memjax.outputs import Run, now, plain_json, started, versions, write_table
 from memjax.pipelines.sae_epochs import EpochScores, epoch_scores
 from memjax.pipelines.sae_settings import SAESettings
 from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, with_ceiling
 from memjax.pipelines.sweep_result import Sweep
 from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
+from memjax.promises import start_writing
 from memjax.sae.checkpoint import Checkpoints, open_manager
 from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
@@ -129,9 +130,10 @@ def train_saes(
     with locked(folder):
         job = _plan(settings, features)
         epochs, members = _train(job, folder, progress)
+        writing = start_writing(folder, folder, kept=("epochs", "checkpoints"))
         found = _analyse(job, epochs, members, folder, kept)
         _write(job, found)
-    return found
+        return replace(found, run=writing.finish(found.run))
 
 
 def _plan(settings: SAESettings, features: Place) -> _Job:
@@ -210,10 +212,9 @@ def _analyse(
 
 
 def _write(job: _Job, found: SAEResult) -> None:
-    """Tables, figure, the scores into the store, and run.json, which marks the end."""
+    """Tables, figure, and the scores into the store."""
     write_table(found.by_epoch, found.out, EPOCHS)
     write_table(found.by_layer, found.out, LAYERS)
     draw_epochs(found.by_epoch, found.out / "figures", found.run.ceiling, found.run.dataset.synthetic)
     about = {"command": found.run.command, "synthetic": found.run.dataset.synthetic, **job.identity()}
     join_scores(job.data, found.scores, json.dumps(about, sort_keys=True), found.out)
-    write_run(found.run, found.out)

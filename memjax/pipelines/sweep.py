@@ -10,7 +10,7 @@ from memjax import devices, processes
 from memjax.checks import InputError, expected
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, load
-from memjax.extract import extract
+from memjax.extract import extract, opening_of
 from memjax.naming import group_name
 from memjax.outputs import (
     FAILURES,
@@ -23,15 +23,22 @@ from memjax.outputs import (
     started,
     versions,
     write_failures,
-    write_run,
 )
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
-from memjax.pipelines.sweep_result import Sweep, features_of, finished_run, read_sweep, stored_metrics
+from memjax.pipelines.sweep_result import (
+    Sweep,
+    features_of,
+    finished_run,
+    measured_with,
+    read_sweep,
+    stored_metrics,
+)
 from memjax.pipelines.values import noted
 from memjax.preprocessing import Orientation
-from memjax.progress import ProgressCallback, progress_of
+from memjax.progress import ProgressCallback, progress_of, tell
+from memjax.promises import start_writing, unfinish
 from memjax.storage import Place, locked, results_folder, staged
-from memjax.store import images_turned, open_features
+from memjax.store import images_turned, mend, verify_group
 
 
 def sweep(
@@ -74,12 +81,17 @@ def sweep(
     job = _Job(dataset, load_encoders(encoders, settings), where, settings)
     first = processes.this()[0] == 0
     with locked(where) if first else nullcontext():
-        before = finished_run(where, job.identity, dataset.scored)
+        repaired = mended(job, progress) if first else []
+        processes.wait_for_all("store verified")
+        before, broken = finished_run(where, job.identity, job.models, dataset.scored)
         processes.wait_for_all("start")
         if before is not None:
             return dataclasses.replace(read_sweep(where, before), kept=kept)
+        for line in broken if first else ():
+            tell(line, progress)
+        repaired += broken
         failures, seconds = measure(job, progress if first else False)
-        made = conclude(job, failures, seconds) if first else measured(job, failures, seconds)
+        made = conclude(job, failures, seconds, repaired) if first else measured(job, failures, seconds)
     return dataclasses.replace(made, kept=kept)
 
 
@@ -95,6 +107,11 @@ class _Job:
     @property
     def identity(self) -> str:
         return run_identity(self.settings, self.dataset, self.encoders)
+
+    @property
+    def models(self) -> list[str]:
+        """The encoders' names."""
+        return [encoder.label for encoder in self.encoders]
 
 
 def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: SweepSettings) -> list[Encoder]:
@@ -126,6 +143,16 @@ def _oriented(encoder: Encoder, orientation: Orientation) -> Encoder:
     )
 
 
+def mended(job: _Job, progress: bool | ProgressCallback) -> list[str]:
+    """The store made fit to go on, and what had to be mended; then the run is not finished any more."""
+    found = mend([opening_of(job.dataset, encoder, job.out, job.settings.plan()) for encoder in job.encoders])
+    for line in (*found.repaired, *found.remarks):
+        tell(line, progress)
+    if found.repaired:
+        unfinish(job.out)
+    return found.repaired
+
+
 def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure], float]:
     """Extract into the store; the failures of all encoders and of the data set, and seconds spent."""
     failures, started, plan = list(job.dataset.rejected), time.perf_counter(), job.settings.plan()
@@ -135,9 +162,9 @@ def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure]
     return list(dict.fromkeys(failures)), time.perf_counter() - started
 
 
-def measured(job: _Job, failures: Iterable[Failure], seconds: float) -> Sweep:
+def measured(job: _Job, failures: Iterable[Failure], seconds: float, repaired: Sequence[str] = ()) -> Sweep:
     """The result as far as measuring goes: features, failures and the record."""
-    failed, settings = failure_table(failures), job.settings
+    failed, settings, features = failure_table(failures), job.settings, features_of(job.out, job.models)
     run = Run(
         dataset=record_of(job.dataset),
         run_id=job.identity,
@@ -148,35 +175,42 @@ def measured(job: _Job, failures: Iterable[Failure], seconds: float) -> Sweep:
         bootstraps=settings.bootstraps,
         seed=settings.seed,
         settings=settings.to_json(),
-        metrics=stored_metrics(open_features(job.out)),
+        metrics=stored_metrics(features),
         failures=count_failed(failed),
         turned=max(images_turned(job.out, group_name(encoder.label)) for encoder in job.encoders),
         seconds=round(seconds, 1),
         command=started(),
         finished=now(),
         versions=versions(),
+        measured_with=measured_with(features),
+        repaired=tuple(repaired),
     )
-    features = features_of(job.out, [encoder.label for encoder in job.encoders])
     return Sweep(job.out, run, None, features, failed)
 
 
-def conclude(job: _Job, failures: Iterable[Failure], seconds: float) -> Sweep:
+def conclude(job: _Job, failures: Iterable[Failure], seconds: float, repaired: Sequence[str] = ()) -> Sweep:
     """The statistics and everything that is written of them, by one process, once the store is whole.
 
+    Args:
+        repaired: what was found damaged before, a line each.
+
     Raises:
-        InputError: no image could be used; failures.csv then says why. Or an encoder gave no finite value.
+        InputError: no image could be used; failures.csv then says why. Or an encoder gave no finite value, or what was written
+            is not what can be read.
     """
-    result = measured(job, failures, seconds)
+    for model in job.models:
+        verify_group(job.out, group_name(model))
+    result = measured(job, failures, seconds, repaired)
     with staged(job.out, last=RUN) as folder:
+        writing = start_writing(job.out, folder)
         write_failures(result.failures, folder)
         if len(set(result.failures["image"]) & set(job.dataset.table.index)) == len(job.dataset):
             raise InputError(f"none of {len(job.dataset)} images could be used; {job.out / FAILURES} says why")
         models = tuple(noted(model, result.features) for model in result.run.models)
         result = dataclasses.replace(result, run=dataclasses.replace(result.run, models=models))
         if job.dataset.scored:
-            return _with_analysis(job, result, folder)
-        write_run(result.run, folder)
-    return result
+            result = _with_analysis(job, result, folder)
+        return dataclasses.replace(result, run=writing.finish(result.run))
 
 
 def _with_analysis(job: _Job, result: Sweep, folder: Path) -> Sweep:

@@ -11,7 +11,7 @@ from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.metrics import METRICS
 from memjax.naming import file_stems
-from memjax.outputs import Run, failed_images, write_run, write_table
+from memjax.outputs import Run, failed_images, write_table
 from memjax.pipelines.illustrations import attention_maps, thumbnails
 from memjax.pipelines.sweep_result import CORRELATIONS, READOUTS, REPORT, WEIGHTS, Sweep
 from memjax.report import figures as draw
@@ -37,7 +37,7 @@ def context_of(result: Sweep) -> Context:
 
 
 def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple[Dataset, Encoder]) -> None:
-    """Tables, figures, the page, and run.json last, so that it marks the end.
+    """Tables, figures and the page.
 
     Args:
         folder: where to.
@@ -67,7 +67,6 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         findings=[] if analysis.readouts is None else sentences(analysis.readouts, analysis.readout_ceiling),
     )
     write_report(folder / REPORT, page)
-    write_run(run, folder)
 
 
 def sweep_figures(table: pd.DataFrame, context: Context) -> dict[str, Figure]:

@@ -6,11 +6,21 @@ from dataclasses import dataclass, field
 import pandas as pd
 import xarray as xr
 
-from memjax.checks import expected
-from memjax.outputs import FAILURES, Run, read_failures, read_run, read_table
+from memjax.checks import InputError, expected
+from memjax.naming import group_name
+from memjax.outputs import FAILURES, RUN, Run, read_failures, read_run, read_table
+from memjax.promises import broken_promises
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, TemporaryFolder, place
-from memjax.store import metric_variables, open_features
+from memjax.store import (
+    MEASURED_WITH,
+    found_design,
+    marked_chunks,
+    metric_variables,
+    open_features,
+    verify_group,
+    versions_of,
+)
 
 CORRELATIONS, READOUTS, WEIGHTS, REPORT = "correlations", "readout", "readout_weights", "report.html"
 """Names of the tables (CSV and Parquet) and of the page."""
@@ -64,26 +74,53 @@ def stored_metrics(features: Mapping[str, xr.Dataset]) -> dict[str, list[str]]:
     return {str(group.attrs["model"]): sorted(metric_variables(group)) for group in features.values()}
 
 
+def measured_with(features: Mapping[str, xr.Dataset]) -> tuple[dict[str, str], ...]:
+    """The versions that measured the encoders' groups, each set of them once."""
+    found = [one for group in features.values() for one in versions_of(group.attrs.get(MEASURED_WITH))]
+    return tuple(one for place, one in enumerate(found) if one not in found[:place])
+
+
 def features_of(out: Place, models: Sequence[str]) -> dict[str, xr.Dataset]:
     """The groups of some encoders in a run's store, by the encoders' names, in the store's order."""
-    groups = {str(group.attrs["model"]): group for group in open_features(out).values()}
-    return {model: group for model, group in groups.items() if model in set(models)}
+    groups = open_features(out, [group_name(model) for model in models])
+    return {str(group.attrs["model"]): group for group in groups.values()}
 
 
-def finished_run(out: Place, identity: str, scored: bool) -> Run | None:
-    """The record of the same run, if it came to its end, its files are there, and its table is of all metrics.
+def finished_run(out: Place, identity: str, models: Sequence[str], scored: bool) -> tuple[Run | None, list[str]]:
+    """The record of the same run, if it came to its end and all that it promised is there as it was written.
 
     Autoencoders and baselines add metrics to the store (`memjax.store.add_metrics`); table and report are then made anew.
+
+    Returns:
+        The record, or None; and what was found damaged, a line each.
     """
-    promised = [FAILURES] + [REPORT, f"{CORRELATIONS}.csv", f"{CORRELATIONS}.parquet"] * scored
-    if not all((out / name).is_file() for name in promised):
-        return None
-    run = read_run(out)
+    try:
+        run = read_run(out)
+    except InputError as error:
+        if not (out / RUN).is_file():
+            raise
+        return None, [f"{error.args[0].rpartition(';')[0]}; made anew"]
     if run is None or run.run_id != identity:
-        return None
-    if run.readout is not None and not all((out / f"{name}.parquet").is_file() for name in (READOUTS, WEIGHTS)):
-        return None
-    return run if run.metrics == stored_metrics(open_features(out)) else None
+        return None, []
+    if broken := broken_promises(out, run):
+        return None, [f"{line}; made anew" for line in broken]
+    promised = [FAILURES] + [REPORT, f"{CORRELATIONS}.csv", f"{CORRELATIONS}.parquet"] * scored
+    promised += [f"{name}.parquet" for name in (READOUTS, WEIGHTS)] * (run.readout is not None)
+    if gone := [name for name in promised if not (out / name).is_file()]:  # an earlier version promised nothing
+        return None, [f"{out / name}: has gone; made anew" for name in gone]
+    there = stored_metrics(features_of(out, models)) if all(measured_wholly(out, model) for model in models) else {}
+    lost = [
+        f"{model}, {name}" for model, names in run.metrics.items() for name in set(names) - set(there.get(model, ()))
+    ]
+    return (run if run.metrics == there else None), [
+        f"{line}: no longer in the store" for line in sorted(lost) if there
+    ]
+
+
+def measured_wholly(out: Place, model: str) -> bool:
+    """Whether every chunk of an encoder's group is done."""
+    design = found_design(out, group_name(model))
+    return design is not None and len(marked_chunks(out, group_name(model))) >= -(-design.images // design.chunk)
 
 
 def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
@@ -94,12 +131,18 @@ def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
         run: its record, where that has been read already.
 
     Raises:
-        InputError: no finished run there.
+        InputError: no finished run there, or something of it is not as it was written.
     """
     where = place(out)
     found = run or read_run(where)
     if found is None:
         raise expected(f"out {where}", "a finished run", "none", "run the sweep to its end", argument="out")
-    features = features_of(where, [model.model for model in found.models])
+    models = [model.model for model in found.models]
+    if run is None:  # a record that is handed in was verified
+        if broken := broken_promises(where, found):
+            raise InputError(f"{broken[0]}; run the same sweep again, which makes it anew", "out")
+        for model in models:
+            verify_group(where, group_name(model))
+    features = features_of(where, models)
     tables = [read_table(where, name) for name in (CORRELATIONS, READOUTS, WEIGHTS)]
     return Sweep(where, found, tables[0], features, read_failures(where), tables[1], tables[2], recognised=True)

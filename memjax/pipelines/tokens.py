@@ -16,7 +16,7 @@ from memjax.sae.checkpoint import digest
 from memjax.sae.stream import ImageTokens, in_memory
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, locked
-from memjax.store import STORE, add_metrics, open_features
+from memjax.store import add_metrics, open_features, store_place, verify_group
 
 FEWEST = 10
 """Images with token vectors and a score, at least."""
@@ -90,8 +90,7 @@ def open_group(features: Place, model: str | None) -> Group:
     Raises:
         InputError: no such store or encoder.
     """
-    groups = open_features(features)
-    store = features if features.name == STORE else features / STORE
+    groups, store = open_features(features), store_place(features)
     names = {str(group.attrs.get("model", name)): name for name, group in groups.items()}
     if model is None and len(names) != 1:
         raise expected("model", f"one of {', '.join(names)}", "none", "the store holds several", argument="model")
@@ -146,9 +145,11 @@ def load_representations(
         block: images that are read at once, of ``patches``.
 
     Raises:
-        InputError: the run did not keep the token or the layer, or fewer than `FEWEST` usable images.
+        InputError: the run did not keep the token or the layer, or fewer than `FEWEST` usable images; the store is not as it
+            was written, or its sweep did not come to its end.
     """
     vectors = token_vectors(group, token)
+    verify_group(group.store.parent, group.name, [token], forget=True)
     used = usable_images(group, vectors, block)
     y = group.values["memorability"].values.astype(np.float64)[used]
     at = choose_layers(vectors, layers, last_only, used)

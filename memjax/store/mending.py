@@ -1,0 +1,270 @@
+"""A store before it is gone on with: what is damaged is made anew, or its marker is taken away so that it is measured again.
+
+Whatever is mended is said, one line each. What is another run's is refused, and nothing of it is touched.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import xarray as xr
+import zarr
+
+from memjax.checks import InputError
+from memjax.datasets.content import changed_images
+from memjax.storage import Place, is_remote
+from memjax.store.design import CREATED, design_of, read_design, write_design
+from memjax.store.identity import SHOWN
+from memjax.store.inspection import (
+    further_metrics,
+    inspect_chunks,
+    lost_metrics,
+    metadata_faults,
+    root_fault,
+    small_variables,
+    unreadable,
+)
+from memjax.store.layout import PROGRESS, STORE, group_place, progress_place
+from memjax.store.markers import DamagedError, Marker, marked_chunks, marker_file, write_marker
+from memjax.store.opening import Opening
+from memjax.store.same_run import check_same_run, known_identity, whole_markers
+from memjax.store.writer import (
+    consolidate,
+    create_group,
+    create_variable,
+    group_attributes,
+    identity_of_attributes,
+)
+
+MOVE = "move it away and run again"
+
+
+class Mended(NamedTuple):
+    """What `mend` did.
+
+    Attributes:
+        repaired: what was made anew, or will be measured again, a line each.
+        remarks: what could not be verified, a line each.
+    """
+
+    repaired: list[str]
+    remarks: list[str]
+
+
+def mend(openings: Sequence[Opening]) -> Mended:
+    """Make the groups of a run fit to go on.
+
+    A group that was not begun is left to `memjax.store.open_writer`.
+
+    Raises:
+        InputError: a group is another run's; something of it can't be read or made anew.
+    """
+    begun = [opening for opening in openings if _begun(opening)]
+    if not begun:
+        return Mended([], [])
+    root, said, remarks = begun[0].root, [], []
+    faults = [fault for opening in begun if (fault := root_fault(root, opening.group))]
+    lost = [line for opening in begun for line in lost_metrics(root, opening.group, opening.design)]
+    for opening in begun:
+        repaired, unverifiable = _mend_group(opening)
+        said += repaired
+        remarks += unverifiable
+    if faults or said:
+        _gather(root)
+    return Mended(said + lost + [f"{fault}; made anew" for fault in faults if not said], remarks)
+
+
+def _begun(opening: Opening) -> bool:
+    """Whether anything of a group was written before."""
+    root, group = opening.root, opening.group
+    check_places(root, group)
+    kept = group_place(root, group) / "zarr.json", progress_place(root, group) / CREATED
+    return any(file.is_file() for file in kept) or bool(marked_chunks(root, group))
+
+
+def check_places(root: Place, group: str) -> None:
+    """Refuse files where folders belong, and folders where files do: they are somebody's, and stay.
+
+    Raises:
+        InputError: naming the first.
+    """
+    if is_remote(root):
+        return  # an object store has no folders
+    homes = group_place(root, group), progress_place(root, group)
+    for folder in (root, root / STORE, homes[0], root / PROGRESS, homes[1]):
+        if folder.is_file():
+            raise InputError(f"{folder}: a file where a folder belongs; {MOVE}", "out")
+    markers = [marker_file(root, group, chunk) for chunk in marked_chunks(root, group)]
+    for file in (root / STORE / "zarr.json", homes[0] / "zarr.json", homes[1] / CREATED, *markers):
+        if file.is_dir():
+            raise InputError(f"{file}: a folder where a file belongs; {MOVE}", "out")
+
+
+def _mend_group(opening: Opening) -> Mended:
+    root, group = opening.root, opening.group
+    stored = known_identity(root, group)
+    if stored is None:
+        return Mended([_made_anew(opening, "its metadata were lost, so all its images are measured again")], [])
+    if not marked_chunks(root, group) and not (progress_place(root, group) / CREATED).is_file():
+        return Mended([_made_anew(opening, "its creation was cut off; made anew")], [])
+    check_same_run(opening, stored)
+    said = _mended_attributes(opening, stored)
+    said += _mended_arrays(opening)
+    again, remarks = _mended_chunks(opening)
+    said += again
+    said += _replaced_images(opening, stored.get("fingerprint") != opening.identity.get("fingerprint"))
+    said += _kept_identity(opening)
+    return Mended(said + _damaged_metrics(opening), remarks)
+
+
+def _made_anew(opening: Opening, why: str) -> str:
+    """A group created again: nothing in it could be told from another run's."""
+    _unlink_damaged_root(opening.root)
+    create_group(opening.root, opening.group, opening.design, opening.variables, opening.coordinates)
+    return f"{group_place(opening.root, opening.group)}: {why}"
+
+
+def _mended_attributes(opening: Opening, stored: dict[str, Any]) -> list[str]:
+    """The group's own metadata, where they were damaged; its arrays stay."""
+    root, group = opening.root, opening.group
+    try:
+        identity_of_attributes(root, group)
+        return []
+    except DamagedError as error:
+        (group_place(root, group) / "zarr.json").unlink(missing_ok=True)
+        _unlink_damaged_root(root)
+        attributes = group_attributes(design_of(stored, {}, {}))
+        zarr.create_group(str(root / STORE), path=group, attributes=attributes, overwrite=False)
+        what = str(error).rpartition(";")[0]
+        return [f"{what}; made anew, but which versions measured it is not known any more"]
+
+
+def _mended_arrays(opening: Opening) -> list[str]:
+    """Arrays whose metadata are wrong, created again; files of their values stay, and are verified after."""
+    root, group, design = opening.root, opening.group, opening.design
+    faults = metadata_faults(root, group, design)
+    if not faults:
+        return []
+    opened = zarr.open_group(str(root / STORE), path=group, mode="r+", use_consolidated=False)
+    for name in faults:
+        where = group_place(root, group) / name
+        if where.is_file():
+            raise InputError(f"{where}: a file where a folder belongs; {MOVE}", "out")
+        if name in design.variables:
+            (where / "zarr.json").unlink(missing_ok=True)
+            create_variable(opened, name, design, opening.variables[name])
+        else:
+            del opened[name]
+            frame = xr.Dataset(coords={name: opening.coordinates[name]}, attrs=dict(opened.attrs))
+            frame.to_zarr(str(root / STORE), group=group, mode="a", zarr_format=3, consolidated=False)
+    return [f"{group_place(root, group) / name}: {fault}; made anew" for name, fault in faults.items()]
+
+
+def _mended_chunks(opening: Opening) -> Mended:
+    """Markers of damaged chunks taken away, and those of no chunk."""
+    root, group, writer = opening.root, opening.group, opening.writer
+    state = inspect_chunks(root, group, opening.design, small_variables(opening.design))
+    stray = [chunk for chunk in marked_chunks(root, group) if chunk >= writer.chunks]
+    for chunk in [*state.damaged, *stray]:
+        marker_file(root, group, chunk).unlink(missing_ok=True)
+    said = [f"{progress_place(root, group)}: markers of no chunk ({len(stray)}); removed"] if stray else []
+    if state.damaged:
+        whats = ", ".join(sorted({what for found in state.damaged.values() for what in found}))
+        chunks = f"{len(state.damaged)} of {writer.chunks} chunks are not as they were written ({whats})"
+        count = writer.images_in(state.damaged)
+        said.append(f"{group_place(root, group)}: {chunks}; {count} images are measured again")
+    if not state.unverifiable:
+        return Mended(said, [])
+    count = writer.images_in(state.unverifiable)
+    why = "by a version that kept no checksums, so they can't be verified"
+    return Mended(said, [f"{group_place(root, group)}: {count} images were measured {why}"])
+
+
+def _replaced_images(opening: Opening, other_data: bool) -> list[str]:
+    """Markers of chunks whose images are others now taken away; stamps of files that were only touched renewed."""
+    writer, markers = opening.writer, whole_markers(opening)
+    seen = {}
+    for chunk, marker in markers.items():
+        seen |= dict(zip(range(writer.span(chunk).start, writer.span(chunk).stop), marker.contents))
+    changed, touched = changed_images(opening.dataset, seen, other_data)
+    again = sorted({row // writer.chunk for row in changed})
+    for chunk in sorted({row // writer.chunk for row in touched} - set(again)):
+        start, old = writer.span(chunk).start, markers[chunk]
+        contents = [touched.get(row, content) for row, content in enumerate(old.contents, start)]
+        file = marker_file(opening.root, opening.group, chunk)
+        write_marker(file, Marker(old.failures, old.turned, old.sums, contents))
+    for chunk in again:
+        marker_file(opening.root, opening.group, chunk).unlink(missing_ok=True)
+    if not changed:
+        return []
+    ids = [str(opening.dataset.table.index[row]) for row in changed[:SHOWN]]
+    shown = ", ".join(ids) + (", .." if len(changed) > SHOWN else "")
+    what = "1 image was replaced" if len(changed) == 1 else f"{len(changed)} images were replaced"
+    count = writer.images_in(again)
+    where = group_place(opening.root, opening.group)
+    return [f"{where}: {what} since it was measured ({shown}); {count} images, whole chunks, are measured again"]
+
+
+def _kept_identity(opening: Opening) -> list[str]:
+    """The identity of now in both its places; what is said of the one beside the markers, where that was damaged."""
+    root, group, design, said = opening.root, opening.group, opening.design, []
+    file = progress_place(root, group) / CREATED
+    try:
+        kept = read_design(root, group)
+        old = kept is None and file.is_file() and not any(m.sums is not None for m in whole_markers(opening).values())
+        if kept is None and not old:
+            said = [f"{file}: lost; made anew"]
+    except DamagedError as error:
+        kept, old, said = None, False, [f"{str(error).rpartition(';')[0]}; made anew"]
+    if kept != design and not old:
+        write_design(root, group, design)
+    if identity_of_attributes(root, group) != design.identity:
+        opened = zarr.open_group(str(root / STORE), path=group, mode="r+", use_consolidated=False)
+        opened.attrs.update(group_attributes(design))
+        _gather(root)
+    return said
+
+
+def _damaged_metrics(opening: Opening) -> list[str]:
+    """Further metrics that are damaged, taken out: who put them there can make them again."""
+    root, group, said = opening.root, opening.group, []
+    opened = zarr.open_group(str(root / STORE), path=group, mode="r+", use_consolidated=False)
+    for name, fault in further_metrics(root, group, opening.design).items():
+        if fault:
+            del opened[name]
+            again = "run the autoencoders or baselines that made it again"
+            said.append(f"{group_place(root, group) / name}: {fault}; removed: {again}")
+    return said
+
+
+def _unlink_damaged_root(root: Place) -> None:
+    """The root's own metadata made anew where zarr can't read them; what they gather is with each group."""
+    file = root / STORE / "zarr.json"
+    try:
+        zarr.open_group(str(root / STORE), mode="r", use_consolidated=False)
+        return
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except Exception:  # damaged metadata make zarr raise nearly every type
+        file.unlink(missing_ok=True)
+    zarr.create_group(str(root / STORE), overwrite=False)
+
+
+def _gather(root: Place) -> None:
+    """The metadata of all groups gathered anew at the root.
+
+    Raises:
+        InputError: those of another run's group are damaged.
+    """
+    _unlink_damaged_root(root)
+    try:
+        consolidate(root / STORE)
+    except OSError as error:
+        raise unreadable(root / STORE, error) from error
+    except Exception as error:  # damaged metadata make zarr raise nearly every type
+        reason = " ".join(str(error).split())[:120]
+        fix = "run the sweep that made it again, or move its folder away"
+        raise InputError(
+            f"{root / STORE}: the metadata of another run's group are damaged ({reason}); {fix}", "out"
+        ) from error
