@@ -12,7 +12,8 @@ from memjax.checks import InputError, check_file, expected
 from memjax.models import Loaded, presets, read_checkpoint
 from memjax.models.config import ViTConfig
 from memjax.models.families import MOST_PATCHES
-from memjax.models.processor_files import MOST_JSON, image_processor
+from memjax.models.hub import MOST_JSON
+from memjax.models.processor_files import image_processor
 from memjax.models.vit import ViTParams, forward, pool
 from memjax.naming import printable
 from memjax.preprocessing import BY_FAMILY, Preprocessing, preprocessing_from_config

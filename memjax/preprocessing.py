@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from memjax.checks import InputError, expected
-from memjax.schema import Allowed, check_field, shown
+from memjax.schema import Allowed, check_field, shown, shown_name
 
 Orientation: TypeAlias = Literal["exif", "stored"]
 Origin: TypeAlias = Literal["stated", "assumed", "unknown"]
@@ -161,7 +161,7 @@ def preprocessing_from_config(
     unknown = sorted(set(given) - set(fields) - _NEUTRAL)
     unknown = [k for k in unknown if not (k == "do_pad" and given[k] is False)]
     if unknown:
-        some = ", ".join(f"{shown(k)[1:-1]}={shown(given[k])}" for k in unknown[:8])
+        some = ", ".join(f"{shown_name(k)}={shown(given[k])}" for k in unknown[:8])
         more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
         raise InputError(f"{where}: fields that memjax does not know: {some}{more}")
     fields.update((key, value) for key, value in given.items() if key in fields)

@@ -85,7 +85,18 @@ def shown(value: object) -> str:
     """A value as an error shows it: on one line, short however large or deep the value is.
 
     Example:
-        >>> shown([[[[1]]], "x" * 1000])[:30]
-        "[[[...]], 'xxxxxxxxxxxxxxxxxx."
+        >>> shown([[[[1]]], "x" * 1000])[:20]
+        "[[[...]], 'xxxxxxxxx"
     """
     return _SHORT.repr(value)
+
+
+def shown_name(name: str, most: int = 120) -> str:
+    """A name from a file as an error shows it: on one line, with escapes for what does not print, and its middle cut.
+
+    Example:
+        >>> shown_name("a\\nb"), len(shown_name("x" * 1000))
+        ('a\\\\nb', 120)
+    """
+    text = repr(name)[1:-1]
+    return text if len(text) <= most else f"{text[: most // 2 - 3]}...{text[-most // 2 :]}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from memjax.checks import expected
 from memjax.models import families, foreign, hub, port
 from memjax.models.config import ViTConfig
-from memjax.models.processor_files import MOST_JSON, read_processor
+from memjax.models.processor_files import read_processor
 from memjax.models.vit import ViTParams
 from memjax.storage import read_json
 
@@ -43,12 +43,12 @@ def read_checkpoint(name: str) -> Loaded:
         whose = foreign.of_folder(location.folder)
         came = f"none: it is {whose}" if whose else "none"
         raise expected(f"model folder {location.folder}", "config.json", came, "give a Hugging Face model folder")
-    raw = read_json(where, MOST_JSON)
+    raw = read_json(where, hub.MOST_JSON)
     config, keys = families.read_config(raw, str(where))
     families.check_towers(raw, str(where))
     files = hub.weight_files(location.folder)
     header = hub.read_header(files)
-    config = without_missing(config, port.canonical(header, keys))
+    config = without_missing(config, port.canonical(header, keys, str(location.folder)))
     used = port.check_fit(config, header, keys, str(location.folder))
     params = port.fill(config, hub.read_state(files, used), keys, str(location.folder))
     processor, file = read_processor(location.folder)

@@ -6,7 +6,7 @@ Any other attribute is refused by name, since it may change the architecture.
 from collections.abc import Iterable, Mapping
 
 from memjax.checks import InputError
-from memjax.schema import Allowed, shown
+from memjax.schema import Allowed, shown, shown_name
 
 ACTS = {"gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh", "quick_gelu": "quick_gelu",
         "silu": "silu", "swish": "silu"}  # fmt: skip
@@ -102,7 +102,7 @@ def check_attributes(config: Mapping[str, object], read: Iterable[str], model_ty
     known = HARMLESS | set(read) | set(SWITCHES) | {"projection_dim", "head_dim"}
     unknown = sorted(name for name in set(config) - known if not name.startswith("_"))
     if unknown:
-        names = ", ".join(shown(name)[1:-1] for name in unknown[:12])
+        names = ", ".join(shown_name(name) for name in unknown[:12])
         more = f" and {len(unknown) - 12} more" if len(unknown) > 12 else ""
         raise InputError(f"{where}: unknown attributes for {model_type}: {names}{more}; they may change the model")
 

@@ -16,7 +16,7 @@ import numpy as np
 from memjax.checks import InputError, check_file, expected
 from memjax.models import foreign
 from memjax.models.presets import REVISIONS
-from memjax.schema import shown
+from memjax.schema import shown_name
 from memjax.storage import read_json
 
 TINY = "memjax/tiny"
@@ -27,7 +27,9 @@ _PATTERNS = [
     "model*.safetensors",
     "model.safetensors.index.json",
 ]
-MOST_HEADER, MOST_AXES = 2**24, 8
+MOST_JSON = 2**23
+"""Bytes of a config.json, a processor's file or an index of shards; a config with 20,000 labels has 2 MB."""
+MOST_HEADER, MOST_AXES = 2**22, 8
 """Bytes of a safetensors file's list of tensors, and axes of a tensor; beyond any vision transformer's."""
 
 CODES = {
@@ -105,7 +107,7 @@ def weight_files(folder: Path) -> list[Path]:
         return [whole]
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        listed = read_json(index).get("weight_map")
+        listed = read_json(index, MOST_JSON).get("weight_map")
         if not isinstance(listed, dict) or not listed or not all(isinstance(n, str) for n in listed.values()):
             raise expected(f"{index}, weight_map", "tensor names and their files", "something else")
         names = sorted(set(listed.values()))
@@ -157,7 +159,7 @@ def read_header(files: list[Path]) -> dict[str, np.ndarray]:
                 code, shape = piece.get_dtype(), piece.get_shape()
                 if code not in CODES or len(shape) > MOST_AXES:
                     raise InputError(
-                        f"{file}: tensor {shown(name)} is {code} with {len(shape)} axes, which can't be read"
+                        f"{file}: tensor {shown_name(name)} is {code} with {len(shape)} axes, which can't be read"
                     )
                 header[name] = np.broadcast_to(np.zeros((), jnp.dtype(CODES[code])), shape)
     return header

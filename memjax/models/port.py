@@ -5,6 +5,7 @@ used or stand on the explicit ignore list (empty tensors carry nothing and are p
 differences.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from memjax.models import foreign, mae
 from memjax.models.config import ViTConfig
 from memjax.models.turns import TABLE, Row
 from memjax.models.vit import ViTParams, init_vit
-from memjax.schema import shown
+from memjax.schema import shown_name
 
 State = Mapping[str, np.ndarray]
 
@@ -68,7 +69,7 @@ def without_wrappers(names: Iterable[str]) -> dict[str, str]:
     return keys
 
 
-def canonical(state: State, keys: Keys) -> dict[str, tuple[str, np.ndarray]]:
+def canonical(state: State, keys: Keys, where: str = "checkpoint") -> dict[str, tuple[str, np.ndarray]]:
     """A checkpoint in our alphabet: our key -> (its own key, array); ignored tensors are left out.
 
     Raises:
@@ -86,11 +87,14 @@ def canonical(state: State, keys: Keys) -> dict[str, tuple[str, np.ndarray]]:
         for theirs, ours in keys.renames:
             key = key.replace(theirs, ours)
         if key in out:
-            raise InputError(f"checkpoint: {out[key][0]} and {source} are the same parameter; keep one of them")
+            raise InputError(
+                f"{where}: {shown_name(out[key][0])} and {shown_name(source)} are the same parameter; keep one of them"
+            )
         out[key] = (source, array)
     return _split_fused(out)
 
 
+@functools.lru_cache(maxsize=8)
 def shapes_of(config: ViTConfig) -> ViTParams:
     """The parameters' shapes and types, as `jax.ShapeDtypeStruct` leaves, without making them."""
 
@@ -138,12 +142,14 @@ def _problem(slot: Slot, key: str, found: Mapping[str, tuple[str, np.ndarray]]) 
         return f"missing {key}"
     source, array = found[key]
     if array.dtype.name not in FLOATS:
-        return f"{source} has dtype {array.dtype}, not a float of 16 bits or more"
+        return f"{shown_name(source)} has dtype {array.dtype}, not a float of 16 bits or more"
     try:
         shape = slot.row.turn(np.broadcast_to(np.zeros((), np.float32), array.shape), slot.heads).shape
     except (EinopsError, ValueError):
         shape = None
-    return "" if shape == slot.each else f"{source} has shape {array.shape}, which does not give {slot.each}"
+    return (
+        "" if shape == slot.each else f"{shown_name(source)} has shape {array.shape}, which does not give {slot.each}"
+    )
 
 
 def check_fit(config: ViTConfig, state: State, keys: Keys, where: str) -> set[str]:
@@ -158,7 +164,7 @@ def check_fit(config: ViTConfig, state: State, keys: Keys, where: str) -> set[st
     Raises:
         InputError: naming every missing, left-over, wrongly shaped or non-float tensor at once.
     """
-    found = canonical(state, keys)
+    found = canonical(state, keys, where)
     slots = jax.tree.leaves(
         jax.tree_util.tree_map_with_path(lambda path, spec: _slot(path, spec, config), shapes_of(config)),
         is_leaf=lambda x: isinstance(x, Slot),
@@ -173,7 +179,7 @@ def check_fit(config: ViTConfig, state: State, keys: Keys, where: str) -> set[st
 
 def _differences(config: ViTConfig, wrong: list[str], left: list[str], most: int = 12) -> str:
     """All differences in one line, or some of either kind where they are many."""
-    unexpected = [f"unexpected {shown(name)[1:-1]}" for name in left]
+    unexpected = [f"unexpected {shown_name(name)}" for name in left]
     total = len(wrong) + len(unexpected)
     half = max(most // 2, most - len(unexpected))
     some = wrong[:half]
@@ -197,7 +203,7 @@ def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
         InputError: tensors that do not fit, all named at once (`check_fit`), or one with a value that is not finite.
     """
     check_fit(config, state, keys, where)
-    found = canonical(state, keys)
+    found = canonical(state, keys, where)
 
     def take(slot: Slot, key: str) -> np.ndarray:
         source, array = found[key]
@@ -205,7 +211,9 @@ def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
         with np.errstate(invalid="ignore"):
             finite = np.isfinite(turned.sum(dtype=np.float64))
         if not finite:
-            raise InputError(f"{where}: {source} holds NaN or infinity; no feature of this encoder would be a number")
+            raise InputError(
+                f"{where}: {shown_name(source)} holds NaN or infinity; no feature of this encoder would be a number"
+            )
         return turned
 
     def leaf(path: tuple[jax.tree_util.GetAttrKey, ...], spec: jax.ShapeDtypeStruct) -> np.ndarray:

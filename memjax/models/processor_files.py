@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from memjax.checks import expected
+from memjax.models.hub import MOST_JSON
 from memjax.schema import shown
 from memjax.storage import read_json
 
 NESTED, PLAIN = "processor_config.json", "preprocessor_config.json"
-MOST_JSON = 2**23
-"""Bytes of a config.json or a processor's file; a config with 20,000 labels has 2 MB."""
 
 
 def read_processor(folder: Path) -> tuple[dict | None, str]:
