@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import jax
 
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, ProcessLostError, expected
 
 HEARTBEAT = 30
 """Seconds without a sign of life after which a process counts as dead."""
@@ -19,10 +19,6 @@ CONNECTING = 300
 FOR_EVER = 7 * 86_400
 
 _barriers = itertools.count()
-
-
-class ProcessLostError(RuntimeError):
-    """Another process of the run has died; what it and this one had finished stays."""
 
 
 def start(

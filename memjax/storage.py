@@ -59,7 +59,16 @@ class TemporaryFolder:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="memjax-"))
-        weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
+        _TEMPORARY.append(weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True))
+
+
+_TEMPORARY: list[weakref.finalize] = []
+
+
+def remove_temporary() -> None:
+    """Remove all temporary folders now, for a process that leaves without the usual way out."""
+    for remove in _TEMPORARY:
+        remove()
 
 
 def results_folder(out: str | Place | None) -> tuple[Place, TemporaryFolder | None]:

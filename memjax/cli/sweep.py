@@ -11,8 +11,8 @@ tiny encoder) offline in about a minute.
 On a TPU pod or under SLURM the same command on every host, with --distributed (docs/scaling.md). --out may be gs://.. or s3://..
 
 The same command again resumes; a finished run is recognised at once. Exit codes: 0 done; 1 done, but some images could
-not be used (see failures.csv; that only a part of a published data set is there is no failure); 2 wrong input, with one
-line that says what to do; 3 another process of the run has died.
+not be used (see failures.csv; that only a part of a published data set is there is no failure); 2 wrong input, or something
+that the machine refuses, with one line that says what to do; 3 another process of the run has ended. `memjax --help` has all.
 """
 
 import sys
