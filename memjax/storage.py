@@ -22,6 +22,7 @@ import fsspec
 from upath import UPath
 
 from memjax.checks import InputError, expected, unwritable
+from memjax.faults import machine_faults_told
 from memjax.locks import HeldError, locked_file
 
 Place = Path | UPath
@@ -125,12 +126,12 @@ def listing(folder: Place, pattern: str) -> list[Place]:
 
 @contextmanager
 def locked(out: Place) -> Iterator[None]:
-    """Hold a run's folder, so that no second run writes into it.
+    """Hold a run's folder, so that no second run writes into it; what the machine refuses inside the block is told in one line.
 
     Raises:
         InputError: another run holds it, or it can't be written or locked.
     """
-    with _leased(out) if isinstance(out, UPath) else _locked_folder(out):
+    with machine_faults_told(out), _leased(out) if isinstance(out, UPath) else _locked_folder(out):
         yield
 
 

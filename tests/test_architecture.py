@@ -34,7 +34,7 @@ ALLOWED = {
     "precision": set(),
     "levels": {"preprocessing"},
     "devices": {"cache"},
-    "storage": {"locks"},
+    "storage": {"faults", "locks"},
     # images and scores
     "decoding": set(),
     "preprocessing": set(),
@@ -63,7 +63,7 @@ ALLOWED = {
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "stats", "store"},
     "pipelines": {
-        "baselines", "datasets", "devices", "encoder", "extract", "images", "loader", "measure", "measures", "metrics",
+        "baselines", "datasets", "devices", "encoder", "extract", "faults", "images", "loader", "measure", "measures", "metrics",
         "models", "outputs", "paper", "preprocessing", "processes", "progress", "report", "sae", "selection", "stats",
         "storage", "store",
     },

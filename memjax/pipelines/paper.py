@@ -99,7 +99,8 @@ def reproduce_paper(
     results = compute(inputs, settings)
     failures = failure_table(inputs.controls.failures if inputs.controls else ())
     run = record(results, inputs, sources, settings)
-    write_result(folder, results, inputs, (run, settings))
+    with machine_faults_told(folder):
+        write_result(folder, results, inputs, (run, settings))
     return PaperResult(
         folder, run, results.tables, results.ceiling, results.readouts, results.disagreements, failures, kept
     )

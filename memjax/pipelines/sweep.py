@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 from memjax import devices, processes
@@ -11,6 +10,7 @@ from memjax.checks import InputError, expected
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, load
 from memjax.extract import extract
+from memjax.faults import machine_faults_told
 from memjax.outputs import (
     FAILURES,
     RUN,
@@ -71,7 +71,7 @@ def sweep(
     where, kept = results_folder(out)
     job = _Job(dataset, load_encoders(encoders, settings), where, settings)
     first = processes.this()[0] == 0
-    with locked(where) if first else nullcontext():
+    with locked(where) if first else machine_faults_told(where):
         before = finished_run(where, job.identity, dataset.scored)
         processes.wait_for_all("start")
         if before is not None:
