@@ -13,6 +13,7 @@ import pandas as pd
 
 from memjax.checks import make_folder
 from memjax.datasets import Dataset, open_dataset
+from memjax.faults import machine_faults_told
 from memjax.outputs import (
     DatasetRecord,
     Run,

@@ -24,6 +24,7 @@ from memjax.outputs import (
     write_failures,
     write_run,
 )
+from memjax.pipelines.agreement import agree_on_place, facts
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
 from memjax.pipelines.sweep_result import Sweep, features_of, finished_run, read_sweep, stored_metrics
 from memjax.preprocessing import Orientation
@@ -69,16 +70,24 @@ def sweep(
     settings = settings or SweepSettings()
     settings.plan()  # what is wrong with the settings is told before anything is loaded
     where, kept = results_folder(out)
-    job = _Job(dataset, load_encoders(encoders, settings), where, settings)
-    first = processes.this()[0] == 0
+    with processes.failures_told():
+        job = _Job(dataset, load_encoders(encoders, settings), where, settings)
+        processes.agree(facts(job.dataset, job.encoders, settings))
+        made = _run(job, progress)
+    return dataclasses.replace(made, kept=kept)
+
+
+def _run(job: "_Job", progress: bool | ProgressCallback) -> Sweep:
+    """This process's part of the run."""
+    where, first = job.out, processes.this()[0] == 0
     with locked(where) if first else machine_faults_told(where):
-        before = finished_run(where, job.identity, dataset.scored)
+        agree_on_place(where)
+        before = finished_run(where, job.identity, job.dataset.scored)
         processes.wait_for_all("start")
         if before is not None:
-            return dataclasses.replace(read_sweep(where, before), kept=kept)
+            return read_sweep(where, before)
         failures, seconds = measure(job, progress if first else False)
-        made = conclude(job, failures, seconds) if first else measured(job, failures, seconds)
-    return dataclasses.replace(made, kept=kept)
+        return conclude(job, failures, seconds) if first else measured(job, failures, seconds)
 
 
 @dataclasses.dataclass(frozen=True)
