@@ -1,6 +1,6 @@
 """What the processes of a run tell each other: that they agree, that one has failed, that one is still alive.
 
-It stands on the key-value store of the coordination service (`jax.distributed`), which process 0 runs; nothing here touches an array.
+It stands on the key-value store of the coordination service (`jax.distributed`), which process 0 runs; no array is exchanged.
 """
 
 import itertools
@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from memjax.checks import InputError, ProcessLostError
 
@@ -24,6 +24,7 @@ LINGERING = 10.0
 FAILED, BEAT, GONE, DONE = "memjax/failed", "memjax/beat", "memjax/gone", "done"
 
 
+@runtime_checkable
 class KeyValues(Protocol):
     """The part of JAX's distributed client that is used here."""
 
@@ -140,8 +141,12 @@ class Board:
         self.client.key_value_set(key, value)
         return value
 
-    def barrier(self, what: str, timeout: float) -> None:
+    def barrier(self, what: str, timeout: int) -> None:
         """Wait for all processes; one that waits long says for which.
+
+        Args:
+            what: comes before, for messages.
+            timeout: seconds.
 
         Raises:
             ProcessLostError: a process has failed.
