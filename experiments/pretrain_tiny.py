@@ -15,6 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from memjax.cli import guard
+
+if __name__ == "__main__":
+    guard.watch()
+
 import jax
 import jax.numpy as jnp
 import numpy as np

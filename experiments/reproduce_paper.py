@@ -9,8 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that a checkout runs before it is installed
 
-from memjax.cli.arguments import run_main
-from memjax.cli.paper import main
+from memjax.cli.main import named, run
+
+main = named("paper")
 
 if __name__ == "__main__":
-    run_main(main)
+    run(main)

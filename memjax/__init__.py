@@ -3,10 +3,9 @@
 The public names; each is imported when first used, so that ``import memjax`` stays light.
 """
 
-from typing import TYPE_CHECKING
-
 from memjax.lazy import attach
 
+TYPE_CHECKING = False  # `typing` itself takes longer to import than all else here
 if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table below
     from memjax.checks import InputError
     from memjax.datasets import Dataset, open_dataset, open_folder, open_table

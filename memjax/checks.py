@@ -22,6 +22,10 @@ class InputError(ValueError):
         self.argument, self.value = argument, value
 
 
+class ProcessLostError(RuntimeError):
+    """Another process of a distributed run has ended; what it and this one had finished stays."""
+
+
 def expected(what: str, wanted: object, came: object, fix: str = "", argument: str = "", value: str = "") -> InputError:
     """An `InputError` in the common form. Raise what it returns.
 

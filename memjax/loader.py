@@ -18,6 +18,7 @@ from memjax.datasets.base import Dataset, Failure
 from memjax.datasets.content import Content, digest_of_image, stamp_at
 from memjax.decoding import ImageError, decode_upright
 from memjax.images import Preprocessing, resize_crop
+from memjax.workers import follow_parent, shielded
 
 AHEAD = 2
 """Batches made ahead of the one in use: bounds the memory, together with a batch's size."""
@@ -115,11 +116,11 @@ def _iterate(
         if not flags.FLAGS.is_parsed():  # grain's workers read flags of its own, which only an absl program parses
             flags.FLAGS.mark_as_parsed()
         stream = stream.mp_prefetch(
-            grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD * batch_size)
+            grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD * batch_size), follow_parent
         )
     # After the workers, which deal images out among themselves: before them, batches would mix the order.
     stream = stream.batch(batch_size, batch_fn=functools.partial(_assemble, batch_size, pre.image_size))
-    return iter(stream)
+    return shielded(iter(stream)) if workers else iter(stream)
 
 
 def _assemble(batch_size: int, image_size: tuple[int, int], prepared: list[_Prepared]) -> Batch:

@@ -22,6 +22,7 @@ import fsspec
 from upath import UPath
 
 from memjax.checks import InputError, expected, unwritable
+from memjax.faults import machine_faults_told
 from memjax.locks import HeldError, locked_file
 
 Place = Path | UPath
@@ -59,7 +60,16 @@ class TemporaryFolder:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="memjax-"))
-        weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
+        _TEMPORARY.append(weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True))
+
+
+_TEMPORARY: list[weakref.finalize] = []
+
+
+def remove_temporary() -> None:
+    """Remove all temporary folders now, for a process that leaves without the usual way out."""
+    for remove in _TEMPORARY:
+        remove()
 
 
 def results_folder(out: str | Place | None) -> tuple[Place, TemporaryFolder | None]:
@@ -126,12 +136,12 @@ def listing(folder: Place, pattern: str) -> list[Place]:
 
 @contextmanager
 def locked(out: Place) -> Iterator[None]:
-    """Hold a run's folder, so that no second run writes into it.
+    """Hold a run's folder, so that no second run writes into it; what the machine refuses inside the block is told in one line.
 
     Raises:
         InputError: another run holds it, or it can't be written or locked.
     """
-    with _leased(out) if isinstance(out, UPath) else _locked_folder(out):
+    with machine_faults_told(out), _leased(out) if isinstance(out, UPath) else _locked_folder(out):
         yield
 
 

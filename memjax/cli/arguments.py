@@ -6,14 +6,15 @@ import io
 import itertools
 import re
 import sys
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from memjax.checks import InputError
-from memjax.naming import printable
+from memjax.cli.leaving import run_main as run_main
+from memjax.cli.leaving import told as told
 from memjax.storage import Place, place
 
 Arguments = TypeVar("Arguments")
@@ -121,36 +122,6 @@ def join_repeated(words: Sequence[str], options: Container[str]) -> list[str]:
         into = rest if word.startswith("--") else into
         into.append(word)
     return rest + [word for name, several in values.items() for word in (name, *several)]
-
-
-def told(error: InputError) -> str:
-    """An error as a command says it, in one line: parameters are called by their flags.
-
-    Example:
-        >>> told(InputError("limit: expected a positive number, got 0", "limit"))
-        '--limit: expected a positive number, got 0'
-        >>> told(InputError("features.zarr: no variable 'mean' there; sweep again and keep it", "tokens", "mean"))
-        "features.zarr: no variable 'mean' there; sweep again and keep it (--tokens mean)"
-    """
-    message, flag = printable(str(error)), "--" + error.argument.replace("_", "-")
-    if not error.argument:
-        return message
-    if re.match(rf"{re.escape(error.argument)}[: ]", message):
-        return flag + message[len(error.argument) :]
-    return f"{message} ({' '.join(filter(None, (flag, printable(error.value))))})"
-
-
-def run_main(main: Callable[[], int]) -> None:
-    """Run a command and leave with its exit code; an `InputError` becomes one line and code 2."""
-    try:
-        code = main()
-    except InputError as error:
-        print(f"error: {told(error)}", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command again resumes", file=sys.stderr)
-        code = 130
-    sys.exit(code)
 
 
 def one_line(message: str) -> str:

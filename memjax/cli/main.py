@@ -1,13 +1,12 @@
 """The command `memjax`: which commands there are, and the one that is asked for."""
 
-import difflib
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from memjax import __version__
-from memjax.checks import InputError
-from memjax.cli.arguments import run_main
+from memjax.cli import guard
+
+guard.watch()
 
 COMMANDS = {
     "sweep": "measure every layer of encoders on images and correlate with memorability (the main job)",
@@ -30,7 +29,9 @@ What, inside a pretrained vision encoder, makes an image memorable to people?
   memjax sweep --images photos/ --scores scores.csv --models facebook/dinov2-small
   memjax COMMAND --help                 what a command takes
 
-Exit codes: 0 done; 1 done, but some images could not be used; 2 wrong input, with one line; 3 another process of the run died.
+Exit codes: 0 done; 1 done, but some images could not be used; 2 wrong input, or something that the machine refuses (room on the
+disk, rights, memory), with one line that says what to do; 3 another process of the run has ended; 70 a mistake of memjax itself:
+the line says where the log is; 130 interrupted (Ctrl-C); 141 nobody reads the output any more; 143 terminated (SIGTERM).
 """
 
 
@@ -40,6 +41,8 @@ def main(words: Sequence[str] | None = None) -> int:
     Raises:
         InputError: no such command.
     """
+    from memjax import __version__
+
     given = list(sys.argv[1:] if words is None else words)
     if not given or given[0] in ("-h", "--help", "help"):
         width = max(map(len, COMMANDS)) + 2
@@ -49,6 +52,10 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"memjax {__version__}")
         return 0
     if given[0] not in COMMANDS:
+        import difflib
+
+        from memjax.checks import InputError
+
         near = difflib.get_close_matches(given[0], COMMANDS, n=1)
         fix = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
         raise InputError(f"memjax {given[0]}: no such command; {fix}")
@@ -56,9 +63,31 @@ def main(words: Sequence[str] | None = None) -> int:
     return command.main(given[1:], f"memjax {given[0]}")
 
 
+def named(command: str) -> Callable[[], int]:
+    """The ``main`` of a command, which is imported when it runs: an interruption of the import ends in one line too.
+
+    Example:
+        >>> named("sweep").__name__
+        'sweep'
+    """
+
+    def main_of_command() -> int:
+        return importlib.import_module(f"memjax.cli.{command}").main()
+
+    main_of_command.__name__ = command
+    return main_of_command
+
+
+def run(program: Callable[[], int]) -> None:
+    """Run a program, and leave with its exit code; what that needs is imported once Ctrl-C is told in one line."""
+    from memjax.cli.leaving import run_main
+
+    run_main(program)
+
+
 def entry() -> None:
     """The console script: run, and leave with the exit code."""
-    run_main(main)
+    run(main)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,10 @@ tiny encoder) offline in about a minute.
 On a TPU pod or under SLURM the same command on every host, with --distributed (docs/scaling.md). --out may be gs://.. or s3://..
 
 The same command again resumes; a finished run is recognised at once. Exit codes: 0 done; 1 done, but some images could
-not be used (see failures.csv; that only a part of a published data set is there is no failure); 2 wrong input, with one
-line that says what to do; 3 another process of the run has died.
+not be used (see failures.csv; that only a part of a published data set is there is no failure); 2 wrong input, or something
+that the machine refuses, with one line that says what to do; 3 another process of the run has ended. `memjax --help` has all.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,14 +116,25 @@ def run(args: Arguments) -> int:
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Run the sweep; the exit code."""
     args = read_arguments(Arguments, __doc__ or "", words, program)
-    from memjax import processes
-
-    if args.distributed:  # before anything touches the devices
-        processes.start(args.coordinator, args.processes, args.process, args.heartbeat)
-    elif (args.coordinator, args.processes, args.process) != (None, None, None):
+    if args.distributed:
+        return run_joined(args)
+    if (args.coordinator, args.processes, args.process) != (None, None, None):
         raise InputError("--coordinator, --processes, --process: only with --distributed")
-    try:
-        return run(args)
-    except processes.ProcessLostError as error:
-        print(f"error: {error}; the same command again, on all hosts, resumes", file=sys.stderr, flush=True)
-        return processes.leave_at_once(3)
+    return run(args)
+
+
+def run_joined(args: Arguments) -> int:
+    """One process of a run of many; a failure ends all of them, and none waits for those that are dead."""
+    from memjax import processes
+    from memjax.cli.leaving import code_of, leave_at_once
+
+    def work() -> int:
+        processes.start(
+            args.coordinator, args.processes, args.process, args.heartbeat
+        )  # before the devices are touched
+        with processes.failures_told():
+            return run(args)
+
+    code = code_of(work)
+    processes.finish(well=code in (0, 1))
+    return code if code in (0, 1) else leave_at_once(code)

@@ -11,7 +11,15 @@ from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
 from memjax.report.labels import is_number
 from memjax.store import STORE
 
-CONSOLE = Console(stderr=False, highlight=False)
+
+class _Terminal(Console):
+    """A console that leaves it to `memjax.cli.leaving` what happens when nobody reads its output any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+CONSOLE = _Terminal(stderr=False, highlight=False)
 
 
 def say(text: object = "") -> None:

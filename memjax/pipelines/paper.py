@@ -13,6 +13,7 @@ import pandas as pd
 
 from memjax.checks import make_folder
 from memjax.datasets import Dataset, open_dataset
+from memjax.faults import machine_faults_told
 from memjax.outputs import (
     DatasetRecord,
     Run,
@@ -99,9 +100,10 @@ def reproduce_paper(
     results = compute(inputs, settings)
     failures = failure_table(inputs.controls.failures if inputs.controls else ())
     run = record(results, inputs, sources, settings)
-    writing = start_writing(folder, folder)
-    write_result(folder, results, inputs, (run, settings))
-    run = writing.finish(run)
+    with machine_faults_told(folder):
+        writing = start_writing(folder, folder)
+        write_result(folder, results, inputs, (run, settings))
+        run = writing.finish(run)
     return PaperResult(
         folder, run, results.tables, results.ceiling, results.readouts, results.disagreements, failures, kept
     )

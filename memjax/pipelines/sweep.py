@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 from memjax import devices, processes
@@ -11,6 +10,7 @@ from memjax.checks import InputError, expected
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, load
 from memjax.extract import extract, opening_of
+from memjax.faults import machine_faults_told
 from memjax.naming import group_name
 from memjax.outputs import (
     FAILURES,
@@ -24,6 +24,7 @@ from memjax.outputs import (
     versions,
     write_failures,
 )
+from memjax.pipelines.agreement import agree_on_place, facts
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
 from memjax.pipelines.sweep_result import (
     Sweep,
@@ -78,21 +79,29 @@ def sweep(
     settings = settings or SweepSettings()
     settings.plan()  # what is wrong with the settings is told before anything is loaded
     where, kept = results_folder(out)
-    job = _Job(dataset, load_encoders(encoders, settings), where, settings)
-    first = processes.this()[0] == 0
-    with locked(where) if first else nullcontext():
+    with processes.failures_told():
+        job = _Job(dataset, load_encoders(encoders, settings), where, settings)
+        processes.agree(facts(job.dataset, job.encoders, settings))
+        made = _run(job, progress)
+    return dataclasses.replace(made, kept=kept)
+
+
+def _run(job: "_Job", progress: bool | ProgressCallback) -> Sweep:
+    """This process's part of the run."""
+    where, first = job.out, processes.this()[0] == 0
+    with locked(where) if first else machine_faults_told(where):
+        agree_on_place(where)
         repaired = mended(job, progress) if first else []
         processes.wait_for_all("store verified")
-        before, broken = finished_run(where, job.identity, job.models, dataset.scored)
+        before, broken = finished_run(where, job.identity, job.models, job.dataset.scored)
         processes.wait_for_all("start")
         if before is not None:
-            return dataclasses.replace(read_sweep(where, before), kept=kept)
+            return read_sweep(where, before)
         for line in broken if first else ():
             tell(line, progress)
         repaired += broken
         failures, seconds = measure(job, progress if first else False)
-        made = conclude(job, failures, seconds, repaired) if first else measured(job, failures, seconds)
-    return dataclasses.replace(made, kept=kept)
+        return conclude(job, failures, seconds, repaired) if first else measured(job, failures, seconds)
 
 
 @dataclasses.dataclass(frozen=True)
