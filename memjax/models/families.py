@@ -155,6 +155,8 @@ def read_config(config: Mapping[str, Any], where: str) -> tuple[ViTConfig, Keys]
             else f"{attribute}, the {field}"
         )
         check_field(values[field], ALLOWED[attribute], f"{where}, {called}")
+        if ALLOWED[attribute].kind == "number":
+            values[field] = float(values[field])
     try:
         built = _build(model_type, values, family.fixed)
         _check_whole(built, vision)
