@@ -147,6 +147,12 @@ def _summary(page: Page) -> list[tuple[str, str]]:
         ("Protocol", run.protocol or "not recorded"),
         ("Images that failed", labels.count(page.failures["image"].nunique())),
     ]
+    if others := run.measured_by_others:
+        lines.append(
+            ("Measured with", f"{others}; tables and this page are of memjax {run.versions.get('memjax', '')}")
+        )
+    if run.repaired:
+        lines.append(("Made anew in this run", "; ".join(run.repaired)))
     if run.dataset.images_absent:
         lines.append(("Images not in the folder", labels.count(run.dataset.images_absent)))
     return lines + ([("Command", run.command)] if run.command else [])
