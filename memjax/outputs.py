@@ -123,6 +123,14 @@ class Run:
     ceiling: Reliability | None = None
     readout: ReadoutRecord | None = None
 
+    @property
+    def measured_by_others(self) -> str:
+        """The versions that measured what is in the store, where they are not all those of the run itself; else empty."""
+        pairs = [pair for one in self.measured_with for pair in one.items()]
+        if all(self.versions.get(name, value) == value for name, value in pairs):
+            return ""
+        return "; ".join(", ".join(f"{name} {value}" for name, value in one.items()) for one in self.measured_with)
+
     def to_json(self) -> dict[str, Json]:
         """As JSON types; what is empty is left out, NaN and infinity become null."""
         found = dataclasses.asdict(self) | {"ceiling": self.ceiling.to_json() if self.ceiling else None}

@@ -2,8 +2,10 @@
 
   memjax doctor
   memjax doctor --offline     without asking the hub
+  memjax doctor --out DIR     is the folder of that run whole? Store, tables, figures, page, checkpoints
 
-Exit codes: 0 ready; 2 something that a run needs is not there, with a line that says what.
+Exit codes: 0 ready, or whole; 2 something that a run needs is not there, or something in the folder is damaged, with a line
+that says what. The command that made the folder, run again, makes anew what is damaged.
 """
 
 import os
@@ -18,8 +20,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from memjax.checks import InputError
-from memjax.cli.arguments import read_arguments
+from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.terminal import say
+from memjax.storage import Place
 
 GIB = 2**30
 NEEDED = (
@@ -45,21 +48,43 @@ class Arguments:
 
     offline: bool = False
     """Do not ask the hub whether it can be reached."""
+    out: FolderOrUrl | None = None
+    """The folder of a run: verify it, and look at nothing else."""
 
 
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Print what is found; the exit code.
 
     Raises:
-        InputError: a package or a writable cache is missing.
+        InputError: a package or a writable cache is missing, or something in the folder of a run is damaged.
     """
     args = read_arguments(Arguments, __doc__ or "", words, program)
+    if args.out is not None:
+        return verify_run(args.out)
     problems = []
     parts = (_versions(problems), _devices(), _memory(), _caches(problems), _extras(), _hub(args.offline))
     for what, text in (line for part in parts for line in part):
         say(f"{what:>10}: {text}")
     if problems:
         raise InputError("; ".join(problems))
+    return 0
+
+
+def verify_run(out: str | Place) -> int:
+    """Print what is whole and what is damaged in the folder of a run; the exit code.
+
+    Raises:
+        InputError: something is damaged.
+    """
+    from memjax.pipelines.inspection import inspect_run
+
+    found = inspect_run(out)
+    for finding in found:
+        say(f"{finding.what:>10}: {'damaged: ' if finding.damaged else ''}{finding.text}")
+    if count := sum(finding.damaged for finding in found):
+        fix = "the command that made it, run again, makes anew what can be made anew"
+        parts = "1 part is" if count == 1 else f"{count} parts are"
+        raise InputError(f"out {out}: {parts} damaged, listed above; {fix}", argument="out")
     return 0
 
 

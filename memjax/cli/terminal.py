@@ -94,6 +94,8 @@ def show_files(result: Sweep) -> None:
         say(f"{what:>9}: {result.out / name}")
     if result.run.turned:
         say(f"{result.run.turned} images were turned upright by their EXIF orientation")
+    if others := result.run.measured_by_others:
+        say(f"measured with {others}")
     show_data(result.run.dataset)
     for model in result.run.models:
         if model.note:

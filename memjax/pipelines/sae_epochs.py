@@ -38,9 +38,13 @@ class EpochScores:
     dead_fraction: Float[np.ndarray, "l e"]
     scores: ImageScores
 
-    def save(self, file: Path) -> None:
-        """Into a NumPy archive: a whole file or none."""
-        arrays = {"layers": self.layers, "seeds": self.seeds}
+    def save(self, file: Path, run: str) -> None:
+        """Into a NumPy archive: a whole file or none.
+
+        Args:
+            run: what identifies the run, kept with the scores.
+        """
+        arrays = {"run": np.array(run), "layers": self.layers, "seeds": self.seeds}
         arrays |= {f"error_{space}": values for space, values in self.errors.items()}
         arrays |= {"explained_variance": self.explained_variance, "dead_fraction": self.dead_fraction}
         arrays |= {f"score_{name}": getattr(self.scores, name) for name in SCORES}
@@ -49,14 +53,22 @@ class EpochScores:
         part.replace(file)
 
     @classmethod
-    def load(cls, file: Path, epoch: int) -> "EpochScores":
-        """What `save` wrote.
+    def load(cls, file: Path, epoch: int, run: str, shape: tuple[int, int, int]) -> "EpochScores":
+        """What `save` wrote; nothing is unpickled.
+
+        Args:
+            run: as it was saved.
+            shape: how many layers, seeds and images there are.
 
         Raises:
-            InputError: it is not there or not whole, although checkpoints of later epochs are.
+            InputError: it is not there, not whole or another run's, although checkpoints of later epochs are there.
         """
         try:
-            with np.load(file) as found:
+            with np.load(file, allow_pickle=False) as found:
+                if "run" in found and str(found["run"]) != run:  # version 0.2 did not keep it
+                    raise ValueError("another run wrote it")
+                if any(found[f"error_{space}"].shape != shape for space in SPACES):
+                    raise ValueError("it has other layers, seeds or images")
                 return cls(
                     epoch=epoch,
                     layers=found["layers"],
@@ -66,9 +78,10 @@ class EpochScores:
                     dead_fraction=found["dead_fraction"],
                     scores=ImageScores(**{name: found[f"score_{name}"] for name in SCORES}),
                 )
-        except (OSError, KeyError, ValueError, EOFError) as error:
-            fix = "delete the folder's checkpoints to train again"
-            raise InputError(f"{file}: scores of epoch {epoch} can't be read ({error}); {fix}") from error
+        except Exception as error:  # a torn archive makes zipfile, zlib and NumPy raise nearly every type
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            fix = "delete the folders epochs and checkpoints beside it to train again, or choose another folder"
+            raise InputError(f"{file}: scores of epoch {epoch} can't be read ({reason}); {fix}", "out") from error
 
 
 def epoch_scores(epoch: int, found: Evaluation, grid: Grid, layers: Int[np.ndarray, " l"]) -> EpochScores:

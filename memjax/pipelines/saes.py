@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from memjax import devices
+from memjax.checks import make_folder
 from memjax.outputs import Run, now, plain_json, started, versions, write_table
 from memjax.pipelines.sae_epochs import EpochScores, epoch_scores
 from memjax.pipelines.sae_settings import SAESettings
@@ -19,7 +20,7 @@ from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, w
 from memjax.pipelines.sweep_result import Sweep
 from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
 from memjax.promises import start_writing
-from memjax.sae.checkpoint import Checkpoints, open_manager
+from memjax.sae.checkpoint import Checkpoints, open_manager, saved_position
 from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import Grid, grid_of
@@ -27,7 +28,7 @@ from memjax.sae.member import Member
 from memjax.sae.presets import SAEPreset
 from memjax.sae.stream import Stream
 from memjax.sae.trained import TrainedSAE, trained_saes
-from memjax.sae.training import fit_members, recipe_for
+from memjax.sae.training import epochs_before, fit_members, recipe_for
 from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
 EPOCHS, LAYERS = "sae_epochs", "sae_layers"
@@ -149,7 +150,9 @@ def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[lis
     """Train with checkpoints, from the newest one; the scores after every epoch, those of an earlier call from its files."""
     sae, fit, mesh = job.preset.sae, job.preset.fit, devices.data_mesh()
     recipe, home = recipe_for(job.stream, sae, fit), folder / "epochs"
-    home.mkdir(parents=True, exist_ok=True)
+    make_folder(home, "out", "out")
+    about = {**job.identity(), "devices": jax.device_count(), "jax": jax.__version__}
+    mark, shape = json.dumps(about, sort_keys=True), (*job.grid.shape[:2], job.data.images.n)
     found: dict[int, EpochScores] = {}
     tell = _told_by_epoch(fit.epochs) if progress is True else progress or None
 
@@ -157,16 +160,18 @@ def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[lis
         evaluation = evaluate(members, job.data.images, sae, mesh)
         check_finite(evaluation.images["standardised"].error, members, epoch)
         found[epoch] = epoch_scores(epoch, evaluation, job.grid, job.data.layers)
-        found[epoch].save(home / f"{epoch}.npz")
+        found[epoch].save(home / f"{epoch}.npz", mark)
         if tell is not None:
             tell(epoch, fit.epochs, float(losses.mean()))
 
-    about = {**job.identity(), "devices": jax.device_count(), "jax": jax.__version__}
     with open_manager(folder / "checkpoints") as manager:
+        checkpoints = Checkpoints(manager, about)
+        before = epochs_before(job.stream, recipe, saved_position(checkpoints) or 0)
+        for epoch in range(1, before + 1):  # now, not after hours of training
+            found[epoch] = EpochScores.load(home / f"{epoch}.npz", epoch, mark, shape)
         start = job.grid.start(job.stream, job.preset, recipe)
-        members = fit_members(start, job.stream, recipe, mesh, Checkpoints(manager, about), keep)
-    numbers = range(1, fit.epochs + 1)
-    return [found.get(epoch) or EpochScores.load(home / f"{epoch}.npz", epoch) for epoch in numbers], members
+        members = fit_members(start, job.stream, recipe, mesh, checkpoints, keep)
+    return [found[epoch] for epoch in range(1, fit.epochs + 1)], members
 
 
 def _told_by_epoch(epochs: int) -> EpochCallback:

@@ -148,6 +148,12 @@ def _summary(page: Page) -> list[tuple[str, str]]:
         ("Images that failed", labels.count(page.failures["image"].nunique())),
     ]
     lines += [(f"Encoder {model.model}", model.note) for model in run.models if model.note]
+    if others := run.measured_by_others:
+        lines.append(
+            ("Measured with", f"{others}; tables and this page are of memjax {run.versions.get('memjax', '')}")
+        )
+    if run.repaired:
+        lines.append(("Made anew in this run", "; ".join(run.repaired)))
     if run.dataset.images_absent:
         lines.append(("Images not in the folder", labels.count(run.dataset.images_absent)))
     return lines + ([("Command", run.command)] if run.command else [])

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from memjax.checks import InputError
+from memjax.checks import InputError, make_folder
 from memjax.sae.member import Member
 
 FORMAT = 1
@@ -60,10 +60,15 @@ def _digest_of(members: Member) -> str:
 
 
 def open_manager(folder: str | Path, keep: int = 2) -> ocp.CheckpointManager:
-    """The checkpoints of a folder, made where absent; the last ``keep`` stay. Remains of a killed writer are cleared away."""
+    """The checkpoints of a folder, made where absent; the last ``keep`` stay. Remains of a killed writer are cleared away.
+
+    Raises:
+        InputError: it can't be written, or is a file.
+    """
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep, create=True, enable_async_checkpointing=True, cleanup_tmp_directories=True
     )
+    make_folder(Path(folder), "checkpoints", "out")
     return ocp.CheckpointManager(Path(folder).resolve(), options=options, item_names=("members", "about"))
 
 
@@ -99,6 +104,34 @@ def differences(wanted: Json, found: Json, prefix: str = "") -> list[str]:
     return lines
 
 
+def saved_position(checkpoints: Checkpoints) -> int | None:
+    """The position of the newest checkpoint, None where there is none; its arrays are not read.
+
+    Raises:
+        InputError: if it is of another configuration (each difference named), or what it says of itself is damaged.
+    """
+    position = checkpoints.manager.latest_step()
+    if position is not None:
+        _record(checkpoints, position)
+    return position
+
+
+def _record(checkpoints: Checkpoints, position: int) -> Json:
+    """What a checkpoint says of itself, if it is of this run."""
+    where = _where(checkpoints, position)
+    record = _read(checkpoints.manager, position, where, about=ocp.args.JsonRestore())["about"]
+    if not isinstance(record, dict) or not isinstance(record.get("digest"), str):
+        raise InputError(f"{where} is damaged: it does not say what it is of; {ADVICE}", "out")
+    wanted = {"format": FORMAT, "about": dict(checkpoints.about)}
+    if differ := differences(wanted, {key: record.get(key) for key in wanted}):
+        raise InputError(f"{where} is of another run: {'; '.join(differ)}; {ADVICE}", "out")
+    return record
+
+
+def _where(checkpoints: Checkpoints, position: int) -> str:
+    return f"checkpoint {checkpoints.manager.directory / str(position)}"
+
+
 def restore_checkpoint(checkpoints: Checkpoints, like: Member) -> tuple[int, Member] | None:
     """The newest checkpoint, or None where there is none.
 
@@ -116,11 +149,7 @@ def restore_checkpoint(checkpoints: Checkpoints, like: Member) -> tuple[int, Mem
     position = manager.latest_step()
     if position is None:
         return None
-    where = f"checkpoint {manager.directory / str(position)}"
-    record = _read(manager, position, where, about=ocp.args.JsonRestore())["about"]
-    wanted = {"format": FORMAT, "about": dict(checkpoints.about)}
-    if differ := differences(wanted, {key: record.get(key) for key in wanted}):
-        raise InputError(f"{where} is of another run: {'; '.join(differ)}; {ADVICE}", "out")
+    where, record = _where(checkpoints, position), _record(checkpoints, position)
     held = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), like)
     members = _read(manager, position, where, members=ocp.args.StandardRestore(held))["members"]
     if _digest_of(members) != record["digest"]:

@@ -119,6 +119,11 @@ def fit_members(
     return members
 
 
+def epochs_before(stream: Stream, recipe: Recipe, position: int) -> int:
+    """How many epochs have ended when so many segments are done: the position of a checkpoint."""
+    return sum(visit.ends_epoch for visit in _visits_of(stream, recipe)[:position])
+
+
 class _Visit(NamedTuple):
     """A segment of a block of an epoch; ``start`` is its first step inside the block."""
 

@@ -17,7 +17,7 @@ from memjax.store.mending import mend
 from memjax.store.opening import Opening
 from memjax.store.reading import metric_variables, open_features, store_place
 from memjax.store.same_run import DECODING
-from memjax.store.verifying import found_design, verify_group
+from memjax.store.verifying import found_design, inspect_group, verify_group
 from memjax.store.writer import MEASURED_WITH, Writer, add_metrics, consolidate, note_versions, open_writer, versions_of
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "consolidate",
     "found_design",
     "images_turned",
+    "inspect_group",
     "marked_chunks",
     "mend",
     "metric_variables",

@@ -113,14 +113,16 @@ def coordinate_fault(opened: zarr.Group, name: str, total: str) -> str:
     return "" if not total or coordinate_sum(values) == total else "has other values"
 
 
-def metadata_faults(root: Place, group: str, design: Design) -> dict[str, str]:
-    """Array -> what is wrong with its metadata, of a coordinate with its values too; "" is the group itself."""
+def metadata_faults(root: Place, group: str, design: Design, names: Collection[str]) -> dict[str, str]:
+    """Of some variables and all coordinates: what is wrong with the metadata, of a coordinate with its values too; "" is the
+    group itself.
+    """
     try:
         identity_of_attributes(root, group)
         opened = open_arrays(root, group)
     except DamagedError as error:
         return {"": str(error)}
-    found = {name: variable_fault(opened, name, design) for name in design.variables}
+    found = {name: variable_fault(opened, name, design) for name in names}
     found |= {name: coordinate_fault(opened, name, total) for name, total in design.coordinates.items()}
     return {name: fault for name, fault in found.items() if fault}
 

@@ -141,7 +141,7 @@ def _mended_attributes(opening: Opening, stored: dict[str, Any]) -> list[str]:
 def _mended_arrays(opening: Opening) -> list[str]:
     """Arrays whose metadata are wrong, created again; files of their values stay, and are verified after."""
     root, group, design = opening.root, opening.group, opening.design
-    faults = metadata_faults(root, group, design)
+    faults = metadata_faults(root, group, design, design.variables)
     if not faults:
         return []
     opened = zarr.open_group(str(root / STORE), path=group, mode="r+", use_consolidated=False)

@@ -1,11 +1,19 @@
 """A store before it is read: whatever is not as it was written is named."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from memjax.checks import InputError
-from memjax.storage import Place
+from memjax.storage import Place, listing
 from memjax.store.design import CREATED, Design, read_design
-from memjax.store.inspection import further_metrics, inspect_chunks, metadata_faults, small_variables
+from memjax.store.inspection import (
+    further_metrics,
+    inspect_chunks,
+    lost_metrics,
+    metadata_faults,
+    root_fault,
+    small_variables,
+)
 from memjax.store.layout import group_place, progress_place
 from memjax.store.markers import DamagedError, marked_chunks, marker_file
 from memjax.store.writer import Writer, identity_of_attributes
@@ -44,13 +52,13 @@ def verify_group(root: Place, group: str, names: Collection[str] | None = None, 
     design, where = found_design(root, group), group_place(root, group)
     if design is None:
         return
-    if faults := metadata_faults(root, group, design):
+    own = [name for name in (design.variables if names is None else names) if name in design.variables]
+    if faults := metadata_faults(root, group, design, own):
         raise DamagedError(
             f"{where}: {'; '.join(f'{name} {fault}'.strip() for name, fault in faults.items())}; {AGAIN}", "out"
         )
     further = further_metrics(root, group, design)
-    own = [name for name in (small_variables(design) if names is None else names) if name in design.variables]
-    state = inspect_chunks(root, group, design, own)
+    state = inspect_chunks(root, group, design, small_variables(design) if names is None else own)
     writer = Writer(root, group, design.images, design.chunk)
     for chunk in state.damaged if forget else ():
         marker_file(root, group, chunk).unlink(missing_ok=True)
@@ -65,3 +73,54 @@ def verify_group(root: Place, group: str, names: Collection[str] | None = None, 
     if broken := [f"{name} {fault}" for name, fault in further.items() if fault and (names is None or name in names)]:
         again = "run the autoencoders or baselines that made it again"
         raise DamagedError(f"{where}: {'; '.join(broken)}; {again}", "out")
+
+
+class Findings(NamedTuple):
+    """What is known of a group after everything in it was read.
+
+    Attributes:
+        damaged: what is not as it was written, or was not finished, a line each.
+        remarks: what could not be verified, and files that are nobody's, a line each.
+    """
+
+    damaged: list[str]
+    remarks: list[str]
+
+
+def inspect_group(root: Place, group: str) -> Findings:
+    """Read everything of a group, very large token vectors too, and change nothing.
+
+    Raises:
+        InputError: the system does not let something be read.
+    """
+    try:
+        design = found_design(root, group)
+    except DamagedError as error:
+        return Findings([str(error).rpartition(";")[0]], [])
+    if design is None:
+        return Findings([], ["no markers beside it, so its values can't be verified"])
+    faults = metadata_faults(root, group, design, design.variables)
+    damaged = [f"{name or 'its own metadata'}: {fault}" for name, fault in faults.items()]
+    damaged += [fault for fault in [root_fault(root, group)] if fault]
+    if "" in faults:
+        return Findings(damaged, [])
+    state = inspect_chunks(root, group, design, [name for name in design.variables if name not in faults])
+    writer = Writer(root, group, design.images, design.chunk)
+    for chunk, what in state.damaged.items():
+        span = writer.span(chunk)
+        damaged.append(f"images {span.start} to {span.stop - 1}: not as they were written ({', '.join(what)})")
+    if state.missing:
+        damaged.append(f"{writer.images_in(state.missing)} of {design.images} images are not measured")
+    damaged += [f"{name}: {fault}" for name, fault in further_metrics(root, group, design).items() if fault]
+    damaged += lost_metrics(root, group, design)
+    remarks = [f"{name}: nobody's file" for name in stray_files(root, group, writer.chunks)]
+    if state.unverifiable:
+        count = writer.images_in(state.unverifiable)
+        remarks.append(f"{count} images were measured by a version that kept no checksums, so they can't be verified")
+    return Findings(damaged, remarks)
+
+
+def stray_files(root: Place, group: str, chunks: int) -> list[str]:
+    """Names beside the markers that are no chunk's; they are passed over."""
+    ours = {CREATED, *(f"{chunk:06d}.json" for chunk in range(chunks))}
+    return [file.name for file in listing(progress_place(root, group), "*") if file.name not in ours]
