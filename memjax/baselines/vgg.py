@@ -113,6 +113,8 @@ def load_vgg(file: str | Path) -> VGGParams:
             problems.append(f"missing {key}")
         elif array.shape != shape or array.dtype.kind != "f":
             problems.append(f"{key} is {array.dtype} {array.shape}, expected float {shape}")
+        elif not hub.all_finite(array):
+            problems.append(f"{key} holds NaN or infinity")
         else:
             return array.astype(np.float32)
         return np.zeros(shape, np.float32)

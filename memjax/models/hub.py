@@ -169,14 +169,31 @@ def read_state(files: list[Path], names: Container[str] | None = None) -> dict[s
     """Tensors of some safetensors files, by name: all, or those of ``names``.
 
     Raises:
-        InputError: if a file is damaged.
+        InputError: if a file is damaged, or a tensor is of a type that NumPy does not have.
     """
     state: dict[str, np.ndarray] = {}
     for file in files:
         with _opened(file) as handle:
             wanted = [name for name in handle.keys() if names is None or name in names]  # noqa: SIM118 (not a dict)
-            state |= {name: handle.get_tensor(name) for name in wanted}
+            for name in wanted:
+                code = handle.get_slice(name).get_dtype()
+                if code not in CODES or code.startswith("F8"):
+                    raise InputError(
+                        f"{file}: tensor {shown_name(name)} is {code}, which can't be read; convert it to F32"
+                    )
+                state[name] = handle.get_tensor(name)
     return state
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether no value is NaN or infinite; in one pass, without a copy.
+
+    Example:
+        >>> all_finite(np.array([1.0, np.inf, -np.inf]))
+        False
+    """
+    with np.errstate(invalid="ignore"):
+        return bool(np.isfinite(array.sum(dtype=np.float64)))
 
 
 def checksum(files: list[Path]) -> str:

@@ -18,6 +18,7 @@ from einops import EinopsError
 from memjax.checks import InputError
 from memjax.models import foreign, mae
 from memjax.models.config import ViTConfig
+from memjax.models.hub import all_finite
 from memjax.models.turns import TABLE, Row
 from memjax.models.vit import ViTParams, init_vit
 from memjax.schema import shown_name
@@ -208,11 +209,9 @@ def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
     def take(slot: Slot, key: str) -> np.ndarray:
         source, array = found[key]
         turned = slot.row.turn(array.astype(np.float32), slot.heads)
-        with np.errstate(invalid="ignore"):
-            finite = np.isfinite(turned.sum(dtype=np.float64))
-        if not finite:
+        if not all_finite(turned):
             raise InputError(
-                f"{where}: {shown_name(source)} holds NaN or infinity; no feature of this encoder would be a number"
+                f"{where}: {shown_name(source)} holds NaN or infinity; download or convert the checkpoint again"
             )
         return turned
 

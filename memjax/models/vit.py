@@ -13,6 +13,7 @@ from einops import rearrange
 from flax import struct
 
 from memjax.axes import Array, Attention, Float, Hidden, Image, Leaf, Pytree
+from memjax.checks import expected
 from memjax.models import layers, positions
 from memjax.models.config import ViTConfig
 from memjax.models.layers import Rotation
@@ -161,14 +162,14 @@ def embed_patches(
     """Patch tokens with their positions, and the positions of the prefix tokens (empty where there are none).
 
     Raises:
-        ValueError: if the image's size is not the encoder's and its positions do not stretch.
+        InputError: if the image's size is not the encoder's and its positions do not stretch.
     """
     grid = config.grid_of(image.shape)
     patches = layers.linear(params.patch, patchify(image, config.patch).astype(params.patch.kernel.dtype))
     if params.position is None:
         return patches, jnp.zeros((0, config.width), patches.dtype)
     if image.shape[:2] != config.image and not config.interpolate:
-        raise ValueError(f"image: expected {config.image} pixels for {config.family}, got {image.shape[:2]}")
+        raise expected("image", f"{config.image} pixels (y, x) for this {config.family}", image.shape[:2])
     prefix = config.positions - config.grid[0] * config.grid[1]
     table = positions.stretch(params.position[prefix:], config.grid, grid, config.antialias)
     return patches + table, params.position[:prefix]
