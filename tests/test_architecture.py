@@ -55,7 +55,8 @@ ALLOWED = {
     },
     "store": {"datasets", "seals", "storage"},
     "extract": {
-        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "processes", "selection", "storage", "store",
+        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "processes", "selection", "storage",
+        "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes

@@ -21,8 +21,10 @@ from memjax.store.layout import STORE, Variable, group_place, progress_place
 from memjax.store.markers import DamagedError, Marker, marked_chunks, marker_file, read_marker, write_marker
 from memjax.store.sums import values_sum
 
-SUM, MADE_BY, MEASURED_WITH = "sum", "made_by", "measured_with"
-"""Attributes: of a further metric its checksum and which run made it; of a group the versions that measured it, JSON."""
+SUM, MADE_BY, MEASURED_WITH, COORDINATES = "sum", "made_by", "measured_with", "coordinates"
+"""Attributes: of a further metric its checksum and which run made it; of a group the versions that measured it, JSON, and what
+xarray takes for a coordinate beside those that are called as their dimension.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +164,8 @@ def identity_of_attributes(root: Place, group: str) -> dict[str, Any]:
     try:
         found = json.loads(where.read_text(encoding="utf-8"))
         identity = json.loads(found["attributes"]["memjax"])
-        if found["node_type"] != "group" or not {"images", "chunk", "variables", "model"} <= identity.keys():
+        whole = {"images", "chunk", "variables", "model"} <= identity.keys() and found["node_type"] == "group"
+        if not whole or found["attributes"]["model"] != identity["model"] or not found["attributes"][COORDINATES]:
             raise ValueError("it is not what memjax wrote")
         return identity
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, FileNotFoundError) as error:
