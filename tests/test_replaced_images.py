@@ -351,3 +351,12 @@ def test_a_metric_that_was_put_there_and_damaged_is_told(photos, out):
         damage(out / STORE / "nn_distance" / "zarr.json")
         assert any(finding.damaged and "nn_distance" in finding.text for finding in inspect_run(out))
         assert any("nn_distance" in line for line in run(photos, out).run.repaired)
+
+
+def test_an_image_without_a_row_that_came_since_is_told(photos, out):
+    replace(photos / "stray.bmp")
+    found = run(photos, out)
+    assert not found.recognised
+    assert "1 row or image is set aside that the finished run did not know (stray.bmp)" in found.run.repaired[0]
+    assert found.failures["image"].tolist() == ["stray.bmp"]
+    assert run(photos, out).recognised

@@ -2,6 +2,7 @@
 line; never another table, never a traceback. `inspect_run`, which `memjax doctor` prints, names each.
 """
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.damage import (
     GROUP,
     IMAGES,
     OTHER_JSON,
+    SETTINGS,
     TORN,
     Damage,
     a_file,
@@ -370,3 +372,29 @@ def test_autoencoders_refuse_damaged_tokens_and_the_sweep_measures_them(photos, 
     (out / MARKERS / "000002.json").unlink()
     with pytest.raises(memjax.InputError, match="4 of 12 images are not measured; run that sweep to its end"):
         memjax.train_saes(out, saes, progress=False)
+
+
+def test_two_encoders_damaged_at_once(photos, tmp_path):
+    dataset = memjax.open_folder(photos, photos / "scores.csv")
+    tiny = memjax.load("memjax/tiny")
+    encoders = [tiny, dataclasses.replace(tiny, name="second/tiny")]
+    whole = memjax.sweep(dataset, encoders, tmp_path / "out", SETTINGS, progress=False)
+    for file in (tmp_path / "out" / "features.zarr").rglob("zarr.json"):
+        file.write_text("{}")
+    again = memjax.sweep(dataset, encoders, tmp_path / "out", SETTINGS, progress=False)
+    pd.testing.assert_frame_equal(again.table, whole.table)
+    assert {"memjax--tiny", "second--tiny"} <= {name for line in again.run.repaired for name in line.split("/")}
+    assert memjax.sweep(dataset, encoders, tmp_path / "out", SETTINGS, progress=False).recognised
+
+
+def test_another_runs_damaged_group_is_one_line_and_stays(photos, out):
+    other = out / "features.zarr" / "other--encoder"
+    other.mkdir()
+    (other / "zarr.json").write_text("{}")
+    assert run(photos, out).recognised, "its own group is whole"
+    flip(out / STORE / "cls_mean" / "c" / "0" / "0")
+    with pytest.raises(
+        memjax.InputError, match=r"the metadata of one of its groups are damaged .* move its folder away"
+    ):
+        run(photos, out)
+    assert (other / "zarr.json").read_text() == "{}"

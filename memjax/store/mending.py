@@ -65,15 +65,17 @@ def mend(openings: Sequence[Opening]) -> Mended:
         return Mended([], [])
     root, said, remarks = begun[0].root, [], []
     faults = [fault for opening in begun if (fault := root_fault(root, opening.group))]
+    stale = any(known_identity(root, opening.group) != opening.design.identity for opening in begun)
     lost = [line for opening in begun for line in lost_metrics(root, opening.group, opening.design)]
     for opening in begun:
         repaired, unverifiable = _mend_group(opening)
         said += repaired
         remarks += unverifiable
-    if faults or said:
+    if faults or said or stale:
         for opening in begun:
             _write_plainly(root, opening.group)
-        _gather(root)
+        _unlink_damaged_root(root)
+        consolidate(root / STORE)
     return Mended(said + lost + [f"{fault}; made anew" for fault in faults if not said], remarks)
 
 
@@ -232,7 +234,6 @@ def _kept_identity(opening: Opening) -> list[str]:
     if identity_of_attributes(root, group) != design.identity:
         opened = zarr.open_group(str(root / STORE), path=group, mode="r+", use_consolidated=False)
         opened.attrs.update(group_attributes(design))
-        _gather(root)
     return said
 
 
@@ -270,22 +271,3 @@ def _unlink_damaged_root(root: Place) -> None:
     except Exception:  # damaged metadata make zarr raise nearly every type
         file.unlink(missing_ok=True)
     zarr.create_group(str(root / STORE), overwrite=False)
-
-
-def _gather(root: Place) -> None:
-    """The metadata of all groups gathered anew at the root.
-
-    Raises:
-        InputError: those of another run's group are damaged.
-    """
-    _unlink_damaged_root(root)
-    try:
-        consolidate(root / STORE)
-    except OSError as error:
-        raise unreadable(root / STORE, error) from error
-    except Exception as error:  # damaged metadata make zarr raise nearly every type
-        reason = " ".join(str(error).split())[:120]
-        fix = "run the sweep that made it again, or move its folder away"
-        raise InputError(
-            f"{root / STORE}: the metadata of another run's group are damaged ({reason}); {fix}", "out"
-        ) from error

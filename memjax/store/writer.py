@@ -209,12 +209,25 @@ def create_variable(opened: zarr.Group, name: str, design: Design, variable: Var
 
 
 def consolidate(path: Place) -> None:
-    """Gather the metadata of all groups at the store's root, where xarray looks for it."""
+    """Gather the metadata of all groups at the store's root, where xarray looks for it.
+
+    Raises:
+        InputError: those of a group are damaged, or the system does not let them be read or written.
+    """
     with warnings.catch_warnings():
         # Zarr 3's specification has no consolidated metadata yet; xarray reads and expects it all the same.
         warnings.filterwarnings("ignore", "Consolidated metadata is currently not part", UserWarning)
         warnings.filterwarnings("ignore", "Object at .* is not recognized", UserWarning)  # a stray file of a user's
-        zarr.consolidate_metadata(str(path))
+        try:
+            zarr.consolidate_metadata(str(path))
+        except OSError as error:
+            raise InputError(f"{path}: can't gather its metadata ({error.strerror or error})", "out") from error
+        except Exception as error:  # damaged metadata make zarr raise nearly every type
+            reason = " ".join(str(error).split())[:120]
+            fix = "run the sweep that made it again, or move its folder away"
+            raise InputError(
+                f"{path}: the metadata of one of its groups are damaged ({reason}); {fix}", "out"
+            ) from error
 
 
 def note_versions(root: Place, group: str, versions: Mapping[str, str]) -> None:
