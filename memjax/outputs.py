@@ -20,7 +20,7 @@ from memjax.datasets.base import ABSENT
 from memjax.naming import printable
 from memjax.records import fields_of, list_of, object_of, record_from
 from memjax.seals import seal_holds, sealed
-from memjax.spreadsheets import as_text_cells, as_written
+from memjax.spreadsheets import as_written, write_csv
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, read_json, write_atomically
 
@@ -211,7 +211,7 @@ def versions() -> dict[str, str]:
 
 def write_table(table: pd.DataFrame, folder: Path, name: str) -> None:
     """``name.csv`` and ``name.parquet`` in a folder that exists; text in the CSV file as `memjax.spreadsheets` says."""
-    as_text_cells(table).to_csv(folder / f"{name}.csv", index=False)
+    write_csv(table, folder / f"{name}.csv")
     table.to_parquet(folder / f"{name}.parquet", index=False)
 
 
@@ -247,7 +247,7 @@ def count_failed(failures: pd.DataFrame) -> int:
 
 def write_failures(failures: pd.DataFrame, folder: Path) -> None:
     """failures.csv, from `failure_table`; its text as `memjax.spreadsheets` says."""
-    as_text_cells(failures).to_csv(folder / FAILURES, index=False)
+    write_csv(failures, folder / FAILURES)
 
 
 def read_failures(folder: Place) -> pd.DataFrame:

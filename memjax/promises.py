@@ -14,6 +14,8 @@ from memjax.seals import file_sum
 from memjax.storage import Place
 
 FIGURES = "figures"
+SUFFIXES = (".csv", ".parquet", ".html", ".json")
+"""Of the files that a run writes."""
 MOVE = "move it away and run again"
 
 
@@ -55,6 +57,9 @@ def start_writing(out: Place, folder: Path, kept: Sequence[str] = ()) -> Writing
     """
     if (folder / FIGURES).is_file():
         raise InputError(f"{folder / FIGURES}: a file where a folder belongs; {MOVE}", "out")
+    for path in folder.iterdir():
+        if path.suffix in SUFFIXES and path.is_dir():
+            raise InputError(f"{path}: a folder where a file belongs; {MOVE}", "out")
     unfinish(out)
     return Writing(folder, _files(folder, ()), kept)
 
@@ -90,7 +95,7 @@ def broken_promises(out: Place, run: Run) -> list[str]:
     """The files of a finished run that are gone, or not as they were written, a line each.
 
     Raises:
-        InputError: one can't be read.
+        InputError: one can't be read, or lies outside of the run's folder.
     """
     found = []
     for name, total in run.outputs.items():
@@ -100,10 +105,8 @@ def broken_promises(out: Place, run: Run) -> list[str]:
                 f"{out / RUN}: names a file outside of its folder ({name}); delete it and run again", "out"
             )
         try:
-            if file.is_dir():
-                raise InputError(f"{file}: a folder where a file belongs; {MOVE}", "out")
             if not file.is_file():
-                found.append(f"{file}: has gone")
+                found.append(f"{file}: {'a folder where a file belongs' if file.is_dir() else 'has gone'}")
             elif file_sum(file) != total:
                 found.append(f"{file}: not as it was written")
         except OSError as error:

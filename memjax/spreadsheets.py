@@ -6,12 +6,21 @@ one of these gets one more. `as_written` takes exactly one away again. Numbers s
 it is, and usual ids, names and messages are not concerned.
 """
 
+import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from pathlib import Path
 
 import pandas as pd
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def write_csv(table: pd.DataFrame, file: Path) -> None:
+    """A table as a CSV file that is safe in a spreadsheet; where a text has a carriage return, all text is quoted."""
+    safe = as_text_cells(table)
+    returns = any("\r" in cell for name in _texts(safe) for cell in safe[name] if isinstance(cell, str))
+    safe.to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL)
 
 
 def as_text_cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -35,8 +44,11 @@ def as_written(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cells(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     found = table.copy(deep=False)
-    for name in texts:
+    for name in _texts(table):
         found[name] = table[name].map(lambda cell: change(cell) if isinstance(cell, str) else cell)
     return found
+
+
+def _texts(table: pd.DataFrame) -> list[Hashable]:
+    return [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]

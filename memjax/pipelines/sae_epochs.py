@@ -64,7 +64,7 @@ class EpochScores:
             InputError: it is not there, not whole or another run's, although checkpoints of later epochs are there.
         """
         try:
-            with np.load(file, allow_pickle=False) as found:
+            with file.open("rb") as source, np.load(source, allow_pickle=False) as found:
                 if "run" in found and str(found["run"]) != run:  # version 0.2 did not keep it
                     raise ValueError("another run wrote it")
                 if any(found[f"error_{space}"].shape != shape for space in SPACES):

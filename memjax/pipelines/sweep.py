@@ -32,6 +32,7 @@ from memjax.pipelines.sweep_result import (
     finished_run,
     measured_with,
     read_sweep,
+    set_aside_since,
     stored_metrics,
 )
 from memjax.pipelines.values import noted
@@ -155,11 +156,12 @@ def _oriented(encoder: Encoder, orientation: Orientation) -> Encoder:
 def mended(job: _Job, progress: bool | ProgressCallback) -> list[str]:
     """The store made fit to go on, and what had to be mended; then the run is not finished any more."""
     found = mend([opening_of(job.dataset, encoder, job.out, job.settings.plan()) for encoder in job.encoders])
-    for line in (*found.repaired, *found.remarks):
+    repaired = [*found.repaired, *set_aside_since(job.out, job.identity, job.dataset.rejected)]
+    for line in (*repaired, *found.remarks):
         tell(line, progress)
-    if found.repaired:
+    if repaired:
         unfinish(job.out)
-    return found.repaired
+    return repaired
 
 
 def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure], float]:

@@ -1,12 +1,13 @@
 """What a sweep gives: its result object, and how that is read back from the folder of a finished run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 import xarray as xr
 
 from memjax.checks import InputError, expected
+from memjax.datasets import Failure
 from memjax.naming import group_name
 from memjax.outputs import FAILURES, RUN, Run, read_failures, read_run, read_table
 from memjax.promises import broken_promises
@@ -14,6 +15,7 @@ from memjax.stats.reliability import Reliability
 from memjax.storage import Place, TemporaryFolder, place
 from memjax.store import (
     MEASURED_WITH,
+    SHOWN,
     found_design,
     marked_chunks,
     metric_variables,
@@ -115,6 +117,24 @@ def finished_run(out: Place, identity: str, models: Sequence[str], scored: bool)
     return (run if run.metrics == there else None), [
         f"{line}: no longer in the store" for line in sorted(lost) if there
     ]
+
+
+def set_aside_since(out: Place, identity: str, rejected: Iterable[Failure]) -> list[str]:
+    """Rows and images that a data set sets aside and that the list of the same run, finished before, has not: a line, or none.
+
+    A new image without a score leaves the data set's fingerprint as it is.
+    """
+    try:
+        run = read_run(out)
+        before = set(read_failures(out)["image"]) if run is not None and run.run_id == identity else None
+    except (InputError, KeyError):
+        return []  # `finished_run` says that
+    new = [image for image in dict.fromkeys(failure.image for failure in rejected) if image not in (before or ())]
+    if before is None or not new:
+        return []
+    what = "1 row or image is" if len(new) == 1 else f"{len(new)} rows or images are"
+    shown = ", ".join(new[:SHOWN]) + (", .." if len(new) > SHOWN else "")
+    return [f"{out / FAILURES}: {what} set aside that the finished run did not know ({shown}); made anew"]
 
 
 def measured_wholly(out: Place, model: str) -> bool:

@@ -11,6 +11,7 @@ markers (`memjax.store.mending`, `memjax.store.verifying`).
 """
 
 from memjax.store.design import CREATED
+from memjax.store.identity import SHOWN
 from memjax.store.layout import METRIC_DIMS, OWN, PROGRESS, STORE, Variable
 from memjax.store.markers import DamagedError, images_turned, marked_chunks
 from memjax.store.mending import mend
@@ -27,6 +28,7 @@ __all__ = [
     "METRIC_DIMS",
     "OWN",
     "PROGRESS",
+    "SHOWN",
     "STORE",
     "DamagedError",
     "Opening",

@@ -1,7 +1,8 @@
 """What a group is to hold, known before its first value: axes of each variable, checksums of the coordinates, its identity.
 
 ``progress/<group>/created`` keeps it, with its own checksum, and marks that the group was created whole: with it a group
-whose metadata are damaged can be told from another run's, and made anew. It is empty in stores of version 0.2 and before.
+whose metadata are damaged can be told from another run's, and made anew. It is empty in stores of version 0.2 and before,
+until a sweep opens them.
 """
 
 import json
@@ -32,11 +33,13 @@ class Design:
         identity: everything that makes the numbers what they are, JSON types.
         variables: name -> sizes of the axes after ``image``.
         coordinates: name -> checksum of its values.
+        strict: every marker has checksums; not so where an earlier version began the group.
     """
 
     identity: Mapping[str, object]
     variables: Mapping[str, Mapping[str, int]]
     coordinates: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = True
 
     @property
     def images(self) -> int:
@@ -87,6 +90,7 @@ def write_design(root: Place, group: str, design: Design) -> None:
         "identity": design.identity,
         "variables": {name: list(sizes.items()) for name, sizes in design.variables.items()},
         "coordinates": dict(design.coordinates),
+        "strict": design.strict,
     }
     write_atomically(progress_place(root, group) / CREATED, json.dumps(sealed(record)))
 
@@ -107,7 +111,7 @@ def read_design(root: Place, group: str) -> Design | None:
         if not isinstance(found, dict) or not seal_holds(found):
             raise ValueError("its checksum does not fit")
         variables = {name: dict(sizes) for name, sizes in found["variables"].items()}
-        return Design(found["identity"], variables, found["coordinates"])
+        return Design(found["identity"], variables, found["coordinates"], found["strict"])
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -136,7 +136,8 @@ def inspect_chunks(root: Place, group: str, design: Design, names: Collection[st
     state, markers = ChunkState(), {}
     writer = Writer(root, group, design.images, design.chunk)
     there = set(marked_chunks(root, group))
-    strict = read_design_or_none(root, group) is not None
+    kept = read_design_or_none(root, group)
+    strict = kept is not None and kept.strict
     for chunk in range(writer.chunks):
         if chunk not in there:
             state.missing.append(chunk)

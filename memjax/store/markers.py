@@ -86,6 +86,17 @@ def read_marker(file: Place) -> Marker:
         raise InputError(f"{file}: can't be read ({error.strerror or error})", "out") from error
 
 
+def has_sums(root: Place, group: str) -> bool:
+    """Whether a marker of a group has checksums: then the version that created the group kept its design beside them."""
+    for chunk in marked_chunks(root, group):
+        try:
+            if read_marker(marker_file(root, group, chunk)).sums is not None:
+                return True
+        except DamagedError:  # another one may tell
+            continue
+    return False
+
+
 def _failures(rows: object) -> list[Failure]:
     if not isinstance(rows, list):
         raise TypeError("its failures are no list")

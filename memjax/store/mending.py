@@ -4,6 +4,7 @@ Whatever is mended is said, one line each. What is another run's is refused, and
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import xarray as xr
@@ -11,7 +12,7 @@ import zarr
 
 from memjax.checks import InputError
 from memjax.datasets.content import changed_images
-from memjax.storage import Place, is_remote
+from memjax.storage import Place, is_remote, listing
 from memjax.store.design import CREATED, design_of, read_design, write_design
 from memjax.store.identity import SHOWN
 from memjax.store.inspection import (
@@ -24,10 +25,11 @@ from memjax.store.inspection import (
     unreadable,
 )
 from memjax.store.layout import PROGRESS, STORE, group_place, progress_place
-from memjax.store.markers import DamagedError, Marker, marked_chunks, marker_file, write_marker
+from memjax.store.markers import DamagedError, Marker, has_sums, marked_chunks, marker_file, write_marker
 from memjax.store.opening import Opening
 from memjax.store.same_run import check_same_run, known_identity, whole_markers
 from memjax.store.writer import (
+    COORDINATES,
     consolidate,
     create_group,
     create_variable,
@@ -63,13 +65,17 @@ def mend(openings: Sequence[Opening]) -> Mended:
         return Mended([], [])
     root, said, remarks = begun[0].root, [], []
     faults = [fault for opening in begun if (fault := root_fault(root, opening.group))]
+    stale = any(known_identity(root, opening.group) != opening.design.identity for opening in begun)
     lost = [line for opening in begun for line in lost_metrics(root, opening.group, opening.design)]
     for opening in begun:
         repaired, unverifiable = _mend_group(opening)
         said += repaired
         remarks += unverifiable
-    if faults or said:
-        _gather(root)
+    if faults or said or stale:
+        for opening in begun:
+            _write_plainly(root, opening.group)
+        _unlink_damaged_root(root)
+        consolidate(root / STORE)
     return Mended(said + lost + [f"{fault}; made anew" for fault in faults if not said], remarks)
 
 
@@ -108,12 +114,12 @@ def _mend_group(opening: Opening) -> Mended:
         return Mended([_made_anew(opening, "its creation was cut off; made anew")], [])
     check_same_run(opening, stored)
     said = _mended_attributes(opening, stored)
+    said += _damaged_metrics(opening)
     said += _mended_arrays(opening)
     again, remarks = _mended_chunks(opening)
     said += again
     said += _replaced_images(opening, stored.get("fingerprint") != opening.identity.get("fingerprint"))
-    said += _kept_identity(opening)
-    return Mended(said + _damaged_metrics(opening), remarks)
+    return Mended(said + _kept_identity(opening), remarks)
 
 
 def _made_anew(opening: Opening, why: str) -> str:
@@ -132,7 +138,7 @@ def _mended_attributes(opening: Opening, stored: dict[str, Any]) -> list[str]:
     except DamagedError as error:
         (group_place(root, group) / "zarr.json").unlink(missing_ok=True)
         _unlink_damaged_root(root)
-        attributes = group_attributes(design_of(stored, {}, {}))
+        attributes = group_attributes(design_of(stored, {}, {})) | {COORDINATES: "memorability"}
         zarr.create_group(str(root / STORE), path=group, attributes=attributes, overwrite=False)
         what = str(error).rpartition(";")[0]
         return [f"{what}; made anew, but which versions measured it is not known any more"]
@@ -154,8 +160,11 @@ def _mended_arrays(opening: Opening) -> list[str]:
             create_variable(opened, name, design, opening.variables[name])
         else:
             del opened[name]
-            frame = xr.Dataset(coords={name: opening.coordinates[name]}, attrs=dict(opened.attrs))
-            frame.to_zarr(str(root / STORE), group=group, mode="a", zarr_format=3, consolidated=False)
+    if coordinates := {name: values for name, values in opening.coordinates.items() if name in faults}:
+        attributes = opened.attrs.asdict()
+        frame = xr.Dataset(coords=coordinates)
+        frame.to_zarr(str(root / STORE), group=group, mode="a", zarr_format=3, consolidated=False)
+        opened.attrs.put(attributes)
     return [f"{group_place(root, group) / name}: {fault}; made anew" for name, fault in faults.items()]
 
 
@@ -206,21 +215,25 @@ def _replaced_images(opening: Opening, other_data: bool) -> list[str]:
 
 def _kept_identity(opening: Opening) -> list[str]:
     """The identity of now in both its places; what is said of the one beside the markers, where that was damaged."""
-    root, group, design, said = opening.root, opening.group, opening.design, []
+    root, group, design, said, strict = opening.root, opening.group, opening.design, [], True
     file = progress_place(root, group) / CREATED
     try:
         kept = read_design(root, group)
-        old = kept is None and file.is_file() and not any(m.sums is not None for m in whole_markers(opening).values())
-        if kept is None and not old:
+        if kept is not None:
+            strict = kept.strict
+        elif has_sums(root, group) or not file.is_file():
             said = [f"{file}: lost; made anew"]
+        else:  # an earlier version left it empty
+            strict = False
     except DamagedError as error:
-        kept, old, said = None, False, [f"{str(error).rpartition(';')[0]}; made anew"]
-    if kept != design and not old:
+        kept, said = None, [f"{str(error).rpartition(';')[0]}; made anew"]
+    if said:
+        strict = all(marker.sums is not None for marker in whole_markers(opening).values())
+    if kept != (design := replace(design, strict=strict)):
         write_design(root, group, design)
     if identity_of_attributes(root, group) != design.identity:
         opened = zarr.open_group(str(root / STORE), path=group, mode="r+", use_consolidated=False)
         opened.attrs.update(group_attributes(design))
-        _gather(root)
     return said
 
 
@@ -236,6 +249,15 @@ def _damaged_metrics(opening: Opening) -> list[str]:
     return said
 
 
+def _write_plainly(root: Place, group: str) -> None:
+    """The metadata of a group and its arrays written again as zarr reads them: what it passes over in a damaged file is gone."""
+    opened = zarr.open_group(str(root / STORE), path=group, mode="r+", use_consolidated=False)
+    opened.attrs.put(opened.attrs.asdict())
+    for file in listing(group_place(root, group), "*/zarr.json"):
+        node = opened[file.parent.name]
+        node.attrs.put(node.attrs.asdict())
+
+
 def _unlink_damaged_root(root: Place) -> None:
     """The root's own metadata made anew where zarr can't read them; what they gather is with each group."""
     file = root / STORE / "zarr.json"
@@ -249,22 +271,3 @@ def _unlink_damaged_root(root: Place) -> None:
     except Exception:  # damaged metadata make zarr raise nearly every type
         file.unlink(missing_ok=True)
     zarr.create_group(str(root / STORE), overwrite=False)
-
-
-def _gather(root: Place) -> None:
-    """The metadata of all groups gathered anew at the root.
-
-    Raises:
-        InputError: those of another run's group are damaged.
-    """
-    _unlink_damaged_root(root)
-    try:
-        consolidate(root / STORE)
-    except OSError as error:
-        raise unreadable(root / STORE, error) from error
-    except Exception as error:  # damaged metadata make zarr raise nearly every type
-        reason = " ".join(str(error).split())[:120]
-        fix = "run the sweep that made it again, or move its folder away"
-        raise InputError(
-            f"{root / STORE}: the metadata of another run's group are damaged ({reason}); {fix}", "out"
-        ) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -41,11 +42,11 @@ class Opening:
     def whole_identity(self) -> dict[str, Any]:
         return full_identity(self.identity, self.dataset.table, self.variables, self.chunk)
 
-    @property
+    @cached_property
     def coordinates(self) -> Coordinates:
         return coordinates_of(self.dataset.table, self.variables, self.identity.get("patch_layers"))
 
-    @property
+    @cached_property
     def design(self) -> Design:
         return design_of(self.whole_identity, self.variables, self.coordinates)
 

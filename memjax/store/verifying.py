@@ -15,7 +15,7 @@ from memjax.store.inspection import (
     small_variables,
 )
 from memjax.store.layout import group_place, progress_place
-from memjax.store.markers import DamagedError, marked_chunks, marker_file
+from memjax.store.markers import DamagedError, has_sums, marked_chunks, marker_file
 from memjax.store.writer import Writer, identity_of_attributes
 
 AGAIN = "run the same sweep again, which measures again what is damaged"
@@ -30,8 +30,11 @@ def found_design(root: Place, group: str) -> Design | None:
     """
     if (kept := read_design(root, group)) is not None:
         return kept
-    if not (progress_place(root, group) / CREATED).is_file() and not marked_chunks(root, group):
+    file = progress_place(root, group) / CREATED
+    if not file.is_file() and not marked_chunks(root, group):
         return None  # a store by itself, without the folder of the run that made it
+    if has_sums(root, group):
+        raise DamagedError(f"{file}: {'empty' if file.is_file() else 'lost'}; {AGAIN}", "out")
     identity = identity_of_attributes(root, group)
     return Design(identity, {name: {} for name in identity["variables"]}, {"image": "", "memorability": ""})
 

@@ -21,8 +21,10 @@ from memjax.store.layout import STORE, Variable, group_place, progress_place
 from memjax.store.markers import DamagedError, Marker, marked_chunks, marker_file, read_marker, write_marker
 from memjax.store.sums import values_sum
 
-SUM, MADE_BY, MEASURED_WITH = "sum", "made_by", "measured_with"
-"""Attributes: of a further metric its checksum and which run made it; of a group the versions that measured it, JSON."""
+SUM, MADE_BY, MEASURED_WITH, COORDINATES = "sum", "made_by", "measured_with", "coordinates"
+"""Attributes: of a further metric its checksum and which run made it; of a group the versions that measured it, JSON, and what
+xarray takes for a coordinate beside those that are called as their dimension.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +164,8 @@ def identity_of_attributes(root: Place, group: str) -> dict[str, Any]:
     try:
         found = json.loads(where.read_text(encoding="utf-8"))
         identity = json.loads(found["attributes"]["memjax"])
-        if found["node_type"] != "group" or not {"images", "chunk", "variables", "model"} <= identity.keys():
+        whole = {"images", "chunk", "variables", "model"} <= identity.keys() and found["node_type"] == "group"
+        if not whole or found["attributes"]["model"] != identity["model"] or not found["attributes"][COORDINATES]:
             raise ValueError("it is not what memjax wrote")
         return identity
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, FileNotFoundError) as error:
@@ -206,12 +209,25 @@ def create_variable(opened: zarr.Group, name: str, design: Design, variable: Var
 
 
 def consolidate(path: Place) -> None:
-    """Gather the metadata of all groups at the store's root, where xarray looks for it."""
+    """Gather the metadata of all groups at the store's root, where xarray looks for it.
+
+    Raises:
+        InputError: those of a group are damaged, or the system does not let them be read or written.
+    """
     with warnings.catch_warnings():
         # Zarr 3's specification has no consolidated metadata yet; xarray reads and expects it all the same.
         warnings.filterwarnings("ignore", "Consolidated metadata is currently not part", UserWarning)
         warnings.filterwarnings("ignore", "Object at .* is not recognized", UserWarning)  # a stray file of a user's
-        zarr.consolidate_metadata(str(path))
+        try:
+            zarr.consolidate_metadata(str(path))
+        except OSError as error:
+            raise InputError(f"{path}: can't gather its metadata ({error.strerror or error})", "out") from error
+        except Exception as error:  # damaged metadata make zarr raise nearly every type
+            reason = " ".join(str(error).split())[:120]
+            fix = "run the sweep that made it again, or move its folder away"
+            raise InputError(
+                f"{path}: the metadata of one of its groups are damaged ({reason}); {fix}", "out"
+            ) from error
 
 
 def note_versions(root: Place, group: str, versions: Mapping[str, str]) -> None:
