@@ -4,6 +4,7 @@ The only place that joins images, encoders, metrics and the store.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +21,7 @@ from memjax.loader import Batch, batches
 from memjax.measure import compiled, images_per_device
 from memjax.metrics import Metric, metric_identity
 from memjax.selection import Selection, check_metrics, variables, working_bytes
-from memjax.storage import Place
+from memjax.storage import Place, asked
 from memjax.store import OWN, Variable, Writer, group_name, open_writer
 
 CHUNK = 256
@@ -129,7 +130,7 @@ def extract(
         write_chunks(writer, todo, measured_batches(stream, encoder, plan, mesh), advance)
     processes.wait_for_all("chunks written")
     advance(0)
-    return writer.failures()
+    return asked(writer.failures, out)
 
 
 def watching(writer: Writer, shown: int, report: Progress) -> Progress:
@@ -148,9 +149,9 @@ def shared_writer(out: Place, dataset: Dataset, kept: dict[str, Variable], made:
     """`open_writer` of the encoder in ``made``, by process 0 first: it alone creates the group, the others find it there."""
     chunk = images_per_chunk({name: variable.sizes for name, variable in kept.items()})
     arguments = (out, group_name(made["model"]), dataset.table, kept, made, chunk)
-    first = open_writer(*arguments) if processes.this()[0] == 0 else None
+    first = asked(lambda: open_writer(*arguments), out) if processes.this()[0] == 0 else None
     processes.wait_for_all("group created")
-    return first or open_writer(*arguments)
+    return first or asked(lambda: open_writer(*arguments), out)
 
 
 def images_per_chunk(kept: dict[str, Sizes]) -> int:
@@ -244,5 +245,6 @@ def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Prog
         held[-1], rest = held[-1].split(held[-1].count + missing)
         values = {name: np.concatenate([rows.values[name] for rows in held]) for name in held[0].values}
         failures = [failure for rows in held for _, failure in rows.failures]
-        writer.write(chunk, values, failures, sum(int(rows.turned.sum()) for rows in held))
+        turned = sum(int(rows.turned.sum()) for rows in held)
+        asked(functools.partial(writer.write, chunk, values, failures, turned), writer.root)
         held = [rest]

@@ -35,7 +35,9 @@ ALLOWED = {
     "precision": set(),
     "levels": {"preprocessing"},
     "devices": {"cache"},
-    "storage": {"faults", "locks"},
+    "remote": {"faults"},
+    "lease": {"remote"},
+    "storage": {"faults", "lease", "locks", "remote"},
     # images and scores
     "decoding": set(),
     "preprocessing": set(),

@@ -29,7 +29,7 @@ from memjax.pipelines.settings import SweepSettings, model_record, run_identity
 from memjax.pipelines.sweep_result import Sweep, features_of, finished_run, read_sweep, stored_metrics
 from memjax.preprocessing import Orientation
 from memjax.progress import ProgressCallback, progress_of
-from memjax.storage import Place, locked, results_folder, staged
+from memjax.storage import Place, asked, locked, results_folder, staged
 from memjax.store import group_name, images_turned, open_features
 
 
@@ -82,10 +82,10 @@ def _run(job: "_Job", progress: bool | ProgressCallback) -> Sweep:
     where, first = job.out, processes.this()[0] == 0
     with locked(where) if first else machine_faults_told(where):
         agree_on_place(where)
-        before = finished_run(where, job.identity, job.dataset.scored)
+        before = asked(lambda: finished_run(where, job.identity, job.dataset.scored), where)
         processes.wait_for_all("start")
         if before is not None:
-            return read_sweep(where, before)
+            return asked(lambda: read_sweep(where, before), where)
         failures, seconds = measure(job, progress if first else False)
         return conclude(job, failures, seconds) if first else measured(job, failures, seconds)
 
@@ -169,7 +169,7 @@ def conclude(job: _Job, failures: Iterable[Failure], seconds: float) -> Sweep:
     Raises:
         InputError: no image could be used; failures.csv then says why.
     """
-    result = measured(job, failures, seconds)
+    result = asked(lambda: measured(job, failures, seconds), job.out)
     with staged(job.out, last=RUN) as folder:
         write_failures(result.failures, folder)
         if len(set(result.failures["image"]) & set(job.dataset.table.index)) == len(job.dataset):
