@@ -54,7 +54,7 @@ class Board:
         client: of the coordination service.
         index, count: which process this is, and how many there are.
         lost: why the run has to end, once another process has failed or is gone.
-        done: this process has come to its end.
+        done, leaving: this process has come to its end, or ends early.
         say: tells what is waited for.
     """
 
@@ -63,6 +63,7 @@ class Board:
     count: int
     lost: str = ""
     done: bool = False
+    leaving: bool = False
     say: Callable[[str], None] = complain
     _rounds: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -191,6 +192,7 @@ class Board:
 
     def leave(self) -> None:
         """The last word of a process that ends early; process 0 waits until the others have read why."""
+        self.leaving = True
         try:
             self.client.key_value_set(f"{GONE}/{self.index}", "", allow_overwrite=True)
             end = time.monotonic() + LINGERING
@@ -201,7 +203,10 @@ class Board:
 
     def _gone(self) -> set[str]:
         done = {str(process) for process, sign in self.beats().items() if sign == DONE}
-        return done | {key.rpartition("/")[2] for key, _ in self.client.key_value_dir_get(f"{GONE}/")}
+        gone = {key.rpartition("/")[2] for key, _ in self.client.key_value_dir_get(f"{GONE}/")}
+        return (
+            done | gone | {str(json.loads(told)["process"]) for _, told in self.client.key_value_dir_get(f"{FAILED}/")}
+        )
 
 
 def by_number(numbers: Iterable[int], most: int = 5) -> str:

@@ -4,6 +4,7 @@ The only place that joins images, encoders, metrics and the store.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -24,7 +25,7 @@ from memjax.measure import compiled, images_per_device
 from memjax.metrics import Metric, metric_identity
 from memjax.naming import group_name
 from memjax.selection import Selection, check_metrics, variables, working_bytes
-from memjax.storage import Place
+from memjax.storage import Place, asked
 from memjax.store import DECODING, OWN, Opening, Variable, Writer, note_versions, open_writer
 
 CHUNK = 256
@@ -139,7 +140,7 @@ def extract(
         write_chunks(writer, todo, measured_batches(stream, encoder, plan, mesh), advance)
     processes.wait_for_all("chunks written")
     advance(0)
-    return writer.failures()
+    return asked(writer.failures, out)
 
 
 def watching(writer: Writer, shown: int, report: Progress) -> Progress:
@@ -163,11 +164,15 @@ def opening_of(dataset: Dataset, encoder: Encoder, out: Place, plan: Plan) -> Op
 
 def shared_writer(opening: Opening) -> Writer:
     """`open_writer` by process 0 first: it alone creates the group, the others find it there."""
-    first = open_writer(*opening.arguments) if processes.this()[0] == 0 else None
-    if first is not None and len(first.done()) < first.chunks:
-        note_versions(opening.root, opening.group, measuring_versions())
+
+    def opened() -> Writer:
+        return asked(lambda: open_writer(*opening.arguments), opening.root)
+
+    first = opened() if processes.this()[0] == 0 else None
+    if first is not None and len(asked(first.done, opening.root)) < first.chunks:
+        asked(lambda: note_versions(opening.root, opening.group, measuring_versions()), opening.root)
     processes.wait_for_all("group created")
-    return first or open_writer(*opening.arguments)
+    return first or opened()
 
 
 def measuring_versions() -> dict[str, str]:
@@ -270,5 +275,6 @@ def write_chunks(writer: Writer, todo: list[int], stream: Measured, report: Prog
         values = {name: np.concatenate([rows.values[name] for rows in held]) for name in held[0].values}
         failures = [failure for rows in held for _, failure in rows.failures]
         contents = [content for rows in held for content in rows.contents]
-        writer.write(chunk, values, failures, sum(int(rows.turned.sum()) for rows in held), contents)
+        turned = sum(int(rows.turned.sum()) for rows in held)
+        asked(functools.partial(writer.write, chunk, values, failures, turned, contents), writer.root)
         held = [rest]

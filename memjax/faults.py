@@ -105,6 +105,11 @@ def _chain(error: BaseException) -> Iterator[tuple[BaseException, bool]]:
         waiting += [(one.__context__, False)] if one.__context__ is not None and not one.__suppress_context__ else []
 
 
+def behind(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it was raised from, the nearest first."""
+    return (one for one, meant in _chain(error) if meant)
+
+
 def _of_system(error: OSError, where: object, meant: bool) -> InputError | None:
     number, named = error.errno or 0, error.filename is not None
     fix = REMEDIES.get(number) or (_NAMED.get(number) if named and meant else None)

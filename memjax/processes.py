@@ -72,6 +72,7 @@ def start(
             shutdown_timeout_seconds=FOR_EVER,  # the others wait while process 0 does the statistics
         )
 
+    _tell_aborts(f"distributed: not all processes were there within {CONNECTING} s; were all of them started?", 2)
     try:
         patiently(join, f"process {process} of {processes} waits for the others at {coordinator}")
     except (ValueError, RuntimeError) as error:
@@ -202,7 +203,7 @@ def _watch_over(heartbeat: int) -> None:
     index, count = global_state.process_id, global_state.num_processes
     if count > 1 and global_state.client is not None:
         _boards[:] = [Board(global_state.client, index, count)]
-        _tell_aborts(_boards[0])
+        _tell_aborts(f"{_boards[0].me}: process 0 is gone; the same command again, on all hosts, resumes", 3)
         threading.Thread(target=watch, args=(_boards[0], heartbeat), daemon=True).start()
 
 
@@ -250,6 +251,8 @@ def _end(found: Board) -> None:
         else:
             _thread.interrupt_main()
     main.join(GRACE)
+    if found.leaving:
+        return  # it has said so itself
     complain(f"error: {found.me}: {found.lost}; the same command again, on all hosts, resumes")
     found.leave()
     os._exit(3)
@@ -258,12 +261,12 @@ def _end(found: Board) -> None:
 _handlers: list[Callable[[int], None]] = []
 
 
-def _tell_aborts(found: Board) -> None:
-    """JAX aborts the process as soon as process 0 is gone: that is one line and code 3 too."""
+def _tell_aborts(line: str, code: int) -> None:
+    """JAX aborts the process when processes do not find each other, and as soon as process 0 is gone: one line and a code too."""
 
     def tell(number: int) -> None:
-        complain(f"error: {found.me}: process 0 is gone; the same command again, on all hosts, resumes")
-        os._exit(3)
+        complain(f"error: {line}")
+        os._exit(code)
 
     if hasattr(ctypes, "CFUNCTYPE") and os.name == "posix":
         handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(tell)

@@ -4,31 +4,29 @@ Both behave as `pathlib` paths (`upath.UPath` is one over fsspec). An object sto
 ``s3fs``, which also say how credentials are given.
 """
 
+import functools
 import json
+import logging
 import os
 import shutil
-import socket
 import tempfile
-import threading
-import time
-import uuid
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 from upath import UPath
 
 from memjax.checks import InputError, expected, unwritable
 from memjax.faults import machine_faults_told
+from memjax.lease import LEASE, leased
 from memjax.locks import HeldError, locked_file
+from memjax.remote import is_passing, remote_fault, retried, status_of
 
 Place = Path | UPath
-
-LEASE = 300
-"""Seconds after which a lock in an object store that nobody renewed counts as left behind by a run that died."""
+Value = TypeVar("Value")
 
 
 def place(name: str | Place) -> Place:
@@ -49,10 +47,18 @@ def place(name: str | Place) -> Place:
     try:
         fsspec.get_filesystem_class(scheme)
     except (ImportError, ValueError) as error:
-        driver = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}.get(scheme)
-        fix = f"pip install {driver}" if driver else "gs:// and s3:// are"
+        driver = driver_of(scheme)
+        fix = f"pip install {driver}" if driver != scheme else "gs:// and s3:// are"
         raise InputError(f"{name}: no driver for {scheme}:// is installed ({error}); {fix}") from error
+    logging.getLogger(driver_of(scheme)).setLevel(
+        logging.CRITICAL
+    )  # it would print tracebacks of what is told in one line
     return UPath(name)
+
+
+def driver_of(scheme: str) -> str:
+    """The package that speaks an object store's protocol."""
+    return {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}.get(scheme, scheme)
 
 
 class TemporaryFolder:
@@ -94,7 +100,7 @@ def is_remote(where: Place) -> bool:
 def write_atomically(file: Place, text: str) -> None:
     """A whole file or none: written beside, then renamed; an object store takes a whole object at once."""
     if is_remote(file):
-        file.write_text(text, encoding="utf-8")
+        retried(lambda: file.write_text(text, encoding="utf-8"))
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f"{file.name}.part")
@@ -115,7 +121,7 @@ def read_json(file: Place, most: int | None = None) -> dict[str, Any]:
     try:
         if most is not None and file.stat().st_size > most:
             raise expected(str(file), f"a JSON file of at most {most} bytes", f"{file.stat().st_size}")
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(asked(lambda: file.read_text(encoding="utf-8"), file))
     except InputError:
         raise
     except (ValueError, OSError) as error:
@@ -131,7 +137,7 @@ def listing(folder: Place, pattern: str) -> list[Place]:
     """What is there now, sorted; with other processes' new files, which an object store's driver may not have seen."""
     if isinstance(folder, UPath):
         folder.fs.invalidate_cache()
-    return sorted(folder.glob(pattern), key=str)
+    return sorted(asked(lambda: list(folder.glob(pattern)), folder), key=str)
 
 
 @contextmanager
@@ -141,8 +147,32 @@ def locked(out: Place) -> Iterator[None]:
     Raises:
         InputError: another run holds it, or it can't be written or locked.
     """
-    with machine_faults_told(out), _leased(out) if isinstance(out, UPath) else _locked_folder(out):
+    if isinstance(out, UPath):
+        with machine_faults_told(out), _remote_faults_told(out), leased(out, LEASE):
+            yield
+    else:
+        with machine_faults_told(out), _locked_folder(out):
+            yield
+
+
+@contextmanager
+def _remote_faults_told(out: UPath) -> Iterator[None]:
+    try:
         yield
+    except Exception as error:
+        told = isinstance(error, InputError)
+        cause = error.__cause__ if told else error
+        if cause is None or (told and not is_passing(cause) and status_of(cause) is None):
+            raise
+        found = remote_fault(cause, out)
+        if found is None:
+            raise
+        raise found from error
+
+
+def asked(call: Callable[[], Value], where: Place) -> Value:
+    """``call()``, which reads or writes at ``where``; in an object store, what fails in passing is tried again."""
+    return retried(call) if is_remote(where) else call()
 
 
 @contextmanager
@@ -156,61 +186,6 @@ def _locked_folder(out: Path) -> Iterator[None]:
         except OSError as error:
             raise unwritable("out", out, error, argument="out") from error
         yield
-
-
-@contextmanager
-def _leased(out: UPath) -> Iterator[None]:
-    """An object store has no locks: an object says who holds the place, renewed all the time, deleted at the end.
-
-    Two runs that start within the same second can both see their own object; what they write is then the same.
-    """
-    file, me = out / ".lock", uuid.uuid4().hex
-    stop = threading.Event()
-
-    def claim() -> None:
-        claimed = {"by": me, "host": socket.gethostname(), "pid": os.getpid(), "time": time.time()}
-        file.write_text(json.dumps(claimed), encoding="utf-8")
-
-    def renew() -> None:
-        while not stop.wait(LEASE / 5):
-            try:
-                claim()
-            except OSError:  # a passing fault of the network: the next turn, or the run's own writes, will tell
-                continue
-
-    _check_free(file)
-    try:
-        claim()
-    except OSError as error:
-        raise InputError(f"out {out}: can't be written ({error}); choose another place", argument="out") from error
-    time.sleep(0.1)
-    _check_free(file, me)
-    thread = threading.Thread(target=renew, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        file.unlink(missing_ok=True)
-
-
-def _check_free(file: UPath, me: str = "") -> None:
-    """Raises `InputError` if a living run other than ``me`` holds the lock."""
-    file.fs.invalidate_cache()
-    try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        message = f"out {file.parent}: can't be read ({error}); check the address and credentials"
-        raise InputError(message, argument="out") from error
-    if held["by"] != me and time.time() - held["time"] < LEASE:
-        who = f"process {held['pid']} on {held['host']}"
-        raise InputError(
-            f"out {file.parent}: another run is writing there ({who}); wait for it, or {LEASE} s after it died",
-            argument="out",
-        )
 
 
 @contextmanager
@@ -232,5 +207,9 @@ def staged(out: Place, last: str) -> Iterator[Path]:
             files = [path for path in Path(folder).rglob("*") if path.is_file()]
             for path in sorted(files, key=lambda path: path == Path(folder) / last):
                 target = out / path.relative_to(folder).as_posix()
-                with path.open("rb") as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
+                retried(functools.partial(_copy, path, target))
+
+
+def _copy(file: Path, target: Place) -> None:
+    with file.open("rb") as source, target.open("wb") as sink:
+        shutil.copyfileobj(source, sink)

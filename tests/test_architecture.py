@@ -40,7 +40,9 @@ ALLOWED = {
     "precision": set(),
     "levels": {"preprocessing"},
     "devices": {"cache"},
-    "storage": {"faults", "locks"},
+    "remote": {"faults"},
+    "lease": {"remote"},
+    "storage": {"faults", "lease", "locks", "remote"},
     # images and scores
     "decoding": set(),
     "preprocessing": {"schema"},

@@ -1,6 +1,7 @@
 """The main job: every layer of every encoder measured on every image, correlated with the human scores, and reported."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ from memjax.pipelines.values import noted
 from memjax.preprocessing import Orientation
 from memjax.progress import ProgressCallback, progress_of, tell
 from memjax.promises import start_writing, unfinish
-from memjax.storage import Place, locked, results_folder, staged
+from memjax.storage import Place, asked, locked, results_folder, staged
 from memjax.store import images_turned, mend, verify_group
 
 
@@ -92,12 +93,12 @@ def _run(job: "_Job", progress: bool | ProgressCallback) -> Sweep:
     where, first = job.out, processes.this()[0] == 0
     with locked(where) if first else machine_faults_told(where):
         agree_on_place(where)
-        repaired = mended(job, progress) if first else []
+        repaired = asked(lambda: mended(job, progress), where) if first else []
         processes.wait_for_all("store verified")
-        before, broken = finished_run(where, job.identity, job.models, job.dataset.scored)
+        before, broken = asked(lambda: finished_run(where, job.identity, job.models, job.dataset.scored), where)
         processes.wait_for_all("start")
         if before is not None:
-            return read_sweep(where, before)
+            return asked(lambda: read_sweep(where, before), where)
         for line in broken if first else ():
             tell(line, progress)
         repaired += broken
@@ -210,10 +211,10 @@ def conclude(job: _Job, failures: Iterable[Failure], seconds: float, repaired: S
             is not what can be read.
     """
     for model in job.models:
-        verify_group(job.out, group_name(model))
-    result = measured(job, failures, seconds, repaired)
+        asked(functools.partial(verify_group, job.out, group_name(model)), job.out)
+    result = asked(lambda: measured(job, failures, seconds, repaired), job.out)
     with staged(job.out, last=RUN) as folder:
-        writing = start_writing(job.out, folder)
+        writing = asked(lambda: start_writing(job.out, folder), job.out)
         write_failures(result.failures, folder)
         if len(set(result.failures["image"]) & set(job.dataset.table.index)) == len(job.dataset):
             raise InputError(f"none of {len(job.dataset)} images could be used; {job.out / FAILURES} says why")

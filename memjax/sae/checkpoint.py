@@ -161,11 +161,10 @@ def _read(
     manager: ocp.CheckpointManager, position: int, where: str, **items: ocp.args.CheckpointArgs
 ) -> ocp.args.Composite:
     """Restore one item; whatever a damaged file makes the reader raise becomes one line."""
-    with _without_closed_loop_messages():
+    with without_closed_loop_messages():
         try:
             return manager.restore(position, args=ocp.args.Composite(**items))
         except Exception as error:
-            time.sleep(0.2)  # until the reads that were under way have come to their end
             reason = " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(
                 f"{where} is damaged or not complete ({type(error).__name__}: {reason}); {ADVICE}", "out"
@@ -173,11 +172,11 @@ def _read(
 
 
 @contextmanager
-def _without_closed_loop_messages() -> Iterator[None]:
+def without_closed_loop_messages() -> Iterator[None]:
     """Keep "Event loop is closed" off the terminal, and that message alone.
 
-    When one array can't be read, orbax closes its event loop while tensorstore's threads still read the others; each of those
-    then prints that message.
+    When one array can't be read or written, orbax closes its event loop while tensorstore's threads still work on the others;
+    each of those then prints that message.
     """
     hook = sys.unraisablehook
 
@@ -188,5 +187,8 @@ def _without_closed_loop_messages() -> Iterator[None]:
     sys.unraisablehook = pass_on
     try:
         yield
+    except Exception:
+        time.sleep(0.2)  # until the operations that were under way have come to their end
+        raise
     finally:
         sys.unraisablehook = hook

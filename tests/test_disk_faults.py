@@ -1,0 +1,68 @@
+"""A disk that is full, read-only or broken, at any operation of any study: one line, code 2; with room the same command goes on.
+
+The faults are injected at the system's own calls (disk_faults.c), so that what is written by C++ is met too.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+STUDIES = {"sweep": 40, "drawn": 12, "saes": 30, "baselines": 12, "copy": 12}
+"""Study -> how many of its operations fail, one after the other."""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    if sys.platform != "linux" or compiler is None:
+        pytest.skip("faults are injected by a preloaded library: Linux, and a C compiler")
+    made = tmp_path_factory.mktemp("faults") / "faults.so"
+    source = ROOT / "tests" / "disk_faults.c"
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", made, source, "-ldl", "-lpthread"], check=True)
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_operation_that_fails_is_one_line(study, library, tmp_path):
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": str(library),
+        "PYTHONPATH": str(ROOT),
+        "MEMJAX_CACHE": str(tmp_path / "cache"),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+        "TMPDIR": str(tmp_path),
+    }
+    command = [sys.executable, "-m", "tests.disk_faults", library, str(STUDIES[study]), study]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) >= 0.7 * STUDIES[study]
+    for fault in found:
+        assert fault["again"] == "same", fault
+        if fault["code"] == 0:  # the library that met it found another way, to the same result
+            assert fault["said"] == "", fault
+        else:
+            assert fault["code"] == 2, fault
+            assert fault["said"].count("\n") == 1, fault
+            assert fault["said"].startswith("error: "), fault
+    assert sum(fault["code"] == 2 for fault in found) > 0.8 * len(found)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
+def test_a_limit_on_the_size_of_files_is_one_line(tmp_path):
+    line = f"ulimit -f 8; exec {sys.executable} -m memjax sweep --limit 10 --bootstraps 5 --out {tmp_path / 'out'}"
+    environment = {**os.environ, "MEMJAX_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", line], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "ulimit -f" in done.stderr
