@@ -238,4 +238,4 @@ def difference(other: int, ours: Mapping[str, str], theirs: Mapping[str, str]) -
 
 def _short(value: str | None) -> str:
     text = " ".join((value or "none").split())
-    return text if len(text) <= 80 else f"{text[:80]}.."
+    return text if len(text) <= 300 else f"{text[:300]}.."

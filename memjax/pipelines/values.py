@@ -17,19 +17,21 @@ ROWS = 4096
 def noted(model: ModelRecord, features: Mapping[str, xr.Dataset]) -> ModelRecord:
     """The record of an encoder, with a note on the metrics that have no finite value at any layer.
 
+    Every metric of a sweep has a value at the last layer, where scores of autoencoders may have none.
+
     Args:
         model: as recorded so far.
         features: encoder -> its group of the store.
 
     Raises:
-        InputError: no metric has one.
+        InputError: no metric has one at the last layer.
     """
     group = features[model.model]
     metrics = metric_variables(group)
     empty = [name for name in metrics if not has_value(group[name])]
-    if metrics and len(empty) == len(metrics):
+    if metrics and not any(has_value(group[name].isel(layer=slice(-1, None))) for name in metrics):
         raise InputError(
-            f"encoder {model.model}: no metric has one finite value, over {group.sizes['image']} images; "
+            f"encoder {model.model}: no metric has one finite value at its last layer, over {group.sizes['image']} images; "
             "its weights, or the pixels that its preprocessing makes, pass the range of numbers"
         )
     if not empty:

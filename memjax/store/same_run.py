@@ -39,7 +39,9 @@ def check_same_run(opening: Opening, stored: dict[str, Any]) -> None:
     if stored.get("fingerprint") != now.get("fingerprint") or stored["images"] != now["images"]:
         check_identity(root, group, stored, now, ("fingerprint", "images", DECODING))
         if differ := _table_differences(opening):
-            raise another_run(root, group, "; ".join(differ))
+            was, are = stored["images"], now["images"]
+            counts = [] if was == are else [f"images was {was}, now {are}"]
+            raise another_run(root, group, "; ".join([*counts, *differ]))
     but = ["fingerprint"] if all(marker.contents for marker in whole_markers(opening).values()) else []
     if DECODING not in stored and DECODING in now:
         but.append(DECODING)
