@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from memjax.cli import guard
 
 if __name__ == "__main__":
-    guard.watch()
+    guard.stand_guard()
 
 import jax
 import jax.numpy as jnp

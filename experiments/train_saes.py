@@ -10,9 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that a checkout runs before it is installed
 
-from memjax.cli.main import named, run
+from memjax.cli.main import named, run_and_leave
 
 main = named("saes")
 
 if __name__ == "__main__":
-    run(main)
+    run_and_leave(main)

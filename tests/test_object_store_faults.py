@@ -1,111 +1,31 @@
-"""An object store that refuses, is cut off or answers late: tried again with a bound, then one line; one run at a time."""
+"""An object store that refuses, is cut off or answers late: tried again with a bound, then one line."""
 
-import json
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import fsspec
 import pandas as pd
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 from upath import UPath
-from upath.implementations.memory import MemoryPath
-from upath.registry import register_implementation
 
 import memjax
 from memjax import lease, remote
 from memjax.checks import InputError
-from memjax.lease import Lease, leased
 from memjax.remote import is_passing, retried, status_of
-from memjax.storage import asked, listing, locked, place, read_json, staged, write_atomically
-
-
-class HttpError(Exception):
-    """As gcsfs raises it."""
-
-    def __init__(self, code: int):
-        super().__init__(f"answer of the server, {code}")
-        self.code = code
-
-
-class ClientError(Exception):
-    """As botocore raises it."""
-
-    def __init__(self, status: int):
-        super().__init__(f"An error occurred ({status}) when calling the PutObject operation")
-        self.response = {"ResponseMetadata": {"HTTPStatusCode": status}}
-
-
-def translated(status: int) -> OSError:
-    """As s3fs raises it: its own kind of error, from botocore's."""
-    error = OSError(5, "it did not work")
-    error.__cause__ = ClientError(status)
-    return error
-
-
-class ServerDisconnectedError(Exception):
-    """As aiohttp raises it."""
-
-
-ServerDisconnectedError.__module__ = "aiohttp.client_exceptions"
-
-
-class FaultyFileSystem(MemoryFileSystem):
-    """A store in memory that fails when it is asked to."""
-
-    protocol = "faulty"
-    store: dict = {}  # noqa: RUF012 (as in the class above)
-    pseudo_dirs = [""]  # noqa: RUF012
-    fault: Callable[[str, str], None] = staticmethod(lambda operation, path: None)
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return MemoryFileSystem._strip_protocol(str(path).removeprefix("faulty://"))
-
-    def _open(self, path, mode="rb", **options):  # type: ignore[override]
-        type(self).fault("read" if mode == "rb" else "write", path)
-        return super()._open(path, mode, **options)
-
-    def cat_file(self, path, start=None, end=None, **options):  # type: ignore[override]
-        type(self).fault("read", path)
-        return super().cat_file(path, start, end, **options)
-
-    def rm_file(self, path):
-        type(self).fault("delete", path)
-        return super().rm_file(path)
-
-    def ls(self, path, detail=True, **options):  # type: ignore[override]
-        type(self).fault("list", path)
-        return super().ls(path, detail, **options)
-
-
-fsspec.register_implementation("faulty", FaultyFileSystem, clobber=True)
-register_implementation("faulty", MemoryPath, clobber=True)
+from memjax.storage import Place, asked, locked, read_json, staged, write_atomically
+from tests.faulty_store import (
+    ClientError,
+    FaultyFileSystem,
+    HttpError,
+    ServerDisconnectedError,
+    failing,
+    faulty_place,
+    translated,
+)
 
 
 @pytest.fixture
-def out(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(remote, "PATIENCE", 0.2)
-    monkeypatch.setattr(remote, "SHORTEST", 0.01)
-    yield place("faulty://bucket/run")
-    FaultyFileSystem.fault = staticmethod(lambda operation, path: None)
-    FaultyFileSystem.store.clear()
-    FaultyFileSystem.pseudo_dirs[:] = [""]
-
-
-def failing(error: Callable[[], Exception], when: Callable[[str, str, int], bool]) -> list[str]:
-    """From now on the store fails where ``when(operation, path, how often it has failed)``; the operations that did."""
-    failed: list[str] = []
-
-    def fault(operation: str, path: str) -> None:
-        if when(operation, path, len(failed)):
-            failed.append(f"{operation} {path}")
-            raise error()
-
-    FaultyFileSystem.fault = staticmethod(fault)
-    return failed
+def out(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    yield from faulty_place(monkeypatch)
 
 
 PASSING: dict[str, Callable[[], Exception]] = {
@@ -232,67 +152,6 @@ def test_folders_are_asked_once(tmp_path):
     with pytest.raises(ConnectionResetError):
         asked(ask, tmp_path)
     assert len(calls) == 1
-
-
-def test_of_runs_that_begin_at_once_one_is_let_in(out):
-    for turn in range(10):
-        entered, refused, gate = [], [], threading.Barrier(8)
-
-        def begin(me: int, entered=entered, refused=refused, gate=gate) -> None:
-            held = Lease(out / ".lock", f"run {me}", 300.0)
-            gate.wait()
-            try:
-                held.claim()
-                entered.append(me)
-            except InputError as error:
-                refused.append(str(error))
-
-        if turn % 2:  # a run that died left its object: it is taken over, by one
-            (out / ".lock").write_text(json.dumps({"by": "dead", "host": "h", "pid": 1, "time": time.time() - 400}))
-        threads = [threading.Thread(target=begin, args=(i,)) for i in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert (len(entered), len(refused)) == (1, 7), entered
-        assert all("another run is writing there" in line for line in refused)
-        assert json.loads((out / ".lock").read_text())["by"] == f"run {entered[0]}"
-        assert [path.name for path in listing(out, ".lock*")] == [".lock"]
-        (out / ".lock").unlink()
-
-
-@pytest.mark.parametrize("content", ["", "nonsense", "[]", '{"by": 1}', '{"by": "x", "time": "soon"}'])
-def test_an_object_that_says_nothing_is_taken_over(content, out):
-    (out / ".lock").write_text(content)
-    with locked(out):
-        assert len(json.loads((out / ".lock").read_text())["by"]) == 32
-
-
-def test_a_renewal_that_fails_is_tried_again(out):
-    with leased(out, 1.0):
-        first = json.loads((out / ".lock").read_text())["time"]
-        failing(PASSING["503"], lambda operation, path, times: times < 4)
-        time.sleep(1.2)
-        assert json.loads((out / ".lock").read_text())["time"] > first + 0.4
-    assert not (out / ".lock").exists()
-
-
-@pytest.mark.parametrize("how", ["unreachable", "forbidden", "taken"])
-def test_a_run_that_holds_its_place_no_longer_ends_in_one_line(how, out):
-    line = {"unreachable": "does not answer", "forbidden": "can't be written", "taken": "another run"}[how]
-    started = time.monotonic()
-    with pytest.raises(InputError, match=f"this run holds it no longer: .*{line}"), leased(out, 1.0):  # noqa: PT012
-        if how == "taken":
-            other = {"by": "another", "host": "h", "pid": 7, "time": time.time()}
-            (out / ".lock").write_text(json.dumps(other))
-        else:
-            error = PASSING["503"] if how == "unreachable" else FOR_GOOD["403"][0]
-            failing(error, lambda operation, path, times: path.endswith(".lock"))
-        time.sleep(20)
-    assert time.monotonic() - started < 5, "it ends at once, in the middle of what it does"
-    failing(PASSING["503"], lambda *rest: False)
-    if how == "taken":
-        assert json.loads((out / ".lock").read_text())["by"] == "another", "the other run keeps its place"
 
 
 def test_what_is_staged_is_copied_again(out):

@@ -8,7 +8,7 @@ import sys
 from types import TracebackType
 
 
-def watch() -> None:
+def stand_guard() -> None:
     """What nobody catches from here on ends the program in one line, with its exit code (`memjax.cli.leaving`)."""
     if "multiprocessing.spawn" not in sys.modules:  # a worker process imports its parent's program too
         sys.excepthook = _end

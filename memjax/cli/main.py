@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from memjax.cli import guard
 
-guard.watch()
+guard.stand_guard()
 
 COMMANDS = {
     "sweep": "measure every layer of encoders on images and correlate with memorability (the main job)",
@@ -78,7 +78,7 @@ def named(command: str) -> Callable[[], int]:
     return main_of_command
 
 
-def run(program: Callable[[], int]) -> None:
+def run_and_leave(program: Callable[[], int]) -> None:
     """Run a program, and leave with its exit code; what that needs is imported once Ctrl-C is told in one line."""
     from memjax.cli.leaving import run_main
 
@@ -87,7 +87,7 @@ def run(program: Callable[[], int]) -> None:
 
 def entry() -> None:
     """The console script: run, and leave with the exit code."""
-    run(main)
+    run_and_leave(main)
 
 
 if __name__ == "__main__":
