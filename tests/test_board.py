@@ -125,7 +125,7 @@ def test_the_same_facts_go_on_and_rounds_do_not_mix():
 
 def test_long_and_missing_facts_are_short_in_the_line():
     assert difference(2, {"a": "x" * 500}, {"b": "y\nz"}) == (
-        f"process 2 differs from process 0: a are none, not {'x' * 80}..; b are y z, not none"
+        f"process 2 differs from process 0: a are none, not {'x' * 300}..; b are y z, not none"
     )
     many = {str(i): "1" for i in range(9)}
     assert difference(1, many, {}).endswith("; and 6 more")
