@@ -59,6 +59,8 @@ def code_of(main: Callable[[], int]) -> int:
 
 def _with_output(main: Callable[[], int]) -> int:
     """``main``, and its output written to the end: only then is it done."""
+    if sys.flags.optimize:  # zarr reads its metadata inside assertions
+        raise InputError("python -O: the package zarr does not work without assertions; leave out -O (PYTHONOPTIMIZE)")
     try:
         code = main()
     except SystemExit as stop:  # --help
