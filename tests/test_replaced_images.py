@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 
 import memjax
+from memjax import processes
+from memjax.board import difference
 from memjax.datasets.content import changed_images, content_at, content_digest
+from memjax.pipelines import agreement
 from memjax.store import marked_chunks
 from tests.damage import CHUNK, GROUP, IMAGES, SETTINGS, rewrite, run, write_image, write_images
 
@@ -215,3 +218,21 @@ def test_an_image_without_a_row_that_came_since_is_told(photos, out):
     assert "1 row or image is set aside that the finished run did not know (stray.bmp)" in found.run.repaired[0]
     assert found.failures["image"].tolist() == ["stray.bmp"]
     assert run(photos, out).recognised
+
+
+def test_processes_that_see_other_images_of_the_same_name_and_size_say_so(tmp_path, monkeypatch):
+    """Uncompressed, so that other pixels have as many bytes."""
+    found = []
+    for place, level in (("a", 20), ("b", 90)):
+        (tmp_path / place / "images").mkdir(parents=True)
+        for i in range(4):
+            Image.new("RGB", (24, 24), (level + i,) * 3).save(tmp_path / place / "images" / f"{i}.bmp")
+        (tmp_path / place / "s.csv").write_text(
+            "image,memorability\n" + "".join(f"{i}.bmp,0.{i + 1}\n" for i in range(4))
+        )
+        found.append(memjax.open_folder(tmp_path / place / "images", tmp_path / place / "s.csv"))
+    encoders = [memjax.load("memjax/tiny")]
+    assert not difference(1, *(agreement.facts(dataset, encoders, memjax.SweepSettings()) for dataset in found))
+    monkeypatch.setattr(processes, "this", lambda: (0, 2))
+    told = difference(1, *(agreement.facts(dataset, encoders, memjax.SweepSettings()) for dataset in found))
+    assert "process 1 differs from process 0: images (sizes, and contents of a sample)" in told

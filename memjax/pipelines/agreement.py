@@ -9,6 +9,7 @@ import jax
 
 from memjax import __version__, processes
 from memjax.datasets import Dataset
+from memjax.datasets.content import content_digest
 from memjax.encoder import Encoder
 from memjax.outputs import plain_json
 from memjax.pipelines.settings import HOW, SweepSettings
@@ -21,13 +22,16 @@ SEEING = 15
 def facts(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings) -> dict[str, str]:
     """Everything that the processes of a run must agree on, by what it is called; the order of the encoders counts.
 
+    Sizes of all images, and contents of a sample, are looked at where there are several processes.
+
     Example:
         >>> import memjax
         >>> found = facts(memjax.open_dataset("demo", limit=5), [memjax.load("memjax/tiny")], memjax.SweepSettings())
         >>> found["models"], found["images"]
         ('memjax/tiny', '5')
     """
-    scores = dataset.table["memorability"].to_numpy()
+    scores, alone = dataset.table["memorability"].to_numpy(), processes.this()[1] == 1
+    contents = {} if alone else {"images (sizes, and contents of a sample)": content_digest(dataset)}
     return {
         "versions of memjax": __version__,
         "versions of jax": jax.__version__,
@@ -38,6 +42,7 @@ def facts(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings
         "image ids (digest)": _digest("\n".join(map(str, dataset.table.index)).encode("utf-8", "surrogateescape")),
         "scores (digest)": _digest(scores.tobytes()),
         "data (fingerprint)": str(dataset.info["fingerprint"]),
+        **contents,
         **{
             f"settings of {name}": str(plain_json(value))
             for name, value in sorted(settings.to_json().items())
