@@ -18,7 +18,7 @@ from memjax.pipelines.sae_settings import SAESettings
 from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, with_ceiling
 from memjax.pipelines.sweep_result import Sweep
 from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
-from memjax.sae.checkpoint import Checkpoints, open_manager, without_closed_loop_messages
+from memjax.sae.checkpoint import Checkpoints, open_manager, without_messages_of_failures
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import Grid, grid_of
 from memjax.sae.member import Member
@@ -158,7 +158,7 @@ def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[lis
             tell(epoch, fit.epochs, float(losses.mean()))
 
     about = {**job.identity(), "devices": jax.device_count(), "jax": jax.__version__}
-    with without_closed_loop_messages(), open_manager(folder / "checkpoints") as manager:
+    with without_messages_of_failures(), open_manager(folder / "checkpoints") as manager:
         start = job.grid.start(job.stream, job.preset, recipe)
         members = fit_members(start, job.stream, recipe, mesh, Checkpoints(manager, about), keep)
     numbers = range(1, fit.epochs + 1)
