@@ -94,6 +94,7 @@ def attack(name: str, study: Callable[[Path], bytes], faults: Faults, most: int,
 
 def main() -> None:
     devices.use_cores()
+    devices.use_cache()  # a study is run again and again
     faults, most, chosen = Faults(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     dataset = memjax.open_dataset("demo", limit=12)
     drawn = sweep_report.save_figures, page._vector, page._raster

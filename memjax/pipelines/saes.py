@@ -20,7 +20,7 @@ from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, w
 from memjax.pipelines.sweep_result import Sweep
 from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
 from memjax.promises import start_writing
-from memjax.sae.checkpoint import Checkpoints, open_manager, saved_position, without_closed_loop_messages
+from memjax.sae.checkpoint import Checkpoints, open_manager, saved_position, without_messages_of_failures
 from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import Grid, grid_of
@@ -164,7 +164,7 @@ def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[lis
         if tell is not None:
             tell(epoch, fit.epochs, float(losses.mean()))
 
-    with without_closed_loop_messages(), open_manager(folder / "checkpoints") as manager:
+    with without_messages_of_failures(), open_manager(folder / "checkpoints") as manager:
         checkpoints = Checkpoints(manager, about)
         before = epochs_before(job.stream, recipe, saved_position(checkpoints) or 0)
         for epoch in range(1, before + 1):  # now, not after hours of training

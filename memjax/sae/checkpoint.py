@@ -6,6 +6,7 @@ damaged.
 """
 
 import hashlib
+import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -161,7 +162,7 @@ def _read(
     manager: ocp.CheckpointManager, position: int, where: str, **items: ocp.args.CheckpointArgs
 ) -> ocp.args.Composite:
     """Restore one item; whatever a damaged file makes the reader raise becomes one line."""
-    with without_closed_loop_messages():
+    with without_messages_of_failures():
         try:
             return manager.restore(position, args=ocp.args.Composite(**items))
         except Exception as error:
@@ -172,8 +173,8 @@ def _read(
 
 
 @contextmanager
-def without_closed_loop_messages() -> Iterator[None]:
-    """Keep "Event loop is closed" off the terminal, and that message alone.
+def without_messages_of_failures() -> Iterator[None]:
+    """Keep orbax's log of what is raised anyway, and "Event loop is closed", off the terminal, and those alone.
 
     When one array can't be read or written, orbax closes its event loop while tensorstore's threads still work on the others;
     each of those then prints that message.
@@ -184,11 +185,15 @@ def without_closed_loop_messages() -> Iterator[None]:
         if "Event loop is closed" not in str(unraisable.exc_value):
             hook(unraisable)
 
+    logger = logging.getLogger("absl")
+    level = logger.level
     sys.unraisablehook = pass_on
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     except Exception:
         time.sleep(0.2)  # until the operations that were under way have come to their end
         raise
     finally:
+        logger.setLevel(level)
         sys.unraisablehook = hook
