@@ -153,7 +153,7 @@ def other_order(photos: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (new_row, r"made by another run \(1 image is new \(new.bmp\)\); choose another folder"),
+        (new_row, r"made by another run \(images was 12, now 13; 1 image is new \(new.bmp\)\); choose another folder"),
         (row_gone, r"2 images have gone \(03.bmp, 04.bmp\)"),
         (image_gone, r"1 image has gone \(07.bmp\)"),
         (other_scores, r"5 images have other scores \(00.bmp, 01.bmp, 02.bmp, \.\.\)"),
