@@ -131,3 +131,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # failed checkpoints leave threads behind that wait for each other

@@ -196,3 +196,29 @@ def test_output_that_goes_nowhere_is_no_traceback(line, code, said):
     assert "Traceback" not in errors
     assert found in ((code, 141) if "head" in line else (code,)), errors
     assert errors.count("\n") == said, errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ends", "code"), [("raise OSError(28, 'No space left on device', 'x')", 2), ("raise KeyError(1)", 70)]
+)
+def test_threads_that_wait_for_each_other_hold_no_error_up(ends, code, tmp_path):
+    """As those of a checkpoint that could not be written."""
+    program = (
+        "import threading, sys; from memjax.cli import leaving; leaving.PATIENCE = 1\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        f"def main():\n    {ends}\n"
+        "leaving.run_main(main)"
+    )
+    environment = {**os.environ, "MEMJAX_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code
+    assert done.stderr.count("\n") == 1

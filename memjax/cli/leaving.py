@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,9 +21,9 @@ from typing import NoReturn
 from memjax.checks import InputError, ProcessLostError
 from memjax.naming import printable
 
-DONE, WRONG, LOST, UNFORESEEN, INTERRUPTED, UNREAD, TERMINATED = 0, 2, 3, 70, 130, 141, 143
+DONE, SOME_FAILED, WRONG, LOST, UNFORESEEN, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 3, 70, 130, 141, 143
 PATIENCE = 10
-"""Seconds that threads have to end after an interruption."""
+"""Seconds that threads have to end after an error or an interruption."""
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -34,6 +35,8 @@ def run_main(main: Callable[[], int]) -> None:
     _open_streams()
     with _terminable():
         code = code_of(main)
+    if code not in (DONE, SOME_FAILED):
+        _wait_for_no_thread(code)
     _flush()
     sys.exit(code)
 
@@ -82,6 +85,17 @@ def _interrupted(stop: KeyboardInterrupt) -> int:
     late.daemon = True
     late.start()
     return code
+
+
+def _wait_for_no_thread(code: int) -> None:
+    """Once the main thread has ended, others have `PATIENCE` seconds: those of a failed checkpoint may wait for minutes."""
+
+    def end() -> None:
+        threading.main_thread().join()
+        time.sleep(PATIENCE)
+        leave_at_once(code)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def leave_at_once(code: int) -> NoReturn:
