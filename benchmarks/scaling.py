@@ -84,6 +84,7 @@ def one_run(args: Arguments, run: Run, out: Path) -> dict[str, float]:
     failures = extract(dataset, encoder, out, progress=progress)
     assert not failures, "generated images are whole"
     seconds = time.perf_counter() - started
+    processes.part()
     last = marks[-1]  # of several processes, progress comes in chunks: in a small run the first may be the last
     warm = next((mark for mark in marks if min(256, run.images // 4) <= mark[0] < last[0]), marks[0])
     images = max(last[0] - warm[0], 1)

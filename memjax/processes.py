@@ -34,12 +34,13 @@ FOR_EVER = 7 * 86_400
 Value = TypeVar("Value")
 
 _boards: list[Board] = []
+_watchers: list[threading.Thread] = []
 
 
 def start(
     coordinator: str | None = None, processes: int | None = None, process: int | None = None, heartbeat: int = HEARTBEAT
 ) -> None:
-    """Join the other processes; before anything touches JAX's backend.
+    """Join the other processes, before anything touches JAX's backend; `part` is the last call of each.
 
     Args:
         coordinator: ``host:port`` of process 0. None, with ``processes`` and ``process`` None too: found out from SLURM,
@@ -188,6 +189,24 @@ def failures_told() -> Iterator[None]:
         raise
 
 
+def part() -> None:
+    """Wait until every process is done, and stop looking at the others: JAX's service must not be in use when Python ends.
+
+    Raises:
+        ProcessLostError: through an interruption, where another has failed (`failures_told`).
+    """
+    if (found := board()) is None:
+        return
+    found.beat(DONE)
+    leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+    leaving.start()
+    while leaving.is_alive():
+        leaving.join(0.2)
+    for watcher in _watchers:
+        watcher.join(GRACE)
+    _boards.clear()
+
+
 def finish(well: bool) -> None:
     """The last word of this process: it is done, or it leaves before the others."""
     if (found := board()) is not None:
@@ -204,7 +223,8 @@ def _watch_over(heartbeat: int) -> None:
     if count > 1 and global_state.client is not None:
         _boards[:] = [Board(global_state.client, index, count)]
         _tell_aborts(f"{_boards[0].me}: process 0 is gone; the same command again, on all hosts, resumes", 3)
-        threading.Thread(target=watch, args=(_boards[0], heartbeat), daemon=True).start()
+        _watchers[:] = [threading.Thread(target=watch, args=(_boards[0], heartbeat), daemon=True)]
+        _watchers[0].start()
 
 
 def watch(found: Board, heartbeat: float, end: Callable[[Board], None] | None = None) -> None:

@@ -61,7 +61,7 @@ ALLOWED = {
     "measure": {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",
     },
-    "store": {"datasets", "seals", "storage"},
+    "store": {"datasets", "remote", "seals", "storage"},
     "extract": {
         "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "naming", "processes", "selection",
         "storage", "store",

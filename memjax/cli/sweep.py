@@ -133,7 +133,9 @@ def run_joined(args: Arguments) -> int:
             args.coordinator, args.processes, args.process, args.heartbeat
         )  # before the devices are touched
         with processes.failures_told():
-            return run(args)
+            code = run(args)
+            processes.part()
+        return code
 
     code = code_of(work)
     processes.finish(well=code in (0, 1))

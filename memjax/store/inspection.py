@@ -11,6 +11,7 @@ import zarr
 
 from memjax.checks import InputError
 from memjax.storage import Place, listing, read_json
+from memjax.store.answering import check_answered
 from memjax.store.design import Design, coordinate_sum, read_design
 from memjax.store.layout import METRIC_DIMS, STORE, group_place
 from memjax.store.markers import DamagedError, Marker, marked_chunks, marker_file, read_marker
@@ -53,6 +54,7 @@ def open_arrays(root: Place, group: str) -> zarr.Group:
             raise unreadable(group_place(root, group), error) from error
         raise DamagedError(f"{group_place(root, group)}: no zarr.json there", "out") from error
     except Exception as error:  # damaged metadata make zarr raise nearly every type
+        check_answered(error, group_place(root, group))
         raise DamagedError(f"{group_place(root, group)}: not as it was written ({error})", "out") from error
 
 
@@ -67,9 +69,8 @@ def array_of(opened: zarr.Group, name: str) -> zarr.Array | str:
         found = opened[name]
     except KeyError:
         return "is missing"
-    except OSError as error:
-        raise InputError(f"{opened.store_path}/{name}: can't be read ({error.strerror or error})", "out") from error
-    except Exception:  # as above
+    except Exception as error:  # as above
+        check_answered(error, f"{opened.store_path}/{name}")
         return "has damaged metadata"
     return found if isinstance(found, zarr.Array) else "is no array"
 
@@ -103,9 +104,8 @@ def coordinate_fault(opened: zarr.Group, name: str, total: str) -> str:
         return array
     try:
         values = np.asarray(array[:])
-    except OSError as error:
-        raise InputError(f"{opened.store_path}/{name}: can't be read ({error.strerror or error})", "out") from error
-    except Exception:  # as above
+    except Exception as error:  # as above
+        check_answered(error, f"{opened.store_path}/{name}")
         return "can't be decoded"
     dims = tuple(array.metadata.dimension_names or ())
     if dims != (("image",) if name in ("image", "memorability") else (name,)):
@@ -197,9 +197,8 @@ def _rows(array: zarr.Array, writer: Writer, chunks: list[int]) -> Iterator[tupl
     first, last = writer.span(chunks[0]).start, writer.span(chunks[-1]).stop
     try:
         together = np.asarray(array[first:last])
-    except OSError as error:
-        raise InputError(f"{array.store_path}: can't be read ({error.strerror or error})", "out") from error
-    except Exception:  # a damaged file makes the codecs raise nearly every type
+    except Exception as error:  # a damaged file makes the codecs raise nearly every type
+        check_answered(error, array.store_path)
         if len(chunks) == 1:
             yield chunks[0], None
             return
@@ -252,7 +251,8 @@ def _metric_fault(opened: zarr.Group, name: str, design: Design) -> str:
     total = array.attrs.get(SUM)
     try:
         values = np.asarray(array[:]) if total is not None else None
-    except Exception:  # a damaged file makes the codecs raise nearly every type
+    except Exception as error:  # a damaged file makes the codecs raise nearly every type
+        check_answered(error, f"{opened.store_path}/{name}")
         return "can't be decoded"
     if values is None:  # version 0.2 kept no checksum
         return "" if MADE_BY in array.attrs else "has lost its attributes"

@@ -13,6 +13,7 @@ import zarr
 from memjax.checks import InputError
 from memjax.datasets.content import changed_images
 from memjax.storage import Place, is_remote, listing
+from memjax.store.answering import check_answered
 from memjax.store.design import CREATED, design_of, read_design, write_design
 from memjax.store.identity import SHOWN
 from memjax.store.inspection import (
@@ -268,6 +269,7 @@ def _unlink_damaged_root(root: Place) -> None:
         pass
     except OSError as error:
         raise unreadable(file, error) from error
-    except Exception:  # damaged metadata make zarr raise nearly every type
+    except Exception as error:  # damaged metadata make zarr raise nearly every type
+        check_answered(error, file)
         file.unlink(missing_ok=True)
     zarr.create_group(str(root / STORE), overwrite=False)

@@ -7,6 +7,7 @@ import xarray as xr
 
 from memjax.checks import InputError
 from memjax.storage import Place, listing, place
+from memjax.store.answering import check_answered
 from memjax.store.layout import METRIC_DIMS, STORE
 from memjax.store.markers import DamagedError
 
@@ -41,6 +42,7 @@ def _open(path: Place, name: str) -> xr.Dataset:
         try:
             return xr.open_zarr(str(path), group=name)
         except Exception as error:  # damaged metadata make zarr and xarray raise nearly every type
+            check_answered(error, path / name)
             reason = " ".join(str(error).split())[:120]
             fix = "run the same sweep again, which mends what can be mended"
             raise DamagedError(f"{path / name}: can't be opened ({type(error).__name__}: {reason}); {fix}") from error
