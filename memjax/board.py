@@ -6,13 +6,13 @@ It stands on the key-value store of the coordination service (`jax.distributed`)
 import itertools
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from memjax.checks import InputError, ProcessLostError
+from memjax.waiting import interruptible
 
 SLICE = 1.0
 """Seconds between two looks at what the others tell."""
@@ -153,26 +153,25 @@ class Board:
             ProcessLostError: a process has failed.
         """
         name = f"memjax/barrier/{next(self._rounds)} {what}"
-        wrong: list[Exception] = []
 
         def wait() -> None:
-            try:
-                self.client.key_value_set(f"{name}/{self.index}", "here")
-                self.client.wait_at_barrier(name, int(timeout * 1000))
-            except RuntimeError as error:
-                wrong.append(error)
+            self.client.key_value_set(f"{name}/{self.index}", "here")
+            self.client.wait_at_barrier(name, int(timeout * 1000))
 
-        thread, begun, said = threading.Thread(target=wait, daemon=True), time.monotonic(), False
-        thread.start()
-        while thread.is_alive():  # in short turns: an interruption has to get through
-            thread.join(SLICE / 4)
-            if thread.is_alive() and not said and time.monotonic() - begun > SAYING:
-                said = True
-                self.say(f"{self.me} waits for {self._missing(name)} ({what})")
-        if wrong:
-            self.check()
-            reason = " ".join(str(wrong[0]).split())[:300]
-            raise ProcessLostError(f"{self.me} waited for the others ({what}): {reason}") from wrong[0]
+        try:
+            interruptible(wait, lambda: self.say(f"{self.me} waits for {self._missing(name)} ({what})"), SAYING)
+        except RuntimeError as error:
+            raise self.gone(what, error) from error
+
+    def gone(self, what: str, error: RuntimeError) -> ProcessLostError:
+        """The error of a process that waited for all the others, one of which is gone. Raise what it returns.
+
+        Raises:
+            ProcessLostError: it is known which, and why.
+        """
+        self.check()
+        reason = " ".join(str(error).split())[:300]
+        return ProcessLostError(f"{self.me} waited for the others ({what}): {reason}")
 
     def _missing(self, name: str) -> str:
         try:

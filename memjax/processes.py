@@ -22,6 +22,7 @@ import jax
 from memjax.board import DONE, SAYING, SLICE, Board, complain
 from memjax.checks import InputError, ProcessLostError, expected
 from memjax.faults import machine_fault
+from memjax.waiting import interruptible
 
 HEARTBEAT = 30
 """Seconds without a sign of life after which a process counts as dead."""
@@ -122,26 +123,8 @@ def wait_for_port(host: str, port: int, me: str) -> None:
 
 
 def patiently(call: Callable[[], Value], waiting: str) -> Value:
-    """``call()`` in a thread of its own, so that Ctrl-C gets through; after a while it is said what is ``waiting``."""
-    found: list[Value] = []
-    wrong: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(call())
-        except BaseException as error:
-            wrong.append(error)
-
-    thread, begun, said = threading.Thread(target=run, daemon=True), time.monotonic(), False
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.2)
-        if thread.is_alive() and not said and time.monotonic() - begun > SAYING:
-            said = True
-            complain(f"{waiting}, {CONNECTING} s at most")
-    if wrong:
-        raise wrong[0]
-    return found[0]
+    """`interruptible`, where it is said after a while what is ``waiting``."""
+    return interruptible(call, lambda: complain(f"{waiting}, {CONNECTING} s at most"), SAYING)
 
 
 def this() -> tuple[int, int]:
@@ -193,15 +176,15 @@ def part() -> None:
     """Wait until every process is done, and stop looking at the others: JAX's service must not be in use when Python ends.
 
     Raises:
-        ProcessLostError: through an interruption, where another has failed (`failures_told`).
+        ProcessLostError: another is gone; or through an interruption, where it has failed (`failures_told`).
     """
     if (found := board()) is None:
         return
     found.beat(DONE)
-    leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
-    leaving.start()
-    while leaving.is_alive():
-        leaving.join(0.2)
+    try:
+        interruptible(jax.distributed.shutdown)
+    except RuntimeError as error:
+        raise found.gone("end of the run", error) from error
     for watcher in _watchers:
         watcher.join(GRACE)
     _boards.clear()

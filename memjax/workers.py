@@ -16,6 +16,8 @@ from typing import TypeVar
 
 import psutil
 
+from memjax.waiting import interruptible
+
 Item = TypeVar("Item")
 
 
@@ -26,24 +28,13 @@ def shielded(items: Iterator[Item]) -> Iterator[Item]:
     fetches the first item, while this one waits and can be interrupted.
     """
     _start_tracker()
-    first: list[Item] = []
-    failed: list[BaseException] = []
 
-    def fetch() -> None:
+    def fetch() -> list[Item]:
         if hasattr(signal, "pthread_sigmask"):  # Windows has none
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            first.extend(itertools.islice(items, 1))
-        except BaseException as error:
-            failed.append(error)
+        return list(itertools.islice(items, 1))
 
-    thread = threading.Thread(target=fetch, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.1)
-    if failed:
-        raise failed[0]
-    yield from first
+    yield from interruptible(fetch)
     yield from items
 
 
