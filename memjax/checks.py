@@ -5,8 +5,8 @@ is one line and names no flag of a command: `memjax.cli.arguments` adds that. Ou
 """
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 
 class InputError(ValueError):
@@ -42,32 +42,6 @@ def expected(what: str, wanted: object, came: object, fix: str = "", argument: s
     """
     line = f"{what}: expected {wanted}, got {came}"
     return InputError(" ".join((f"{line}; {fix}" if fix else line).split()), argument, value)
-
-
-def check_bounds(settings: object, bounds: Mapping[str, tuple[int | float, int | float]]) -> None:
-    """Refuse numbers of a dataclass of settings that are not within their bounds, both included.
-
-    Args:
-        settings: its fields hold a number, several, or None, which says nothing.
-        bounds: field -> least and most; where both are whole, so must the number be.
-
-    Raises:
-        InputError: at the first, with the field as its argument.
-
-    Example:
-        >>> from types import SimpleNamespace
-        >>> check_bounds(SimpleNamespace(seed=-1), {"seed": (0, 9)})
-        Traceback (most recent call last):
-        memjax.checks.InputError: seed: expected a whole number from 0 to 9, got -1
-    """
-    for name, (least, most) in bounds.items():
-        value = getattr(settings, name)
-        kinds = int if isinstance(least, int) and isinstance(most, int) else (int, float)
-        kind = "a whole number" if kinds is int else "a number"
-        for one in value if isinstance(value, (tuple, list)) else (value,):
-            usable = isinstance(one, kinds) and not isinstance(one, bool) and least <= one <= most
-            if one is not None and not usable:
-                raise expected(name, f"{kind} from {least:.10g} to {most:.10g}", repr(one)[:40], argument=name)
 
 
 def check_folder(path: str | Path, what: str, fix: str = "", argument: str = "") -> Path:
@@ -111,3 +85,15 @@ def make_folder(folder: Path, what: str, argument: str = "") -> Path:
 def unwritable(what: str, path: Path, error: OSError, argument: str = "") -> InputError:
     """An `InputError` for a folder that refuses to be written. Raise what it returns."""
     return InputError(f"{what} {path}: can't be written ({error.strerror}); choose another folder", argument)
+
+
+def unreadable(where: object, error: Exception, argument: str = "out") -> InputError:
+    """An `InputError` for something that the system, or an object store, does not let us read. Raise what it returns."""
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120]
+    return InputError(f"{where}: can't be read ({reason}); put that right and run again", argument)
+
+
+def misplaced(path: object, wanted: Literal["file", "folder"]) -> InputError:
+    """An `InputError` for a file where a folder belongs, or the reverse: it is somebody's. Raise what it returns."""
+    there = "folder" if wanted == "file" else "file"
+    return InputError(f"{path}: a {there} where a {wanted} belongs; move it away and run again", "out")

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from memjax.checks import InputError, unwritable
+from memjax.checks import InputError, misplaced, unreadable, unwritable
 from memjax.outputs import RUN, Run, write_run
 from memjax.seals import file_sum
 from memjax.storage import Place
@@ -16,7 +16,6 @@ from memjax.storage import Place
 FIGURES = "figures"
 SUFFIXES = (".csv", ".parquet", ".html", ".json")
 """Of the files that a run writes."""
-MOVE = "move it away and run again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,10 +55,10 @@ def start_writing(out: Place, folder: Path, kept: Sequence[str] = ()) -> Writing
         InputError: it can't be written.
     """
     if (folder / FIGURES).is_file():
-        raise InputError(f"{folder / FIGURES}: a file where a folder belongs; {MOVE}", "out")
+        raise misplaced(folder / FIGURES, "folder")
     for path in folder.iterdir():
         if path.suffix in SUFFIXES and path.is_dir():
-            raise InputError(f"{path}: a folder where a file belongs; {MOVE}", "out")
+            raise misplaced(path, "file")
     unfinish(out)
     return Writing(folder, _files(folder, ()), kept)
 
@@ -110,5 +109,5 @@ def broken_promises(out: Place, run: Run) -> list[str]:
             elif file_sum(file) != total:
                 found.append(f"{file}: not as it was written")
         except OSError as error:
-            raise unwritable("out", Path(str(file)), error, "out") from error
+            raise unreadable(file, error) from error
     return found

@@ -1,6 +1,7 @@
-"""What a field of a JSON file may hold, as a row of a table: its type and bounds, checked before anything is made of it."""
+"""What a field of a JSON file or of settings may hold, as a row of a table: checked before anything is made of it."""
 
 import reprlib
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from memjax.checks import expected
@@ -61,13 +62,14 @@ class Allowed(NamedTuple):
         return isinstance(value, kinds) and not isinstance(value, bool) and self.least <= value <= self.most
 
 
-def check_field(value: object, allowed: Allowed, what: str) -> None:
+def check_field(value: object, allowed: Allowed, what: str, argument: str = "") -> None:
     """Refuse a value that its row does not allow.
 
     Args:
         value: as the file has it.
         allowed: the row.
         what: the file and the field, for the error.
+        argument: see `memjax.checks.InputError`.
 
     Raises:
         InputError: naming all three.
@@ -78,7 +80,7 @@ def check_field(value: object, allowed: Allowed, what: str) -> None:
         memjax.checks.InputError: config.json, patch_size: expected a whole number from 1 to 1024, got '8'
     """
     if not allowed.holds(value):
-        raise expected(what, allowed.words, shown(value))
+        raise expected(what, allowed.words, shown(value), argument=argument)
 
 
 def shown(value: object) -> str:
@@ -100,3 +102,26 @@ def shown_name(name: str, most: int = 120) -> str:
     """
     text = repr(name)[1:-1]
     return text if len(text) <= most else f"{text[: most // 2 - 3]}...{text[-most // 2 :]}"
+
+
+def check_bounds(settings: object, bounds: Mapping[str, tuple[int | float, int | float]]) -> None:
+    """Refuse numbers of a dataclass of settings that are not within their bounds, both included.
+
+    Args:
+        settings: its fields hold a number, several, or None, which says nothing.
+        bounds: field -> least and most; where both are whole, so must the number be.
+
+    Raises:
+        InputError: at the first, with the field as its argument.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> check_bounds(SimpleNamespace(seed=-1), {"seed": (0, 9)})
+        Traceback (most recent call last):
+        memjax.checks.InputError: seed: expected a whole number from 0 to 9, got -1
+    """
+    for name, (least, most) in bounds.items():
+        value, whole = getattr(settings, name), isinstance(least, int) and isinstance(most, int)
+        allowed = Allowed("whole" if whole else "number", least, most, optional=True)
+        for one in value if isinstance(value, (tuple, list)) else (value,):
+            check_field(one, allowed, name, argument=name)

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax.checks import InputError, check_bounds, check_folder, expected, make_folder
+from memjax.checks import InputError, check_folder, expected, make_folder
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.pipelines.settings import SweepSettings
+from memjax.schema import check_bounds
 
 if TYPE_CHECKING:
     from memjax.datasets import Dataset

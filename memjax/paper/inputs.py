@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from memjax.checks import check_bounds, expected
+from memjax.checks import expected
 from memjax.datasets import Dataset, Failure
 from memjax.measures import measures_of
 from memjax.outputs import read_run
 from memjax.paper.released import Released, read_isola, read_memcat, read_released
+from memjax.schema import check_bounds
 from memjax.stats.reliability import Reliability, halves_from_counts, split_half
 from memjax.store import STORE, open_features, store_place, verify_group
 

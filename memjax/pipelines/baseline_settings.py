@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 from memjax.baselines.proxies import PROXIES, ProxyOptions
 from memjax.baselines.sparse_coding import SparseCodingConfig
-from memjax.checks import check_bounds, expected
+from memjax.checks import expected
+from memjax.schema import check_bounds
 
 NAMES = tuple(PROXIES)
 

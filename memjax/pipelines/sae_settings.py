@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from memjax.checks import check_bounds
 from memjax.sae.presets import MODERN, PAPER_SEEDS, SAEPreset, modern, paper
 from memjax.sae.stream import Stream
+from memjax.schema import check_bounds
 
 if TYPE_CHECKING:
     ModernVariant = str

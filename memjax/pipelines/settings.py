@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from memjax import __version__
-from memjax.checks import check_bounds
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.extract import Plan
 from memjax.metrics import METRICS, Metric, metric_identity, requested
 from memjax.outputs import Json, ModelRecord, plain_json
 from memjax.preprocessing import Orientation
+from memjax.schema import check_bounds
 from memjax.selection import Selection
 
 BOUNDS = {

@@ -1,6 +1,6 @@
 """A place that does not answer is no damaged store: nothing may be taken for lost, or removed, because of it."""
 
-from memjax.checks import InputError
+from memjax.checks import unreadable
 from memjax.remote import is_passing, status_of
 
 
@@ -20,10 +20,9 @@ def check_answered(error: Exception, where: object) -> None:
         >>> check_answered(ValueError("no JSON"), "features.zarr")
         >>> check_answered(ConnectionResetError(104, "Connection reset by peer"), "features.zarr")
         Traceback (most recent call last):
-        memjax.checks.InputError: features.zarr: can't be read (Connection reset by peer)
+        memjax.checks.InputError: features.zarr: can't be read (Connection reset by peer); put that right and run again
     """
     if isinstance(error, FileNotFoundError) or status_of(error) == 404:
         return
     if isinstance(error, OSError) or is_passing(error) or status_of(error) is not None:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120]
-        raise InputError(f"{where}: can't be read ({reason})", "out") from error
+        raise unreadable(where, error) from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from memjax.checks import InputError
+from memjax.checks import unreadable
 from memjax.seals import seal_holds, sealed
 from memjax.storage import Place, write_atomically
 from memjax.store.layout import Variable, images_per_file, progress_place
@@ -117,4 +117,4 @@ def read_design(root: Place, group: str) -> Design | None:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamagedError(f"{file}: not as it was written ({error}); run the same sweep again", "out") from error
     except OSError as error:
-        raise InputError(f"{file}: can't be read ({error.strerror or error})", "out") from error
+        raise unreadable(file, error) from error

@@ -18,9 +18,11 @@ from memjax.store.markers import DamagedError, Marker, marked_chunks, marker_fil
 from memjax.store.sums import values_sum
 from memjax.store.writer import MADE_BY, SUM, Writer, identity_of_attributes
 
-COORDINATES = ("image", "memorability", "layer", "patch_layer")
+COORDINATE_NAMES = ("image", "memorability", "layer", "patch_layer")
 BLOCK_BYTES = 2**26
 """Values that are read at once, in bytes, at most (but for one chunk)."""
+MAKE_AGAIN = "run the autoencoders or baselines that made it again"
+"""What is to be done about a further metric."""
 LARGE = 2**28
 """A variable of more bytes is verified when it is read, not each time that the sweep is run."""
 
@@ -39,6 +41,11 @@ class ChunkState:
     missing: list[int] = field(default_factory=list)
     unverifiable: list[int] = field(default_factory=list)
 
+    @property
+    def whats(self) -> str:
+        """Everything that is not as it was written in any chunk, by name."""
+        return ", ".join(sorted({what for found in self.damaged.values() for what in found}))
+
 
 def open_arrays(root: Place, group: str) -> zarr.Group:
     """A group by its own metadata, not by those gathered at the root.
@@ -49,18 +56,11 @@ def open_arrays(root: Place, group: str) -> zarr.Group:
     """
     try:
         return zarr.open_group(str(root / STORE), path=group, mode="r", use_consolidated=False)
-    except OSError as error:
-        if not isinstance(error, FileNotFoundError):
-            raise unreadable(group_place(root, group), error) from error
+    except FileNotFoundError as error:
         raise DamagedError(f"{group_place(root, group)}: no zarr.json there", "out") from error
     except Exception as error:  # damaged metadata make zarr raise nearly every type
         check_answered(error, group_place(root, group))
         raise DamagedError(f"{group_place(root, group)}: not as it was written ({error})", "out") from error
-
-
-def unreadable(where: Place, error: OSError) -> InputError:
-    """The error of something that the system does not let us read. Raise what it returns."""
-    return InputError(f"{where}: can't be read ({error.strerror or error}); put that right and run again", "out")
 
 
 def array_of(opened: zarr.Group, name: str) -> zarr.Array | str:
@@ -220,7 +220,7 @@ def further_metrics(root: Place, group: str, design: Design) -> dict[str, str]:
     opened, found = open_arrays(root, group), {}
     for file in listing(group_place(root, group), "*/zarr.json"):
         name = file.parent.name
-        if name not in design.variables and name not in COORDINATES:
+        if name not in design.variables and name not in COORDINATE_NAMES:
             found[name] = _metric_fault(opened, name, design)
     return found
 
@@ -234,11 +234,10 @@ def lost_metrics(root: Place, group: str, design: Design) -> list[str]:
         return []  # `root_fault` says that
     known = {
         *design.variables,
-        *COORDINATES,
+        *COORDINATE_NAMES,
         *(file.parent.name for file in listing(group_place(root, group), "*/zarr.json")),
     }
-    again = "run the autoencoders or baselines that made it again"
-    return [f"{group_place(root, group) / name}: has gone; {again}" for name in told if name not in known]
+    return [f"{group_place(root, group) / name}: has gone; {MAKE_AGAIN}" for name in told if name not in known]
 
 
 def _metric_fault(opened: zarr.Group, name: str, design: Design) -> str:

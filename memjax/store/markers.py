@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from memjax.checks import InputError
+from memjax.checks import InputError, unreadable
 from memjax.datasets import Failure
 from memjax.datasets.content import Content, Stamp
 from memjax.seals import seal_holds, sealed
@@ -83,7 +83,7 @@ def read_marker(file: Place) -> Marker:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamagedError(f"{file}: not a whole marker ({error}); run the same sweep again", "out") from error
     except OSError as error:
-        raise InputError(f"{file}: can't be read ({error.strerror or error})", "out") from error
+        raise unreadable(file, error) from error
 
 
 def has_sums(root: Place, group: str) -> bool:

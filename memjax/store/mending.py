@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 import xarray as xr
 import zarr
 
-from memjax.checks import InputError
+from memjax.checks import misplaced
 from memjax.datasets.content import changed_images
 from memjax.storage import Place, is_remote, listing
 from memjax.store.answering import check_answered
 from memjax.store.design import CREATED, design_of, read_design, write_design
 from memjax.store.identity import SHOWN
 from memjax.store.inspection import (
+    MAKE_AGAIN,
     further_metrics,
     inspect_chunks,
     lost_metrics,
     metadata_faults,
     root_fault,
     small_variables,
-    unreadable,
 )
 from memjax.store.layout import PROGRESS, STORE, group_place, progress_place
 from memjax.store.markers import DamagedError, Marker, has_sums, marked_chunks, marker_file, write_marker
@@ -37,8 +37,6 @@ from memjax.store.writer import (
     group_attributes,
     identity_of_attributes,
 )
-
-MOVE = "move it away and run again"
 
 
 class Mended(NamedTuple):
@@ -99,11 +97,11 @@ def check_places(root: Place, group: str) -> None:
     homes = group_place(root, group), progress_place(root, group)
     for folder in (root, root / STORE, homes[0], root / PROGRESS, homes[1]):
         if folder.is_file():
-            raise InputError(f"{folder}: a file where a folder belongs; {MOVE}", "out")
+            raise misplaced(folder, "folder")
     markers = [marker_file(root, group, chunk) for chunk in marked_chunks(root, group)]
     for file in (root / STORE / "zarr.json", homes[0] / "zarr.json", homes[1] / CREATED, *markers):
         if file.is_dir():
-            raise InputError(f"{file}: a folder where a file belongs; {MOVE}", "out")
+            raise misplaced(file, "file")
 
 
 def _mend_group(opening: Opening) -> Mended:
@@ -155,7 +153,7 @@ def _mended_arrays(opening: Opening) -> list[str]:
     for name in faults:
         where = group_place(root, group) / name
         if where.is_file():
-            raise InputError(f"{where}: a file where a folder belongs; {MOVE}", "out")
+            raise misplaced(where, "folder")
         if name in design.variables:
             (where / "zarr.json").unlink(missing_ok=True)
             create_variable(opened, name, design, opening.variables[name])
@@ -178,8 +176,7 @@ def _mended_chunks(opening: Opening) -> Mended:
         marker_file(root, group, chunk).unlink(missing_ok=True)
     said = [f"{progress_place(root, group)}: markers of no chunk ({len(stray)}); removed"] if stray else []
     if state.damaged:
-        whats = ", ".join(sorted({what for found in state.damaged.values() for what in found}))
-        chunks = f"{len(state.damaged)} of {writer.chunks} chunks are not as they were written ({whats})"
+        chunks = f"{len(state.damaged)} of {writer.chunks} chunks are not as they were written ({state.whats})"
         count = writer.images_in(state.damaged)
         said.append(f"{group_place(root, group)}: {chunks}; {count} images are measured again")
     if not state.unverifiable:
@@ -245,8 +242,7 @@ def _damaged_metrics(opening: Opening) -> list[str]:
     for name, fault in further_metrics(root, group, opening.design).items():
         if fault:
             del opened[name]
-            again = "run the autoencoders or baselines that made it again"
-            said.append(f"{group_place(root, group) / name}: {fault}; removed: {again}")
+            said.append(f"{group_place(root, group) / name}: {fault}; removed: {MAKE_AGAIN}")
     return said
 
 
@@ -267,8 +263,6 @@ def _unlink_damaged_root(root: Place) -> None:
         return
     except FileNotFoundError:
         pass
-    except OSError as error:
-        raise unreadable(file, error) from error
     except Exception as error:  # damaged metadata make zarr raise nearly every type
         check_answered(error, file)
         file.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from memjax.checks import InputError
 from memjax.storage import Place, listing
 from memjax.store.design import CREATED, Design, read_design
 from memjax.store.inspection import (
+    MAKE_AGAIN,
     further_metrics,
     inspect_chunks,
     lost_metrics,
@@ -66,16 +67,15 @@ def verify_group(root: Place, group: str, names: Collection[str] | None = None, 
     for chunk in state.damaged if forget else ():
         marker_file(root, group, chunk).unlink(missing_ok=True)
     if state.damaged:
-        whats = ", ".join(sorted({what for found in state.damaged.values() for what in found}))
-        raise DamagedError(f"{where}: {writer.images_in(state.damaged)} images are damaged ({whats}); {AGAIN}", "out")
+        count = writer.images_in(state.damaged)
+        raise DamagedError(f"{where}: {count} images are damaged ({state.whats}); {AGAIN}", "out")
     if state.missing:
         left = writer.images_in(state.missing)
         raise InputError(
             f"{where}: {left} of {design.images} images are not measured; run that sweep to its end", "out"
         )
     if broken := [f"{name} {fault}" for name, fault in further.items() if fault and (names is None or name in names)]:
-        again = "run the autoencoders or baselines that made it again"
-        raise DamagedError(f"{where}: {'; '.join(broken)}; {again}", "out")
+        raise DamagedError(f"{where}: {'; '.join(broken)}; {MAKE_AGAIN}", "out")
 
 
 class Findings(NamedTuple):

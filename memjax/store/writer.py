@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 import zarr
 
-from memjax.checks import InputError
+from memjax.checks import InputError, unreadable
 from memjax.datasets import Failure
 from memjax.datasets.content import Content
 from memjax.storage import Place
@@ -172,7 +172,7 @@ def identity_of_attributes(root: Place, group: str) -> dict[str, Any]:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DamagedError(f"{where}: damaged ({reason}); run the same sweep again", "out") from error
     except OSError as error:
-        raise InputError(f"{where}: can't be read ({error.strerror or error})", "out") from error
+        raise unreadable(where, error) from error
 
 
 def create_group(
