@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from memjax.checks import InputError
+from memjax.naming import as_utf8
 
 _RIGHTS = "choose a place that you may read and write"
 _THERE = "was it moved or deleted meanwhile? put it back, or choose another place"
@@ -120,7 +121,7 @@ def _of_system(error: OSError, where: object, meant: bool) -> InputError | None:
 
 def _line(where: object, reason: str, fix: str) -> InputError:
     text = os.fsdecode(where) if isinstance(where, bytes) else str(where)
-    named = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+    named = " ".join(as_utf8(text).split())
     return InputError(f"{named or 'the disk'}: {reason}; {fix}, then the same command again goes on")
 
 

@@ -28,8 +28,17 @@ def printable(name: str) -> str:
         >>> printable("a\\n.png")
         'a\\\\n.png'
     """
-    text = name.encode("utf-8", "backslashreplace").decode()
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), as_utf8(name))
+
+
+def as_utf8(text: str) -> str:
+    """A text that can be written as UTF-8: bytes that are no text escaped.
+
+    Example:
+        >>> as_utf8("b\\udcff")
+        'b\\\\udcff'
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def group_name(model: str) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, expected, misplaced
 from memjax.datasets import Dataset, Failure
 from memjax.datasets.base import ABSENT
-from memjax.naming import printable
+from memjax.naming import as_utf8, printable
 from memjax.records import fields_of, list_of, object_of, record_from
 from memjax.seals import seal_holds, sealed
 from memjax.spreadsheets import as_written, write_csv
@@ -181,11 +181,7 @@ def plain_json(value: object) -> Json:
         return [plain_json(inner) for inner in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return (
-        value
-        if value is None or isinstance(value, (bool, int))
-        else str(value).encode("utf-8", "backslashreplace").decode()
-    )
+    return value if value is None or isinstance(value, (bool, int)) else as_utf8(str(value))
 
 
 def record_of(dataset: Dataset) -> DatasetRecord:
@@ -277,7 +273,7 @@ def read_run(folder: Place) -> Run | None:
     """
     file = folder / RUN
     if file.is_dir():
-        raise InputError(f"{file}: a folder where a file belongs; move it away and run again", "out")
+        raise misplaced(file, "file")
     if not file.is_file():
         return None
     found = read_json(file)
