@@ -81,9 +81,6 @@ def _interrupted(stop: KeyboardInterrupt) -> int:
     _said(f"{word}: the same command again resumes", code)
     if "memjax.workers" in sys.modules and sys.modules["memjax.workers"].end_workers():
         leave_at_once(code)  # the usual way would wait for the queues of those workers
-    late = threading.Timer(PATIENCE, leave_at_once, (code,))
-    late.daemon = True
-    late.start()
     return code
 
 

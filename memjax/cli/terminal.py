@@ -57,8 +57,8 @@ def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
     known = table.dropna(subset=["rho"])
     best = known.loc[known.groupby(["model", "metric"])["rho"].apply(lambda r: r.abs().idxmax())]
     for row in best.sort_values("rho", key=lambda r: -r.abs()).to_dict("records"):
-        known = is_number(row["ci_low"]) and is_number(row["ci_high"])
-        interval = f"{row['ci_low']:+.2f} to {row['ci_high']:+.2f}" if known else "–"
+        bounded = is_number(row["ci_low"]) and is_number(row["ci_high"])
+        interval = f"{row['ci_low']:+.2f} to {row['ci_high']:+.2f}" if bounded else "–"
         q = "< 0.001" if row["q"] < 0.001 else f"{row['q']:.3f}"
         of_ceiling = [f"{row['rho'] / ceiling:+.3f}"] if ceiling else []
         name = [unmarked(row["model"])] if len(models) > 1 else []

@@ -19,10 +19,19 @@ SEEING = 15
 """Seconds within which the others have to see a file of process 0: network file systems remember what was not there."""
 
 
+def agree_on_run(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings) -> None:
+    """Go on if all processes are told the same `facts`. Nothing to do, and no image looked at, with one process.
+
+    Raises:
+        InputError: they are not, naming the first that differs from process 0, and in what.
+        ProcessLostError: another process has failed.
+    """
+    if processes.board() is not None:
+        processes.agree(facts(dataset, encoders, settings))
+
+
 def facts(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings) -> dict[str, str]:
     """Everything that the processes of a run must agree on, by what it is called; the order of the encoders counts.
-
-    Sizes of all images, and contents of a sample, are looked at where there are several processes.
 
     Example:
         >>> import memjax
@@ -30,8 +39,7 @@ def facts(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings
         >>> found["models"], found["images"]
         ('memjax/tiny', '5')
     """
-    scores, alone = dataset.table["memorability"].to_numpy(), processes.this()[1] == 1
-    contents = {} if alone else {"images (sizes, and contents of a sample)": content_digest(dataset)}
+    scores = dataset.table["memorability"].to_numpy()
     return {
         "versions of memjax": __version__,
         "versions of jax": jax.__version__,
@@ -42,7 +50,7 @@ def facts(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings
         "image ids (digest)": _digest("\n".join(map(str, dataset.table.index)).encode("utf-8", "surrogateescape")),
         "scores (digest)": _digest(scores.tobytes()),
         "data (fingerprint)": str(dataset.info["fingerprint"]),
-        **contents,
+        "images (sizes, and contents of a sample)": content_digest(dataset),
         **{
             f"settings of {name}": str(plain_json(value))
             for name, value in sorted(settings.to_json().items())

@@ -25,7 +25,7 @@ from memjax.outputs import (
     versions,
     write_failures,
 )
-from memjax.pipelines.agreement import agree_on_place, facts
+from memjax.pipelines.agreement import agree_on_place, agree_on_run
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
 from memjax.pipelines.sweep_result import (
     Sweep,
@@ -83,7 +83,7 @@ def sweep(
     where, kept = results_folder(out)
     with processes.failures_told():
         job = _Job(dataset, load_encoders(encoders, settings), where, settings)
-        processes.agree(facts(job.dataset, job.encoders, settings))
+        agree_on_run(job.dataset, job.encoders, settings)
         made = _run(job, progress)
     return dataclasses.replace(made, kept=kept)
 
