@@ -78,3 +78,28 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_report, "save_figures", lambda folder, drawn: None)
     monkeypatch.setattr(page, "_vector", lambda name, figure: page.Shown(name, "", "", ""))
     monkeypatch.setattr(page, "_raster", lambda name, figure: page.Shown(name, "", "", ""))
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch, undrawn: None) -> None:
+    """Stores of tests.damage have several chunks, and no figure is drawn."""
+    from tests.damage import CHUNK
+
+    monkeypatch.setattr("memjax.extract.CHUNK", CHUNK)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of images with scores, see tests.damage."""
+    from tests.damage import write_images
+
+    write_images(tmp_path / "photos")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def out(small_chunks: None, photos: Path, tmp_path: Path) -> Path:
+    """The folder of a finished run of `photos`."""
+    from tests.damage import run
+
+    return Path(str(run(photos, tmp_path / "out").out))

@@ -23,8 +23,9 @@ ALLOWED = {
     # the lowest floor: words, errors, files
     "axes": set(),
     "checks": set(),
-    "faults": set(),
-    "workers": set(),
+    "faults": {"naming"},
+    "waiting": set(),
+    "workers": {"waiting"},
     "lazy": set(),
     "naming": set(),
     "records": set(),
@@ -35,8 +36,8 @@ ALLOWED = {
     "cache": set(),
     "locks": set(),
     "progress": {"naming"},
-    "board": set(),
-    "processes": {"board", "faults"},
+    "board": {"waiting"},
+    "processes": {"board", "faults", "waiting"},
     "precision": set(),
     "levels": {"preprocessing"},
     "devices": {"cache"},
@@ -71,11 +72,11 @@ ALLOWED = {
     "outputs": {"datasets", "naming", "records", "seals", "spreadsheets", "stats", "storage"},
     "promises": {"outputs", "seals", "storage"},
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
-    "paper": {"datasets", "measures", "outputs", "report", "stats", "store"},
+    "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "faults", "images", "loader", "measure", "measures", "metrics",
         "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae",
-        "selection", "stats", "storage", "store",
+        "schema", "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

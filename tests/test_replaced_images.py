@@ -10,31 +10,17 @@ import pytest
 from PIL import Image
 
 import memjax
-from memjax import processes
 from memjax.board import difference
 from memjax.datasets.content import changed_images, content_at, content_digest
 from memjax.pipelines import agreement
 from memjax.store import marked_chunks
-from tests.damage import CHUNK, GROUP, IMAGES, SETTINGS, rewrite, run, write_image, write_images
+from tests.damage import GROUP, IMAGES, SETTINGS, rewrite, run, write_image, write_images
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE, MARKERS = f"features.zarr/{GROUP}", f"progress/{GROUP}"
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch, undrawn):
-    monkeypatch.setattr("memjax.extract.CHUNK", CHUNK)
-
-
-@pytest.fixture
-def photos(tmp_path) -> Path:
-    write_images(tmp_path / "photos")
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def out(photos, tmp_path) -> Path:
-    return Path(str(run(photos, tmp_path / "out").out))
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def measured_chunks(monkeypatch) -> list[int]:
@@ -231,8 +217,10 @@ def test_processes_that_see_other_images_of_the_same_name_and_size_say_so(tmp_pa
             "image,memorability\n" + "".join(f"{i}.bmp,0.{i + 1}\n" for i in range(4))
         )
         found.append(memjax.open_folder(tmp_path / place / "images", tmp_path / place / "s.csv"))
-    encoders = [memjax.load("memjax/tiny")]
-    assert not difference(1, *(agreement.facts(dataset, encoders, memjax.SweepSettings()) for dataset in found))
-    monkeypatch.setattr(processes, "this", lambda: (0, 2))
-    told = difference(1, *(agreement.facts(dataset, encoders, memjax.SweepSettings()) for dataset in found))
+    encoders, settings = [memjax.load("memjax/tiny")], memjax.SweepSettings()
+    first, second = (agreement.facts(dataset, encoders, settings) for dataset in found)
+    assert [name for name in first if first[name] != second[name]] == ["images (sizes, and contents of a sample)"]
+    told = difference(1, first, second)
     assert "process 1 differs from process 0: images (sizes, and contents of a sample)" in told
+    monkeypatch.setattr(agreement, "content_digest", lambda dataset: pytest.fail("one process has nothing to compare"))
+    agreement.agree_on_run(found[0], encoders, settings)

@@ -29,10 +29,7 @@ from tests.damage import (
 )
 from tests.damage_cases import AGAIN, LINES, MARKERS, NOTHING_SAID, STORE
 
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch, undrawn):
-    monkeypatch.setattr("memjax.extract.CHUNK", CHUNK)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 @pytest.fixture(scope="module")

@@ -16,26 +16,13 @@ from PIL import Image
 
 import memjax
 from memjax.pipelines.inspection import inspect_run
-from tests.damage import CHUNK, GROUP, IMAGES, SETTINGS, edited, holding, rewrite, run, write_images
+from tests.damage import GROUP, IMAGES, SETTINGS, edited, holding, rewrite, run, write_images
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE, MARKERS = f"features.zarr/{GROUP}", f"progress/{GROUP}"
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch, undrawn):
-    monkeypatch.setattr("memjax.extract.CHUNK", CHUNK)
-
-
-@pytest.fixture
-def photos(tmp_path) -> Path:
-    write_images(tmp_path / "photos")
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def out(photos, tmp_path) -> Path:
-    return Path(str(run(photos, tmp_path / "out").out))
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def as_version_0_2(out: Path) -> None:
