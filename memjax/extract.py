@@ -66,6 +66,7 @@ def identity(dataset: Dataset, encoder: Encoder, plan: Plan) -> dict[str, Any]:
         "revision": encoder.revision,
         "checksum": encoder.checksum,
         "dtype": encoder.dtype,
+        "precision": encoder.precision,
         "preprocessing": encoder.preprocessing.to_json(),
         "protocol": plan.protocol,
         "mae_seeds": selection.mae_seeds if encoder.config.decoder else 0,
@@ -218,7 +219,7 @@ Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
 def measured_batches(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Mesh) -> Measured:
     """Each batch with its values, one batch behind the devices, so that decoding and writing overlap with them."""
     layout = encoder.config.layout.under(plan.protocol)
-    run = compiled(encoder.config, layout, plan.selection, mesh, encoder.preprocessing)
+    run = compiled(encoder.config, layout, plan.selection, mesh, encoder.preprocessing, encoder.precision)
     params = devices.replicate(encoder.params, mesh)
     ahead: tuple[Batch, dict[str, jax.Array]] | None = None
     for batch in stream:

@@ -53,9 +53,9 @@ ALLOWED = {
     # arrays in, arrays out
     "models": {"precision", "schema", "storage", "traces"},
     "metrics": {"traces"},
-    "sae": {"devices"},
-    "stats": set(),
-    "baselines": {"models"},
+    "sae": {"devices", "precision"},
+    "stats": {"precision"},
+    "baselines": {"models", "precision"},
     # a data set through an encoder into the store, and the store as measures
     "encoder": {"models", "naming", "precision", "preprocessing", "storage", "traces"},
     "selection": {"metrics", "models", "traces"},
@@ -75,8 +75,8 @@ ALLOWED = {
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "faults", "images", "loader", "measure", "measures", "metrics",
-        "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae",
-        "schema", "selection", "stats", "storage", "store",
+        "models", "naming", "outputs", "paper", "precision", "preprocessing", "processes", "progress", "promises", "report",
+        "sae", "schema", "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}
