@@ -23,8 +23,6 @@ from memjax.traces import BlockTrace, ImageTrace, Layout
 
 Table = dict[str, Float[Array, "b l1 ..."]]
 Values = dict[str, Array]
-CACHED_TOKENS = 1100
-"""Tokens of one batch on one core: more leave its cache, fewer make thin products (benchmarks/README.md)."""
 
 
 @at_its_precision
@@ -103,19 +101,6 @@ def compiled(
         return image_features(params, pixels, config, layout, selection, precision)
 
     return devices.data_parallel(jax.vmap(one, in_axes=(None, 0)), mesh)
-
-
-def images_per_device(encoder: Encoder) -> int:
-    """The default batch size, for one device.
-
-    On a CPU the largest power of two, up to 64, whose tokens stay within `CACHED_TOKENS` (at least 1): 4 for 257 or 197
-    tokens, 16 for 50. On other devices 256: there memory decides (`memjax.extract.batch_size`).
-    """
-    if jax.default_backend() != "cpu":
-        return 256
-    rows, columns = encoder.config.grid_of(encoder.preprocessing.image_size)
-    tokens = rows * columns + encoder.config.layout.prefix
-    return 2 ** min(6, max(1, CACHED_TOKENS // tokens).bit_length() - 1)
 
 
 def features(

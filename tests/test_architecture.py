@@ -62,10 +62,12 @@ ALLOWED = {
     "measure": {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",
     },
+    "batching": {"devices", "models"},
+    "halving": {"batching", "devices", "loader", "measure", "models"},
     "store": {"datasets", "remote", "seals", "storage"},
     "extract": {
-        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "naming", "processes", "selection",
-        "storage", "store",
+        "batching", "datasets", "decoding", "devices", "encoder", "halving", "loader", "measure", "metrics", "naming",
+        "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
