@@ -46,7 +46,7 @@ class Plan:
 
     Attributes:
         protocol: ``"native"`` or ``"paper"``, see `memjax.traces.Layout.under`.
-        batch_size: images per batch over all devices; None chooses by free memory.
+        batch_size: images per batch over all devices; None chooses (`memjax.batching`). What does not fit is halved.
         selection: what is kept of every image.
         workers: processes that decode; 0 uses threads.
     """

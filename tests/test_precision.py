@@ -26,6 +26,7 @@ from memjax.models import mae
 from memjax.models.layers import Linear
 from memjax.models.vit import encode, forward, pool
 from memjax.precision import PRECISIONS, products_at
+from memjax.sae.checkpoint import Checkpoints, open_manager, save_checkpoint, saved_position
 from memjax.sae.ensemble import firing_members, resample_members, schedule_for, score_members, train_members
 from memjax.sae.member import Hyper, init_member, train_step
 from memjax.sae.stream import whole
@@ -33,7 +34,8 @@ from memjax.sae.training import recipe_for, start_members
 from memjax.selection import Selection
 from memjax.stats import permutation, resampling
 from tests import tiny_model
-from tests.damage import GROUP, run
+from tests.damage import GROUP, SETTINGS, run
+from tests.test_sae_training import setting
 from tests.test_vit import SWITCHES, architecture
 
 PRODUCT = re.compile(r"stablehlo\.(?:dot_general|dot|convolution)\b.*")
@@ -266,3 +268,34 @@ def test_a_fit_names_its_precision_where_it_is_another():
     """What checkpoints are compared by: those from before it was a setting have none."""
     assert "precision" not in sae.FitConfig().to_json()
     assert sae.FitConfig(precision="high").to_json()["precision"] == "high"
+
+
+def test_a_checkpoint_goes_on_at_its_own_precision_alone(tmp_path):
+    *_, members = setting(epochs=1, members=1)
+    with open_manager(tmp_path) as manager:
+        before = Checkpoints(manager, {"fit": sae.FitConfig().to_json()})
+        save_checkpoint(before, 1, members)
+        manager.wait_until_finished()
+        assert saved_position(before) == 1
+        another = Checkpoints(manager, {"fit": sae.FitConfig(precision="default").to_json()})
+        with pytest.raises(InputError, match=r"of another run: about\.fit\.precision: nothing \(this run: default\)"):
+            saved_position(another)
+
+
+@pytest.mark.parametrize("protocol", ["paper", "modern"])
+def test_the_settings_of_autoencoders_reach_the_fit(protocol):
+    stream = whole(np.zeros((1, 8, 5), np.float32), np.arange(8, dtype=np.int32)[None])
+    for precision in PRECISIONS:
+        settings = memjax.SAESettings(protocol=protocol, precision=precision, latents=8, epochs=1)
+        assert settings.preset(5, stream).fit.precision == precision
+
+
+def test_a_sweep_records_its_precision(photos, out, tmp_path):
+    """On a CPU the numbers are those of the other precision."""
+    fast = run(photos, tmp_path / "fast", settings=dataclasses.replace(SETTINGS, precision="default"))
+    first = memjax.read_sweep(out)
+    assert (first.run.precision, fast.run.precision) == ("highest", "default")
+    assert fast.run.settings["precision"] == "default"
+    assert first.run.run_id != fast.run.run_id
+    assert (out / "correlations.csv").read_bytes() == (tmp_path / "fast" / "correlations.csv").read_bytes()
+    assert "products at precision default" in (tmp_path / "fast" / "report.html").read_text()

@@ -4,7 +4,7 @@ A dictionary ``[f, d]`` of unit rows; the codes of an input minimise ``|x - code
 shrinkage from zero: ``codes <- shrink(codes - rate * gradient, sparsity)``. As in the authors' protocol the shrinkage is by
 ``sparsity`` itself, not by ``rate * sparsity``, and the squared error is summed, so its gradient carries the factor 2. The
 iteration stops when the codes of the batch as a whole change by less than ``tolerance``, relative to their norm. Usable on any
-encoder's features; units are those of the input after `sample_units`.
+encoder's features; units are those of the input after `sample_units`. Products are of full float32 on every device.
 """
 
 from dataclasses import dataclass

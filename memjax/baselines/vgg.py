@@ -2,7 +2,8 @@
 time.
 
 Weights in torchvision's layout (``features.{i}.weight``, ``classifier.{0,3}.weight``) as safetensors. Images are
-``[y, x, 3]``, normalised with ImageNet's mean and standard deviation. Kernels are stored ``[y, x, in, out]``.
+``[y, x, 3]``, normalised with ImageNet's mean and standard deviation. Kernels are stored ``[y, x, in, out]``. Products are of
+full float32 on every device.
 """
 
 from pathlib import Path

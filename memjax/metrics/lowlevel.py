@@ -2,6 +2,7 @@
 
 Each takes an RGB image ``[y, x, c]`` in [0, 255] (any dtype; the image as shown, before an encoder's
 normalisation) and returns a float32 scalar. `jax.vmap` over a batch. They serve as controls in `memjax.stats.partial`.
+Products are of full float32 on every device.
 """
 
 import jax

@@ -43,7 +43,8 @@ class SweepSettings:
     protocol: Literal["native", "paper"] = "native"
     """How encoders without a cls token (SigLIP) are read; paper: token 0 as if it were one, as the authors' scripts."""
     batch_size: int | None = None
-    """Images a batch over all devices; the default is what fits in memory, on a CPU about 1,000 tokens a core."""
+    """Images a batch over all devices; the default is what the devices do best, on a CPU about 1,000 tokens a core. A batch that
+    does not fit in a device's memory is halved, and that is said."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Compute type; norms, softmax and metrics stay in float32."""
     precision: Precision = "highest"
