@@ -76,7 +76,12 @@ def _look_through(shard: Shard, score: str) -> ShardIndex:
 
 @contextmanager
 def _opened_table(shard: Shard) -> Iterator[pq.ParquetFile]:
-    with opened(shard) as file, _read(shard, lambda: pq.ParquetFile(file), "not a whole Parquet file") as table:
+    with (
+        opened(shard) as file,
+        _read(
+            shard, lambda: pq.ParquetFile(file, page_checksum_verification=True), "not a whole Parquet file"
+        ) as table,
+    ):
         yield table
 
 

@@ -78,6 +78,8 @@ def _walk(shard: Shard, file: _Bounded, found: "_Found") -> str:
                 if member.offset <= before or count > MOST_MEMBERS:
                     return f"its headers lead back, or are more than {MOST_MEMBERS}; pack it again"
                 before = member.offset
+                if member.size < 0:
+                    return f"damaged: {as_utf8(member.name)} has {member.size} bytes; fetch or pack it again"
                 if member.offset_data + member.size > shard.size:
                     return f"ends inside {as_utf8(member.name)}; fetch it again, what follows is lost"
                 found.note(member, file)
