@@ -235,8 +235,9 @@ def test_a_damaged_row_group_is_a_failure_of_its_images(tmp_path):
         write_page_checksum=True,
     )
     whole = (tmp_path / "a.parquet").read_bytes()
-    start = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0).column(0).data_page_offset
-    (tmp_path / "a.parquet").write_bytes(whole[: start + 100] + bytes(300) + whole[start + 400 :])
+    page = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0).column(0)
+    end = page.data_page_offset + page.total_compressed_size
+    (tmp_path / "a.parquet").write_bytes(whole[: end - 400] + bytes(300) + whole[end - 100 :])
     found = memjax.open_shards(tmp_path / "a.parquet")
     assert len(found) == 6
     for row in (0, 1):

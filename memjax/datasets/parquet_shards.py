@@ -76,33 +76,31 @@ def _look_through(shard: Shard, score: str) -> ShardIndex:
 
 @contextmanager
 def _opened_table(shard: Shard) -> Iterator[pq.ParquetFile]:
-    with (
-        opened(shard) as file,
-        _read(
-            shard, lambda: pq.ParquetFile(file, page_checksum_verification=True), "not a whole Parquet file"
-        ) as table,
-    ):
-        yield table
+    what = "not a whole Parquet file"
+    with opened(shard) as file, _understood(what):
+        yield _read(shard, lambda: pq.ParquetFile(file, page_checksum_verification=True), what)
 
 
 def _read(shard: Shard, call: Callable[[], Value], what: str) -> Value:
-    """``call()``, which reads a shard.
-
-    Raises:
-        _DamagedError: what is in it can't be understood; ``what`` stands in the message.
-        InputError: it can't be reached.
-    """
+    """``call()``, which reads a shard; see `_understood` and `memjax.datasets.shard_files.reading`."""
 
     def understood() -> Value:
-        try:
+        with _understood(what):
             return call()
-        except Exception as error:
-            plain = type(error) is OSError and error.errno is None and status_of(error) is None
-            if plain or isinstance(error, (pa.ArrowException, UnicodeDecodeError)):
-                raise _DamagedError(f"{what} ({' '.join(str(error).split())[:120]})") from error
-            raise
 
     return reading(shard.url, understood)
+
+
+@contextmanager
+def _understood(what: str) -> Iterator[None]:
+    """What pyarrow raises of a file that it can't understand is raised as `_DamagedError`; ``what`` stands in its message."""
+    try:
+        yield
+    except Exception as error:
+        plain = type(error) is OSError and error.errno is None and status_of(error) is None
+        if plain or isinstance(error, (pa.ArrowException, UnicodeDecodeError)):
+            raise _DamagedError(f"{what} ({' '.join(str(error).split())[:120]})") from error
+        raise
 
 
 def _images_of(shard: Shard, schema: pa.Schema) -> _Images:
@@ -174,20 +172,18 @@ def _note_group(
     wanted = {score, "category", *named} & set(there) - {images.column}
     columns = [*sorted(wanted), *([images.leaf("path")] if has_path else [])]
     count = table.metadata.row_group(group).num_rows
+    what = f"row group {group} is damaged"
     try:
-        read = _read(
-            shard,
-            lambda: table.read_row_group(group, columns, use_threads=False).to_pydict(),
-            f"row group {group} is damaged",
-        )
+        read = _read(shard, lambda: table.read_row_group(group, columns, use_threads=False).to_pydict(), what)
+        if any(len(values) != count for values in read.values()):
+            raise _DamagedError(f"{what} (it has fewer rows than it says)")
     except _DamagedError as error:
         found.damage.append(f"{shard.name}: {error}; fetch or write it again")
         return
     names = [(one or {}).get("path") or "" for one in read[images.column]] if has_path else []
     if not names or not all(names):
-        names = (
-            _texts(read, named[0]) if named else [f"{shard.name}/{len(found.names) + row:06d}" for row in range(count)]
-        )
+        first = len(found.names)
+        names = _texts(read, named[0]) if named else [f"{shard.name}/{first + row:06d}" for row in range(count)]
     found.names.extend(names)
     found.problems.extend(problem_of_name(name) if name else "" for name in names)
     found.scores.extend(_texts(read, score) if score else [""] * count)

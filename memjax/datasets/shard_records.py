@@ -95,7 +95,8 @@ class ShardRecords:
         image = self.ids[index]
         if size >= 0:
             return Record(image, self._member(number, at, size))
-        data = self._blocks.get((number, part), functools.partial(read_group, self.shards[number], part))[at]
+        group = self._blocks.get((number, part), functools.partial(read_group, self.shards[number], part))
+        data = group[at] if at < len(group) else None
         if data is None:
             raise ImageError(f"{image}: no image bytes in this row of {self.shards[number].name}", "read")
         if len(data) > MAX_BYTES:
