@@ -48,7 +48,7 @@ ALLOWED = {
     "decoding": set(),
     "preprocessing": {"schema"},
     "images": {"decoding", "preprocessing"},
-    "datasets": {"cache", "decoding", "locks", "naming"},
+    "datasets": {"cache", "decoding", "locks", "naming", "remote", "seals", "storage"},
     "loader": {"datasets", "decoding", "images", "preprocessing", "workers"},
     # arrays in, arrays out
     "models": {"precision", "schema", "storage", "traces"},
