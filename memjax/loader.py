@@ -16,8 +16,8 @@ from jaxtyping import Bool, Int, UInt8
 from memjax.checks import expected
 from memjax.datasets.base import Dataset, Failure
 from memjax.datasets.content import Content, digest_of_image, stamp_at
-from memjax.decoding import ImageError, decode_upright
-from memjax.images import Preprocessing, resize_crop
+from memjax.decoding import ImageError
+from memjax.images import Preprocessing, image_levels
 from memjax.workers import follow_parent, shielded
 
 AHEAD = 2
@@ -65,8 +65,7 @@ def prepare_image(dataset: Dataset, pre: Preprocessing, position: int) -> _Prepa
         content = content._replace(digest=digest_of_image(record.data))
         if record.image != image:
             raise ImageError(f"expected the image of {image}, got that of {record.image}", "read")
-        found = decode_upright(record.data, orient=pre.orientation == "exif")
-        return _Prepared(position, image, content, resize_crop(found.image, pre), found.turned)
+        return _Prepared(position, image, content, *image_levels(record.data, pre))
     except ImageError as error:
         return _Prepared(position, image, content, failure=(error.stage, str(error)))
     except (OSError, MemoryError) as error:

@@ -47,7 +47,8 @@ ALLOWED = {
     # images and scores
     "decoding": set(),
     "preprocessing": {"schema"},
-    "images": {"decoding", "preprocessing"},
+    "fast_pixels": {"decoding", "preprocessing"},
+    "images": {"decoding", "fast_pixels", "preprocessing"},
     "datasets": {"cache", "decoding", "locks", "naming"},
     "loader": {"datasets", "decoding", "images", "preprocessing", "workers"},
     # arrays in, arrays out
@@ -74,8 +75,8 @@ ALLOWED = {
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
-        "baselines", "datasets", "devices", "encoder", "extract", "faults", "images", "loader", "measure", "measures", "metrics",
-        "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae",
+        "baselines", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "images", "loader", "measure",
+        "measures", "metrics", "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae",
         "schema", "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
@@ -142,7 +143,17 @@ def test_array_code_never_touches_disk() -> None:
 
 def test_disk_code_never_touches_jax() -> None:
     for path in FILES:
-        if part_of(path) in ("decoding", "images", "preprocessing", "loader", "locks", "datasets", "store", "storage"):
+        if part_of(path) in (
+            "decoding",
+            "fast_pixels",
+            "images",
+            "preprocessing",
+            "loader",
+            "locks",
+            "datasets",
+            "store",
+            "storage",
+        ):
             assert not {n for n in imports(path) if n.split(".")[0] == "jax"}, f"{path} imports jax"
 
 

@@ -10,9 +10,10 @@ from memjax import __version__
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.extract import Plan
+from memjax.fast_pixels import check_fast_installed
 from memjax.metrics import METRICS, Metric, metric_identity, requested
 from memjax.outputs import Json, ModelRecord, plain_json
-from memjax.preprocessing import Orientation
+from memjax.preprocessing import Decoder, Orientation
 from memjax.schema import check_bounds
 from memjax.selection import Selection
 
@@ -47,6 +48,9 @@ class SweepSettings:
     """Compute type; norms, softmax and metrics stay in float32."""
     orientation: Orientation = "exif"
     """exif: images are turned as their EXIF orientation says, as people saw them; stored: not, as in the authors' scripts."""
+    decoder: Decoder = "exact"
+    """exact: the pixels of the Hugging Face processors; fast: nearly those (mean difference 0.15 grey levels), several times as
+    many images a second; needs pip install 'memjax[fast]'."""
     preprocessing: str | None = None
     """How pixels are made for encoders without a file that says so: a preprocessor_config.json, or a family (vit, vit_mae, ...)
     whose published way is taken."""
@@ -77,7 +81,13 @@ class SweepSettings:
         return requested(self.metrics)
 
     def plan(self) -> Plan:
-        """What the extraction is told."""
+        """What the extraction is told.
+
+        Raises:
+            InputError: an unknown metric; a decoder whose packages are missing.
+        """
+        if self.decoder == "fast":
+            check_fast_installed()
         metrics = tuple(self.chosen_metrics().items())
         selection = Selection(metrics, tuple(self.tokens), tuple(self.patch_layers))
         return Plan(self.protocol, self.batch_size, selection, self.workers)

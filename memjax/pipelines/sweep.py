@@ -37,7 +37,6 @@ from memjax.pipelines.sweep_result import (
     stored_metrics,
 )
 from memjax.pipelines.values import noted
-from memjax.preprocessing import Orientation
 from memjax.progress import ProgressCallback, progress_of, tell
 from memjax.promises import start_writing, unfinish
 from memjax.storage import Place, asked, locked, results_folder, staged
@@ -126,7 +125,7 @@ class _Job:
 
 
 def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: SweepSettings) -> list[Encoder]:
-    """The encoders that a sweep names, loaded; they read images in the orientation that the settings say.
+    """The encoders that a sweep names, loaded; they read images in the orientation, and by the decoder, that the settings say.
 
     Raises:
         InputError: none, two of one name, one that is loaded in another type, one that cannot be loaded, or one of which nothing
@@ -145,13 +144,12 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
         if encoder.dtype != dtype:
             fix = f"load it in {dtype}, or set dtype={encoder.dtype!r}"
             raise expected(f"encoder {encoder.label}", dtype, encoder.dtype, fix, argument="dtype")
-    return [_oriented(encoder, settings.orientation) for encoder in loaded]
+    return [_reading(encoder, settings) for encoder in loaded]
 
 
-def _oriented(encoder: Encoder, orientation: Orientation) -> Encoder:
-    return dataclasses.replace(
-        encoder, preprocessing=dataclasses.replace(encoder.preprocessing, orientation=orientation)
-    )
+def _reading(encoder: Encoder, settings: SweepSettings) -> Encoder:
+    how = {"orientation": settings.orientation, "decoder": settings.decoder}
+    return dataclasses.replace(encoder, preprocessing=dataclasses.replace(encoder.preprocessing, **how))
 
 
 def mended(job: _Job, progress: bool | ProgressCallback) -> list[str]:
