@@ -50,7 +50,8 @@ ALLOWED = {
     "fast_pixels": {"decoding", "preprocessing"},
     "images": {"decoding", "fast_pixels", "preprocessing"},
     "datasets": {"cache", "decoding", "locks", "naming"},
-    "loader": {"datasets", "decoding", "images", "preprocessing", "workers"},
+    "predecoded": {"datasets", "decoding", "faults", "locks", "preprocessing"},
+    "loader": {"datasets", "decoding", "images", "predecoded", "preprocessing", "workers"},
     # arrays in, arrays out
     "models": {"precision", "schema", "storage", "traces"},
     "metrics": {"traces"},
@@ -65,8 +66,8 @@ ALLOWED = {
     },
     "store": {"datasets", "remote", "seals", "storage"},
     "extract": {
-        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "naming", "processes", "selection",
-        "storage", "store",
+        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "naming", "predecoded", "processes",
+        "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
@@ -76,8 +77,8 @@ ALLOWED = {
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "images", "loader", "measure",
-        "measures", "metrics", "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae",
-        "schema", "selection", "stats", "storage", "store",
+        "measures", "metrics", "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises",
+        "report", "sae", "schema", "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

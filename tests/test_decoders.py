@@ -108,7 +108,7 @@ class TestFast:
         fast, exact = (image_levels(data, dataclasses.replace(pre, resample=resample)) for pre in (FAST, EXACT))
         assert (fast.pixels.shape, fast.turned) == (exact.pixels.shape, exact.turned)
         apart = np.abs(fast.pixels.astype(int) - exact.pixels)
-        assert apart.mean() < 1.0
+        assert apart.mean() < 1.5
         assert resample in (1, 2, 3) or not apart.any()  # the other filters are Pillow's
 
     @pytest.mark.parametrize(

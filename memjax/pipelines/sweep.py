@@ -168,7 +168,8 @@ def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure]
     failures, started, plan = list(job.dataset.rejected), time.perf_counter(), job.settings.plan()
     for encoder in job.encoders:
         with progress_of(encoder.label, len(job.dataset), progress) as advance:
-            failures += extract(job.dataset, encoder, job.out, plan, advance)
+            say = functools.partial(tell, progress=progress)
+            failures += extract(job.dataset, encoder, job.out, plan, advance, say)
     return list(dict.fromkeys(failures)), time.perf_counter() - started
 
 
