@@ -37,7 +37,6 @@ from memjax.pipelines.sweep_result import (
     stored_metrics,
 )
 from memjax.pipelines.values import noted
-from memjax.preprocessing import Orientation
 from memjax.progress import ProgressCallback, progress_of, tell
 from memjax.promises import start_writing, unfinish
 from memjax.storage import Place, asked, locked, results_folder, staged
@@ -126,7 +125,7 @@ class _Job:
 
 
 def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: SweepSettings) -> list[Encoder]:
-    """The encoders that a sweep names, loaded; they read images in the orientation that the settings say.
+    """The encoders that a sweep names, loaded; they read images in the orientation, and by the decoder, that the settings say.
 
     Raises:
         InputError: none, two of one name, one that is loaded in another type or precision, one that cannot be loaded, or one
@@ -143,7 +142,7 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
     for encoder in loaded:
         encoder.preprocessing.check_known(f"encoder {encoder.label}")
         _check_computing(encoder, settings)
-    return [_oriented(encoder, settings.orientation) for encoder in loaded]
+    return [_reading(encoder, settings) for encoder in loaded]
 
 
 def _check_computing(encoder: Encoder, settings: SweepSettings) -> None:
@@ -157,10 +156,9 @@ def _check_computing(encoder: Encoder, settings: SweepSettings) -> None:
         raise expected(f"encoder {encoder.label}", wanted, encoder.precision, fix, argument="precision")
 
 
-def _oriented(encoder: Encoder, orientation: Orientation) -> Encoder:
-    return dataclasses.replace(
-        encoder, preprocessing=dataclasses.replace(encoder.preprocessing, orientation=orientation)
-    )
+def _reading(encoder: Encoder, settings: SweepSettings) -> Encoder:
+    how = {"orientation": settings.orientation, "decoder": settings.decoder}
+    return dataclasses.replace(encoder, preprocessing=dataclasses.replace(encoder.preprocessing, **how))
 
 
 def mended(job: _Job, progress: bool | ProgressCallback) -> list[str]:
@@ -179,7 +177,9 @@ def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure]
     failures, started, plan = list(job.dataset.rejected), time.perf_counter(), job.settings.plan()
     for encoder in job.encoders:
         with progress_of(encoder.label, len(job.dataset), progress) as advance:
-            failures += extract(job.dataset, encoder, job.out, plan, advance, lambda line: tell(line, progress))
+            failures += extract(
+                job.dataset, encoder, job.out, plan, advance, functools.partial(tell, progress=progress)
+            )
     return list(dict.fromkeys(failures)), time.perf_counter() - started
 
 
