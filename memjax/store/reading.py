@@ -40,7 +40,7 @@ def _open(path: Place, name: str) -> xr.Dataset:
         warnings.filterwarnings("ignore", "Object at .* is not recognized", UserWarning)  # a stray file of a user's
         warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated metadata", RuntimeWarning)
         try:
-            return xr.open_zarr(str(path), group=name)
+            return xr.open_zarr(str(path), group=name, chunks=None)
         except Exception as error:  # damaged metadata make zarr and xarray raise nearly every type
             check_answered(error, path / name)
             reason = " ".join(str(error).split())[:120]
