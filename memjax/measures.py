@@ -60,7 +60,9 @@ def chunked(variable: xr.DataArray) -> "DaskArray":
     return variable.chunk({"image": stored * max(1, READ_VALUES // (stored * values_each))}).data
 
 
-def _joined(features: Mapping[str, xr.Dataset], read: Callable[[xr.DataArray], Read]) -> Iterator[tuple[str, str, Read]]:
+def _joined(
+    features: Mapping[str, xr.Dataset], read: Callable[[xr.DataArray], Read]
+) -> Iterator[tuple[str, str, Read]]:
     """Model, metric and values ``[n, l+1]`` of every metric, the images in the order of the first group's."""
     if not features:
         raise expected("feature store", "at least one encoder", "none", "let a sweep finish first")

@@ -43,6 +43,7 @@ ALLOWED = {
     "devices": {"cache"},
     "remote": {"faults"},
     "lease": {"remote"},
+    "clusters": {"storage"},
     "storage": {"faults", "lease", "locks", "remote"},
     # images and scores
     "decoding": set(),
@@ -74,7 +75,8 @@ ALLOWED = {
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
-        "baselines", "datasets", "devices", "encoder", "extract", "faults", "images", "loader", "measure", "measures", "metrics",
+        "baselines", "clusters", "datasets", "devices", "encoder", "extract", "faults", "images", "loader", "measure",
+        "measures", "metrics",
         "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae",
         "schema", "selection", "stats", "storage", "store",
     },

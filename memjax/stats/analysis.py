@@ -17,7 +17,7 @@ READOUT_IMAGES = 50
 """Images with every measure from which a sweep makes a readout."""
 
 READOUT_VALUES = 2**25
-"""Values of all measures that a sweep's readout has: of 130 columns those of 258,000 images, which leaves an error of rho of 0.002."""
+"""Values, at most, that a sweep's readout is made from: of 130 columns those of 258,000 images (standard error of rho: 0.002)."""
 
 
 @dataclass(frozen=True)

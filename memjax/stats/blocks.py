@@ -7,6 +7,7 @@ about, its workers read the store and compute; without, blocks are computed here
 depends on their sizes alone, so where they are computed changes no digit.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -49,7 +50,7 @@ class Part:
         ends = [layers * i // count for i in range(count + 1)]
         return [
             Part(self.model, self.metric, self.first + start, self.values[:, start:stop])
-            for start, stop in zip(ends, ends[1:])
+            for start, stop in itertools.pairwise(ends)
         ]
 
 
@@ -122,9 +123,7 @@ def _named(part: Part) -> tuple[str, str, int, Values]:
     return part.model, part.metric, part.first, part.values
 
 
-def block_found(
-    parts: Sequence[tuple[str, str, int, np.ndarray]], scores: np.ndarray, how: How
-) -> BlockFound | None:
+def block_found(parts: Sequence[tuple[str, str, int, np.ndarray]], scores: np.ndarray, how: How) -> BlockFound | None:
     """What one task computes: see `BlockFound`; q is of the block alone. None where nothing in it has a value.
 
     Args:
