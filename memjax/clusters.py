@@ -37,7 +37,8 @@ def cluster(address: str | None, store: Place) -> Iterator[None]:
     if address is None:
         yield
         return
-    from distributed import CommClosedError, KilledWorker
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
 
     with _client(address) as client:
         _check_workers(client, address, store)

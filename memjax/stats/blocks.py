@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from memjax.checks import expected
 from memjax.stats.correlation import benjamini_hochberg
@@ -141,7 +141,7 @@ def block_found(parts: Sequence[tuple[str, str, int, np.ndarray]], scores: np.nd
     return BlockFound(kept, table, ranked["rho"].to_numpy())
 
 
-def rows_kept(scores: Float[np.ndarray, " n"], images: int, seed: int) -> Int[np.ndarray, " n"] | None:
+def rows_kept(scores: Float[np.ndarray, " n"], images: int, seed: int) -> np.ndarray | None:
     """Positions, ascending, of so many images with a score, drawn at random; None for all where there are no more.
 
     Example:

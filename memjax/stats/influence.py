@@ -40,13 +40,8 @@ class Ranked:
     def by_image(self, of_runs: np.ndarray) -> np.ndarray:
         """One value a run of equal values -> one an image."""
         found = np.empty(len(self.order), of_runs.dtype)
-        found[self.order] = np.repeat(of_runs, self.lengths)
+        found[self.order] = np.repeat(of_runs, run_lengths(self.ends))
         return found
-
-    @property
-    def lengths(self) -> Int[np.ndarray, " n"]:
-        """Of the runs of equal values, ascending."""
-        return np.diff(np.flatnonzero(self.ends), prepend=-1)
 
     def above(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """For each image the sum of ``values`` over the images above it, and of half of those level with it."""
@@ -66,10 +61,21 @@ def ranked(x: Float[np.ndarray, " n"]) -> Ranked:
     order = order_of(x)
     values = x[order]
     ends = np.append(values[1:] != values[:-1], True)
-    made = Ranked(order, ends, np.empty(0), np.empty(0, np.int64))
-    last = np.flatnonzero(ends) + 1.0
-    ranks = last - (made.lengths - 1) / 2 - (len(x) + 1) / 2
-    return Ranked(order, ends, made.by_image(ranks), made.by_image(made.lengths))
+    lengths = run_lengths(ends)
+    found = np.empty(len(x)), np.empty(len(x), np.int64)
+    for by_image, of_runs in zip(found, (np.flatnonzero(ends) + 1 - (lengths - 1) / 2 - (len(x) + 1) / 2, lengths)):
+        by_image[order] = np.repeat(of_runs, lengths)
+    return Ranked(order, ends, *found)
+
+
+def run_lengths(ends: Bool[np.ndarray, " n"]) -> np.ndarray:
+    """Of the runs of equal values, from where each ends.
+
+    Example:
+        >>> run_lengths(np.array([True, False, True])).tolist()
+        [1, 2]
+    """
+    return np.diff(np.flatnonzero(ends), prepend=-1)
 
 
 def spearman_influence(x: Ranked, y: Ranked) -> Float[np.ndarray, " n"]:
