@@ -43,6 +43,7 @@ ALLOWED = {
     "devices": {"cache"},
     "remote": {"faults"},
     "lease": {"remote"},
+    "clusters": {"storage"},
     "storage": {"faults", "lease", "locks", "remote"},
     # images and scores
     "decoding": set(),
@@ -78,9 +79,9 @@ ALLOWED = {
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
-        "baselines", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "images", "loader", "measure",
-        "measures", "metrics", "models", "naming", "outputs", "paper", "precision", "preprocessing", "processes", "progress",
-        "promises", "report", "sae", "schema", "selection", "stats", "storage", "store",
+        "baselines", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "images", "loader",
+        "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision", "preprocessing", "processes",
+        "progress", "promises", "report", "sae", "schema", "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

@@ -70,6 +70,8 @@ class Arguments:
     """With --distributed: which one this is, from 0."""
     heartbeat: int = 30
     """With --distributed: seconds without a sign of life after which a process counts as dead, and the run ends."""
+    scheduler: str | None = None
+    """Address of a dask scheduler (host:port) whose workers do the statistics, for stores that one machine is too slow for."""
     out: FolderOrUrl = Path("runs/sweep")
     """Where the results go."""
 
@@ -112,7 +114,7 @@ def run(args: Arguments) -> int:
     dataset = open_data(args)
     profile = args.profile and make_folder(args.profile, "profile", argument="profile")
     with devices.profiled(profile):
-        result = sweep(dataset, args.models, args.out, args.settings)
+        result = sweep(dataset, args.models, args.out, args.settings, scheduler=args.scheduler)
     if processes.this()[0] == 0:
         show_sweep(result)
     return 1 if result.run.failures else 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memjax import devices, processes
 from memjax.checks import InputError, expected
+from memjax.clusters import check_scheduler, cluster
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, load
 from memjax.extract import extract, opening_of
@@ -24,6 +25,7 @@ from memjax.outputs import (
     started,
     versions,
     write_failures,
+    write_images,
 )
 from memjax.pipelines.agreement import agree_on_place, agree_on_run
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
@@ -40,7 +42,7 @@ from memjax.pipelines.values import noted
 from memjax.progress import ProgressCallback, progress_of, tell
 from memjax.promises import start_writing, unfinish
 from memjax.storage import Place, asked, locked, results_folder, staged
-from memjax.store import images_turned, mend, verify_group
+from memjax.store import STORE, images_turned, mend, verify_group
 
 
 def sweep(
@@ -49,6 +51,7 @@ def sweep(
     out: str | Place | None = None,
     settings: SweepSettings | None = None,
     progress: bool | ProgressCallback = True,
+    scheduler: str | None = None,
 ) -> Sweep:
     """Measure every layer of every encoder on every image, correlate each measure with the scores, write all of it.
 
@@ -61,12 +64,15 @@ def sweep(
         out: the run's folder or URL; None for a temporary folder, which lives as long as the result.
         settings: what to measure and how to correlate; by default `SweepSettings()`.
         progress: True for a bar an encoder, False for none, or a function that is called ``(encoder, done, total)``.
+        scheduler: address of a dask scheduler whose workers do the statistics, ``host:port``; None: this process. The numbers
+            are the same.
 
     Returns:
         A `Sweep`. Of several processes, all but the first have neither table nor readouts.
 
     Raises:
-        memjax.checks.InputError: an encoder that cannot be loaded, no usable image, another run in ``out``.
+        memjax.checks.InputError: an encoder that cannot be loaded, no usable image, another run in ``out``, a scheduler that
+            does not answer.
         memjax.processes.ProcessLostError: another process has died.
 
     Example:
@@ -81,7 +87,9 @@ def sweep(
     settings.plan()  # what is wrong with the settings is told before anything is loaded
     where, kept = results_folder(out)
     with processes.failures_told():
-        job = _Job(dataset, load_encoders(encoders, settings), where, settings)
+        if scheduler is not None and processes.this()[0] == 0:
+            check_scheduler(scheduler)
+        job = _Job(dataset, load_encoders(encoders, settings), where, settings, scheduler)
         agree_on_run(job.dataset, job.encoders, settings)
         made = _run(job, progress)
     return dataclasses.replace(made, kept=kept)
@@ -113,6 +121,7 @@ class _Job:
     encoders: Sequence[Encoder]
     out: Place
     settings: SweepSettings
+    scheduler: str | None = None
 
     @property
     def identity(self) -> str:
@@ -226,6 +235,7 @@ def conclude(job: _Job, failures: Iterable[Failure], seconds: float, repaired: S
     with staged(job.out, last=RUN) as folder:
         writing = asked(lambda: start_writing(job.out, folder), job.out)
         write_failures(result.failures, folder)
+        write_images(job.dataset, folder)
         if len(set(result.failures["image"]) & set(job.dataset.table.index)) == len(job.dataset):
             raise InputError(f"none of {len(job.dataset)} images could be used; {job.out / FAILURES} says why")
         models = tuple(noted(model, result.features) for model in result.run.models)
@@ -239,6 +249,7 @@ def _with_analysis(job: _Job, result: Sweep, folder: Path) -> Sweep:
     from memjax.pipelines.sweep_analysis import analyse_sweep  # scipy and matplotlib: not before the last image
     from memjax.pipelines.sweep_report import write_findings
 
-    analysed, analysis = analyse_sweep(result, job.dataset)
+    with cluster(job.scheduler, job.out / STORE):
+        analysed, analysis = analyse_sweep(result, job.dataset)
     write_findings(folder, analysed, analysis, (job.dataset, job.encoders[0]))
     return analysed
