@@ -128,10 +128,11 @@ def agreement(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
 def measure(args: Arguments, source: str, name: str, scratch: Path) -> dict[str, Any]:
     """Everything about one encoder."""
     import memjax
-    from memjax.measure import images_per_device
+    from memjax.batching import images_per_device
 
     encoder, mesh = architectures.open_encoder(source, args.dtype), devices.data_mesh()
-    args = dataclasses.replace(args, per_device=args.per_device or (images_per_device(encoder),))
+    each = images_per_device(encoder.config, encoder.preprocessing.image_size)
+    args = dataclasses.replace(args, per_device=args.per_device or (each,))
     size = args.per_device[0] * mesh.size
     shape = (-(-args.images // size) * size, architectures.SIDE, architectures.SIDE, 3)
     pixels = np.random.default_rng(0).normal(size=shape).astype(np.float32)

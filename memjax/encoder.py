@@ -16,6 +16,7 @@ from memjax.models.hub import MOST_JSON
 from memjax.models.processor_files import image_processor
 from memjax.models.vit import ViTParams, forward, pool
 from memjax.naming import printable
+from memjax.precision import Precision, check_precision
 from memjax.preprocessing import BY_FAMILY, Preprocessing, preprocessing_from_config
 from memjax.storage import read_json
 from memjax.traces import Trace
@@ -34,6 +35,7 @@ class Encoder:
         name: as it was asked for.
         revision: the hub's commit, ``"local"`` or ``"packaged"``.
         checksum: SHA-256 of the weights.
+        precision: of products of float32 (`memjax.precision`).
     """
 
     config: ViTConfig
@@ -42,6 +44,7 @@ class Encoder:
     name: str
     revision: str
     checksum: str
+    precision: Precision = "highest"
 
     @property
     def dtype(self) -> str:
@@ -54,7 +57,9 @@ class Encoder:
         return printable(Path(self.name).resolve().name if self.revision == "local" else self.name)
 
 
-def load(name: str, dtype: str = "float32", preprocessing: str | Path | None = None) -> Encoder:
+def load(
+    name: str, dtype: str = "float32", preprocessing: str | Path | None = None, precision: Precision = "highest"
+) -> Encoder:
     """Load a pretrained encoder.
 
     Args:
@@ -64,6 +69,9 @@ def load(name: str, dtype: str = "float32", preprocessing: str | Path | None = N
         preprocessing: how pixels are made if the checkpoint has no file that says so: a preprocessor_config.json, or a family
             (``vit``, ``vit_mae``, ...) whose published way is taken. Without it the checkpoint's own family's is assumed or,
             where checkpoints of the family differ, images are refused (`memjax.preprocessing.Preprocessing.origin`).
+        precision: of matrix products of float32, in all that is computed with the encoder: ``"highest"``, the same numbers on
+            every device; ``"high"``, three bfloat16 passes on a TPU; ``"default"``, the hardware's fastest: one bfloat16 pass
+            on a TPU, TF32 on NVIDIA. On a CPU all three are the same (`memjax.precision`).
 
     Returns:
         An `Encoder`.
@@ -80,6 +88,7 @@ def load(name: str, dtype: str = "float32", preprocessing: str | Path | None = N
     """
     if dtype not in DTYPES:
         raise expected("dtype", " or ".join(DTYPES), dtype)
+    check_precision(precision)
     loaded = read_checkpoint(name)
     return Encoder(
         config=loaded.config,
@@ -88,6 +97,7 @@ def load(name: str, dtype: str = "float32", preprocessing: str | Path | None = N
         name=loaded.location.name,
         revision=loaded.location.revision,
         checksum=loaded.checksum,
+        precision=precision,
     )
 
 
@@ -146,12 +156,13 @@ def encoders() -> tuple[presets.Preset, ...]:
     return presets.PRESETS
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _trace(params: ViTParams, pixels: Pixels, config: ViTConfig) -> Trace:
+@functools.partial(jax.jit, static_argnames=("config", "precision"))
+def _trace(params: ViTParams, pixels: Pixels, config: ViTConfig, precision: Precision) -> Trace:
     def one(image: jax.Array) -> Trace:
-        out = forward(params, image.astype(params.patch.kernel.dtype), config)
+        out = forward(params, image.astype(params.patch.kernel.dtype), config, precision=precision)
         hidden = jnp.concatenate([out.embedded[None], out.tapped.after])
-        return Trace(hidden=hidden, attention=out.tapped.attention, pooled=pool(params, out.last, config)[0])
+        pooled, _ = pool(params, out.last, config, precision)
+        return Trace(hidden=hidden, attention=out.tapped.attention, pooled=pooled)
 
     return jax.vmap(one)(pixels)
 
@@ -160,6 +171,7 @@ def trace(encoder: Encoder, pixels: Pixels) -> Trace:
     """Everything an encoder does with a batch: hidden states and attention of every layer.
 
     It holds every layer's attention; for many images use `memjax.features`, or `memjax.encode` with a tap.
+    Type and precision are the encoder's: ``memjax.load(name, dtype=.., precision=..)``.
 
     Args:
         encoder: from `load`.
@@ -176,4 +188,4 @@ def trace(encoder: Encoder, pixels: Pixels) -> Trace:
         >>> trace.hidden.shape[1] == encoder.config.depth + 1
         True
     """
-    return _trace(encoder.params, jnp.asarray(pixels), encoder.config)
+    return _trace(encoder.params, jnp.asarray(pixels), encoder.config, encoder.precision)

@@ -6,22 +6,22 @@ The only place that joins images, encoders, metrics and the store.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from memjax import devices, processes
 from memjax.axes import Sizes
+from memjax.batching import batch_size, images_per_device, power_of_two
 from memjax.datasets import Dataset, Failure
 from memjax.datasets.content import Content
 from memjax.decoding import VERSION
 from memjax.encoder import Encoder
+from memjax.halving import Measured, Program, Tell, fitting_size, measured_batches
 from memjax.loader import Batch, batches
-from memjax.measure import compiled, images_per_device
+from memjax.measure import compiled
 from memjax.metrics import Metric, metric_identity
 from memjax.naming import group_name
 from memjax.selection import Selection, check_metrics, variables, working_bytes
@@ -66,6 +66,7 @@ def identity(dataset: Dataset, encoder: Encoder, plan: Plan) -> dict[str, Any]:
         "revision": encoder.revision,
         "checksum": encoder.checksum,
         "dtype": encoder.dtype,
+        "precision": encoder.precision,
         "preprocessing": encoder.preprocessing.to_json(),
         "protocol": plan.protocol,
         "mae_seeds": selection.mae_seeds if encoder.config.decoder else 0,
@@ -98,7 +99,12 @@ def stored_variables(encoder: Encoder, selection: Selection) -> dict[str, Variab
 
 
 def extract(
-    dataset: Dataset, encoder: Encoder, out: Place, plan: Plan | None = None, progress: Progress | None = None
+    dataset: Dataset,
+    encoder: Encoder,
+    out: Place,
+    plan: Plan | None = None,
+    progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> list[Failure]:
     """Measure every image, at every layer, into ``out/features.zarr``; goes on where an earlier run stopped.
 
@@ -113,21 +119,21 @@ def extract(
         plan: how; the default measures the metrics alone.
         progress: called with the number of images that were added, those of an earlier run first; of several processes,
             those of the others too.
+        tell: told, a line each, of batches that did not fit in the devices' memory and were halved.
 
     Returns:
         The images that could not be used, with the reason; their rows are NaN.
 
     Raises:
-        InputError: a store of another encoder, preprocessing, protocol or data set; no room on the disk.
+        InputError: a store of another encoder, preprocessing, protocol or data set; no room on the disk, or on
+            a device not even for one image.
         memjax.processes.ProcessLostError: another process has died.
     """
     plan = plan or Plan()
     report = progress or (lambda added: None)
-    mesh, image = devices.data_mesh(), encoder.preprocessing.image_size
+    image = encoder.preprocessing.image_size
     check_metrics(encoder.config, encoder.config.layout.under(plan.protocol), plan.selection, image)
     opening = opening_of(dataset, encoder, out, plan)
-    sizes = {name: variable.sizes for name, variable in opening.variables.items()}
-    size = batch_size(plan, mesh, images_per_device(encoder), working_bytes(encoder.config, image, sizes))
     writer = shared_writer(opening)
     done = set(writer.done())
     report(writer.images_in(done))
@@ -136,11 +142,28 @@ def extract(
     todo = [c for c in range(writer.chunks) if c not in done][index::count]
     advance = report if count == 1 else watching(writer, writer.images_in(done), report)
     if todo:
+        sizes = {name: variable.sizes for name, variable in opening.variables.items()}
+        program, told = program_of(encoder, plan), tell or (lambda line: None)
+        size = fitting_size(program, default_size(program, encoder, plan, sizes), told)
         stream = batches(dataset, encoder.preprocessing, size, writer.rows(todo), plan.workers)
-        write_chunks(writer, todo, measured_batches(stream, encoder, plan, mesh), advance)
+        write_chunks(writer, todo, measured_batches(stream, program, size, told), advance)
     processes.wait_for_all("chunks written")
     advance(0)
     return asked(writer.failures, out)
+
+
+def program_of(encoder: Encoder, plan: Plan) -> Program:
+    """What measures an encoder's images, on all devices of this process."""
+    mesh, layout = devices.data_mesh(), encoder.config.layout.under(plan.protocol)
+    run = compiled(encoder.config, layout, plan.selection, mesh, encoder.preprocessing, encoder.precision)
+    params = devices.replicate(encoder.params, mesh)
+    return Program(run, params, mesh, encoder.preprocessing.image_size, encoder.label)
+
+
+def default_size(program: Program, encoder: Encoder, plan: Plan, kept: dict[str, Sizes]) -> int:
+    """Images a batch, as asked for or by `memjax.batching`; whether they fit is seen once the program is compiled."""
+    each = images_per_device(encoder.config, program.image)
+    return batch_size(plan.batch_size, program.mesh, each, working_bytes(encoder.config, program.image, kept))
 
 
 def watching(writer: Writer, shown: int, report: Progress) -> Progress:
@@ -187,47 +210,6 @@ def images_per_chunk(kept: dict[str, Sizes]) -> int:
     """
     image = 4 * sum(math.prod(sizes.values()) for sizes in kept.values())
     return min(CHUNK, power_of_two(CHUNK_BYTES // image))
-
-
-def power_of_two(limit: int) -> int:
-    """The largest one that is at most ``limit``, and at least 1."""
-    return 1 << max(0, limit.bit_length() - 1)
-
-
-def batch_size(plan: Plan, mesh: Mesh, each: int, image_bytes: int) -> int:
-    """The batch over all devices of the mesh.
-
-    As asked for, rounded up to a multiple of the devices. By default ``each`` on a device, or as many fewer (a power of two)
-    as fit in half of its free memory.
-
-    Args:
-        plan: its ``batch_size``.
-        mesh: from `memjax.devices.data_mesh`.
-        each: images per device where memory allows (`memjax.measure.images_per_device`).
-        image_bytes: what one image needs (`memjax.selection.working_bytes`).
-    """
-    if plan.batch_size is not None:
-        return -(-plan.batch_size // mesh.size) * mesh.size
-    room = min(devices.free_bytes(device) for device in mesh.devices.flat) // 2
-    return min(each, power_of_two(room // image_bytes)) * mesh.size
-
-
-Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
-
-
-def measured_batches(stream: Iterator[Batch], encoder: Encoder, plan: Plan, mesh: Mesh) -> Measured:
-    """Each batch with its values, one batch behind the devices, so that decoding and writing overlap with them."""
-    layout = encoder.config.layout.under(plan.protocol)
-    run = compiled(encoder.config, layout, plan.selection, mesh, encoder.preprocessing)
-    params = devices.replicate(encoder.params, mesh)
-    ahead: tuple[Batch, dict[str, jax.Array]] | None = None
-    for batch in stream:
-        started = (batch, run(params, devices.split(batch.pixels, mesh)))
-        if ahead is not None:
-            yield ahead[0], {name: np.asarray(x) for name, x in ahead[1].items()}
-        ahead = started
-    if ahead is not None:
-        yield ahead[0], {name: np.asarray(x) for name, x in ahead[1].items()}
 
 
 @dataclasses.dataclass(frozen=True)

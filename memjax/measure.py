@@ -16,20 +16,23 @@ from memjax.metrics.activation import readout_token
 from memjax.models.config import ViTConfig
 from memjax.models.mae import mean_mae_loss, seeded_noise
 from memjax.models.vit import ViTParams, forward
-from memjax.precision import full_precision
+from memjax.precision import Precision, at_its_precision
 from memjax.preprocessing import Preprocessing
 from memjax.selection import MAE_SEEDS, Selection, check_metrics
 from memjax.traces import BlockTrace, ImageTrace, Layout
 
 Table = dict[str, Float[Array, "b l1 ..."]]
 Values = dict[str, Array]
-CACHED_TOKENS = 1100
-"""Tokens of one batch on one core: more leave its cache, fewer make thin products (benchmarks/README.md)."""
 
 
-@full_precision
+@at_its_precision
 def image_features(
-    params: ViTParams, image: Image, config: ViTConfig, layout: Layout, selection: Selection | None = None
+    params: ViTParams,
+    image: Image,
+    config: ViTConfig,
+    layout: Layout,
+    selection: Selection | None = None,
+    precision: Precision = "highest",
 ) -> Values:
     """One image: metric -> ``[l+1]`` (``[l+1, h]`` where it is per head), and the vectors that are kept.
 
@@ -41,6 +44,7 @@ def image_features(
         config: the architecture.
         layout: how its tokens are read, ``config.layout.under(protocol)``.
         selection: what is kept; by default the default metrics alone.
+        precision: of the encoder's products of float32, and of those in metrics that do not state their own (static).
 
     Returns:
         name -> values, with the axes of `memjax.selection.variables`: tokens ``[l+1, d]``, patches ``[layers, p, d]``.
@@ -56,22 +60,24 @@ def image_features(
     def tap(block: BlockTrace) -> tuple[Values, Values]:
         return measure_block(block, layout, rows), vectors(block.after)
 
-    out = forward(params, image.astype(params.patch.kernel.dtype), config, tap)
+    out = forward(params, image.astype(params.patch.kernel.dtype), config, tap, precision)
     measured, stacked = out.tapped
     kept = {name: jnp.concatenate([x[None], stacked[name]]) for name, x in vectors(out.embedded).items()}
     if chosen.patch_layers:
         kept["patches"] = kept["patches"][np.array(chosen.patch_layers)]
-    loss = decoder_loss(params, image, config, chosen)
+    loss = decoder_loss(params, image, config, chosen, precision)
     whole = ImageTrace(pixels=image, embedded=out.embedded, last=out.last, decoder_loss=loss)
     return assemble(whole, measured, config.depth, layout, rows) | kept
 
 
-def decoder_loss(params: ViTParams, image: Image, config: ViTConfig, selection: Selection) -> Scalar | None:
+def decoder_loss(
+    params: ViTParams, image: Image, config: ViTConfig, selection: Selection, precision: Precision = "highest"
+) -> Scalar | None:
     """`memjax.models.mae.mean_mae_loss` over the selection's masks; None where no metric needs it."""
     if not any(row.needs == "decoder" for row in selection.available(config).values()):
         return None
     noise = seeded_noise(config.grid[0] * config.grid[1], selection.mae_seeds)
-    return mean_mae_loss(params, image.astype(jnp.float32), jnp.asarray(noise), config)
+    return mean_mae_loss(params, image.astype(jnp.float32), jnp.asarray(noise), config, precision)
 
 
 @functools.lru_cache(maxsize=16)
@@ -81,31 +87,20 @@ def compiled(
     selection: Selection,
     mesh: jax.sharding.Mesh,
     levels: Preprocessing | None = None,
+    precision: Precision = "highest",
 ) -> Callable[[ViTParams, Pixels | Levels], Values]:
     """The jitted, data-parallel ``(params, pixels) -> table`` of an architecture; traced once for each batch shape.
 
     With ``levels`` the pixels are the loader's grey levels, uint8, and normalised on the device, which has a quarter of the
     bytes sent to it (`memjax.levels.normalise_levels`); otherwise they are normalised already.
+    ``precision`` is that of `image_features`.
     """
 
     def one(params: ViTParams, image: Array) -> Values:
         pixels = image if levels is None else normalise_levels(image, levels)
-        return image_features(params, pixels, config, layout, selection)
+        return image_features(params, pixels, config, layout, selection, precision)
 
     return devices.data_parallel(jax.vmap(one, in_axes=(None, 0)), mesh)
-
-
-def images_per_device(encoder: Encoder) -> int:
-    """The default batch size, for one device.
-
-    On a CPU the largest power of two, up to 64, whose tokens stay within `CACHED_TOKENS` (at least 1): 4 for 257 or 197
-    tokens, 16 for 50. On other devices 256: there memory decides (`memjax.extract.batch_size`).
-    """
-    if jax.default_backend() != "cpu":
-        return 256
-    rows, columns = encoder.config.grid_of(encoder.preprocessing.image_size)
-    tokens = rows * columns + encoder.config.layout.prefix
-    return 2 ** min(6, max(1, CACHED_TOKENS // tokens).bit_length() - 1)
 
 
 def features(
@@ -116,6 +111,8 @@ def features(
     metrics: Mapping[str, Metric] | Sequence[str] | None = None,
 ) -> Table:
     """Every metric at every layer, for a batch, on all devices of this process.
+
+    Type and precision are the encoder's: ``memjax.load(name, dtype=.., precision=..)``.
 
     Args:
         encoder: from `memjax.load`.
@@ -148,7 +145,7 @@ def features(
     selection = Selection(tuple(requested(metrics).items()), mae_seeds=mae_seeds)
     layout, mesh = encoder.config.layout.under(protocol), devices.data_mesh()
     check_metrics(encoder.config, layout, selection, (pixels.shape[1], pixels.shape[2]))
-    run = compiled(encoder.config, layout, selection, mesh)
+    run = compiled(encoder.config, layout, selection, mesh, precision=encoder.precision)
     count = pixels.shape[0]
     padded = devices.pad_to(jnp.asarray(pixels, jnp.float32), mesh.size)
     return {name: x[:count] for name, x in run(encoder.params, padded).items()}

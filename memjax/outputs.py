@@ -83,7 +83,7 @@ class Run:
         command: as the process was started.
         finished: when, in UTC.
         models: the encoders.
-        protocol, dtype, method, bootstraps, seed: of the settings, those that a reader asks for first.
+        protocol, dtype, precision, method, bootstraps, seed: of the settings, those that a reader asks for first.
         level: of the intervals.
         settings: all of the settings.
         metrics: encoder -> the metrics that the store holds of it.
@@ -106,6 +106,7 @@ class Run:
     models: tuple[ModelRecord, ...] = ()
     protocol: str = ""
     dtype: str = ""
+    precision: str = ""
     method: str = "spearman"
     level: float = 0.95
     bootstraps: int = 0

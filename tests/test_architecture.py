@@ -53,19 +53,21 @@ ALLOWED = {
     # arrays in, arrays out
     "models": {"precision", "schema", "storage", "traces"},
     "metrics": {"traces"},
-    "sae": {"devices"},
-    "stats": set(),
-    "baselines": {"models"},
+    "sae": {"devices", "precision"},
+    "stats": {"precision"},
+    "baselines": {"models", "precision"},
     # a data set through an encoder into the store, and the store as measures
     "encoder": {"models", "naming", "precision", "preprocessing", "storage", "traces"},
     "selection": {"metrics", "models", "traces"},
     "measure": {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",
     },
+    "batching": {"devices", "models"},
+    "halving": {"batching", "devices", "loader", "measure", "models"},
     "store": {"datasets", "remote", "seals", "storage"},
     "extract": {
-        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "naming", "processes", "selection",
-        "storage", "store",
+        "batching", "datasets", "decoding", "devices", "encoder", "halving", "loader", "measure", "metrics", "naming",
+        "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
@@ -75,8 +77,8 @@ ALLOWED = {
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
         "baselines", "datasets", "devices", "encoder", "extract", "faults", "images", "loader", "measure", "measures", "metrics",
-        "models", "naming", "outputs", "paper", "preprocessing", "processes", "progress", "promises", "report", "sae",
-        "schema", "selection", "stats", "storage", "store",
+        "models", "naming", "outputs", "paper", "precision", "preprocessing", "processes", "progress", "promises", "report",
+        "sae", "schema", "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

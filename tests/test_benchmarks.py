@@ -110,17 +110,20 @@ def test_generated_images_differ_and_repeat():
     assert data.records[2].image == data.table.index[2]
 
 
-@pytest.mark.parametrize(("name", "each"), [("dinov2-s14", 4), ("clip-b16", 4), ("clip-b32", 16), ("tiny", 64)])
-def test_the_default_batch_counts_tokens(name, each, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "each", "on_tpu", "on_gpu"),
+    [("dinov2-s14", 4, 32, 128), ("clip-b16", 4, 16, 64), ("clip-b32", 16, 64, 256), ("tiny", 64, 256, 256)],
+)
+def test_the_default_batch_counts_tokens(name, each, on_tpu, on_gpu, monkeypatch):
     import jax
 
-    from memjax.measure import images_per_device
+    from memjax.batching import images_per_device
 
-    encoder = architectures.random_encoder("tiny", "float32")
     config, _ = families.read_config(architectures.CONFIGS[name], name)
-    assert images_per_device(dataclasses.replace(encoder, config=config)) == each, "images of 224 pixels"
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert images_per_device(dataclasses.replace(encoder, config=config)) == 256
+    assert images_per_device(config, (224, 224)) == each
+    for backend, wanted in (("tpu", on_tpu), ("gpu", on_gpu), ("another", on_gpu)):
+        monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
+        assert images_per_device(config, (224, 224)) == wanted, backend
 
 
 def test_scaling(tmp_path):

@@ -11,9 +11,10 @@ from PIL import Image
 
 import memjax
 from memjax import devices
+from memjax.batching import batch_size
 from memjax.checks import InputError
 from memjax.datasets import open_folder
-from memjax.extract import CHUNK, Plan, batch_size, extract, images_per_chunk
+from memjax.extract import CHUNK, Plan, extract, images_per_chunk
 from memjax.images import normalise
 from memjax.loader import batches
 from memjax.measure import compiled
@@ -127,14 +128,14 @@ def test_another_protocol_or_encoder_into_the_same_store_is_refused(folder, enco
 @pytest.mark.parametrize(("asked", "count", "size"), [(None, 2, 16), (5, 2, 6), (1, 1, 1), (8, 2, 8)])
 def test_batches_divide_over_devices(asked, count, size):
     mesh = devices.data_mesh(jax.local_devices()[:count])
-    assert batch_size(Plan(batch_size=asked), mesh, 8, 1000) == size
+    assert batch_size(asked, mesh, 8, 1000) == size
 
 
 def test_little_memory_makes_small_batches(monkeypatch):
     mesh = devices.data_mesh()
     for free, size in ((16_000, 16), (15_999, 8), (2_000, 2), (1, 2)):
         monkeypatch.setattr(devices, "free_bytes", lambda device, free=free: free)
-        assert batch_size(Plan(), mesh, 8, 1000) == size
+        assert batch_size(None, mesh, 8, 1000) == size
 
 
 def test_the_bound_of_an_images_memory_holds(encoder):

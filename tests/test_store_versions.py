@@ -33,7 +33,7 @@ def as_version_0_2(out: Path) -> None:
     (out / MARKERS / "created").write_text("")
     metadata = json.loads((out / STORE / "zarr.json").read_text())
     identity = json.loads(metadata["attributes"]["memjax"])
-    del identity["decoding"], metadata["attributes"]["measured_with"]
+    del identity["decoding"], identity["precision"], metadata["attributes"]["measured_with"]
     metadata["attributes"]["memjax"] = json.dumps(identity, sort_keys=True)
     (out / STORE / "zarr.json").write_text(json.dumps(metadata))
     memjax.store.consolidate(out / "features.zarr")

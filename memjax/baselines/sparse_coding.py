@@ -16,6 +16,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from memjax.checks import expected
+from memjax.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def shrink(values: Array, by: float) -> Array:
 
 
 @partial(jax.jit, static_argnames="config")
+@full_precision
 def ista(x: Float[Array, "b d"], dictionary: Float[Array, "f d"], config: SparseCodingConfig) -> Codes:
     """Codes of a batch by iterative shrinkage, until they settle.
 
@@ -117,6 +119,7 @@ def ista(x: Float[Array, "b d"], dictionary: Float[Array, "f d"], config: Sparse
 
 
 @partial(jax.jit, static_argnames="config")
+@full_precision
 def dictionary_step(
     dictionary: Float[Array, "f d"], x: Float[Array, "b d"], config: SparseCodingConfig
 ) -> tuple[Float[Array, "f d"], Float[Array, ""]]:
@@ -155,6 +158,7 @@ def learn_dictionary(
     return jax.lax.scan(body, start, jax.random.split(rest, config.batches))
 
 
+@full_precision
 def reconstruction_error(
     x: Float[Array, "n d"], dictionary: Float[Array, "f d"], config: SparseCodingConfig
 ) -> Float[Array, " n"]:

@@ -16,6 +16,7 @@ from memjax.axes import Array, Float, Image
 from memjax.checks import InputError, check_file
 from memjax.models import hub
 from memjax.models.layers import Linear, linear
+from memjax.precision import full_precision
 
 BLOCKS: tuple[tuple[int, ...], ...] = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Channels of each convolution, block by block; a 2 x 2 max pool ends a block."""
@@ -64,6 +65,7 @@ def average_matrix(source: int, target: int) -> np.ndarray:
     return matrix
 
 
+@full_precision
 def vgg_features(params: VGGParams, image: Image) -> dict[str, Array]:
     """The seven layers of one image.
 

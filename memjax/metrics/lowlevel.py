@@ -17,7 +17,7 @@ EDGE_THRESHOLD = 0.1
 
 def brightness(image: Shaped[Array, "y x c"]) -> Float[Array, "y x"]:
     """Brightness of each pixel in [0, 1]: 0.299 R + 0.587 G + 0.114 B, over 255."""
-    return image.astype(jnp.float32) @ jnp.asarray(LUMA, jnp.float32) / 255
+    return jnp.matmul(image.astype(jnp.float32), jnp.asarray(LUMA, jnp.float32), precision="highest") / 255
 
 
 def contrast(image: Shaped[Array, "y x c"]) -> Float[Array, ""]:

@@ -15,7 +15,7 @@ from memjax.models import layers
 from memjax.models.config import ViTConfig
 from memjax.models.positions import sincos_table
 from memjax.models.vit import Decoder, ViTParams, embed_patches, init_block, patchify, run_blocks
-from memjax.precision import full_precision
+from memjax.precision import Precision, at_its_precision
 
 
 def decoder_config(config: ViTConfig) -> ViTConfig:
@@ -75,8 +75,10 @@ def decode_patches(
     return layers.linear(params.predict, layers.layer_norm(params.norm, last, config.eps))[1:]
 
 
-@full_precision
-def mae_loss(params: ViTParams, image: Image, noise: Float[Array, "p"], config: ViTConfig) -> Scalar:
+@at_its_precision
+def mae_loss(
+    params: ViTParams, image: Image, noise: Float[Array, "p"], config: ViTConfig, precision: Precision = "highest"
+) -> Scalar:
     """Mean squared error over the pixels of the masked patches of one image, under the mask that ``noise`` makes.
 
     Args:
@@ -84,6 +86,7 @@ def mae_loss(params: ViTParams, image: Image, noise: Float[Array, "p"], config: 
         image: ``[y, x, 3]``, normalised.
         noise: one number a patch; those with the smallest are kept, the rest masked.
         config: its architecture; ``decoder.norm_pix_loss`` standardises each target patch (ddof 1, eps 1e-6).
+        precision: as in `memjax.models.vit.forward`.
 
     Returns:
         A scalar in squared units of normalised pixels. Vmap over images and noise.
@@ -112,6 +115,8 @@ def seeded_noise(patches: int, seeds: int) -> np.ndarray:
     return np.stack(rows) if rows else np.zeros((0, patches), np.float32)
 
 
-def mean_mae_loss(params: ViTParams, image: Image, noises: Float[Array, "g p"], config: ViTConfig) -> Scalar:
+def mean_mae_loss(
+    params: ViTParams, image: Image, noises: Float[Array, "g p"], config: ViTConfig, precision: Precision = "highest"
+) -> Scalar:
     """`mae_loss` averaged over g masks, to take the mask's chance out."""
-    return jax.lax.map(lambda noise: mae_loss(params, image, noise, config), noises).mean()
+    return jax.lax.map(lambda noise: mae_loss(params, image, noise, config, precision), noises).mean()

@@ -17,7 +17,7 @@ from memjax.checks import expected
 from memjax.models import layers, positions
 from memjax.models.config import ViTConfig
 from memjax.models.layers import Rotation
-from memjax.precision import full_precision
+from memjax.precision import Precision, at_its_precision
 from memjax.traces import BlockTrace
 
 Tap = Callable[[BlockTrace], Pytree]
@@ -229,8 +229,14 @@ def keep_all(block: BlockTrace) -> BlockTrace:
     return block
 
 
-@full_precision
-def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None = keep_all) -> Output:
+@at_its_precision
+def forward(
+    params: ViTParams,
+    image: Image,
+    config: ViTConfig,
+    tap: Tap | None = keep_all,
+    precision: Precision = "highest",
+) -> Output:
     """One image through the encoder.
 
     Args:
@@ -239,6 +245,7 @@ def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None 
         config: the architecture (static under jit).
         tap: a pure function of one block's trace; None where only the last layer is wanted, whose attention then need not
             be formed (`memjax.models.layers.attend_fused`).
+        precision: of every product of float32 in it, the tap's too (`memjax.precision`; static under jit).
 
     Returns:
         `Output`: what entered, what left, and what the tap returned, stacked ``[l, ...]``.
@@ -253,8 +260,13 @@ def forward(params: ViTParams, image: Image, config: ViTConfig, tap: Tap | None 
     return Output(embedded=tokens, last=last, tapped=tapped)
 
 
-def encode(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_all) -> Pytree:
+def encode(
+    params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_all, precision: Precision = "highest"
+) -> Pytree:
     """What ``tap`` returns for every block of one image, stacked ``[l, ...]``; see `forward`.
+
+    The parameters carry their type, but not their precision: pass ``precision=encoder.precision`` for an encoder that was
+    loaded with another than ``"highest"``.
 
     Example:
         >>> import jax, jax.numpy as jnp, memjax
@@ -264,12 +276,12 @@ def encode(params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_a
         >>> peaks.shape == (encoder.config.depth,)
         True
     """
-    return forward(params, image, config, tap).tapped
+    return forward(params, image, config, tap, precision).tapped
 
 
-@full_precision
+@at_its_precision
 def pool(
-    params: ViTParams, last: Hidden, config: ViTConfig
+    params: ViTParams, last: Hidden, config: ViTConfig, precision: Precision = "highest"
 ) -> tuple[Float[Array, "e"] | None, Float[Array, "h 1 s"] | None]:
     """What the family's head makes of the last layer.
 
@@ -277,6 +289,7 @@ def pool(
         params: the encoder's.
         last: `Output.last`, ``[t, d]``.
         config: the architecture.
+        precision: as in `forward`.
 
     Returns:
         ``pooled [e]`` (None without a head), and for attention pooling its probabilities ``[h, 1, s]``, else None.

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from memjax.precision import Precision
 from memjax.sae.presets import MODERN, PAPER_SEEDS, SAEPreset, modern, paper
 from memjax.sae.stream import Stream
 from memjax.schema import check_bounds
@@ -62,6 +63,9 @@ class SAESettings:
     """The default is 1e-4 (paper) or 1e-3 (modern)."""
     sparsity: float | None = None
     """Weight of the sparsity penalty; the default is the paper's 1e-5, or the variant's."""
+    precision: Precision = "highest"
+    """Of matrix products, in training and in scoring. highest: the same losses on every device, to rounding; high: three bfloat16
+    passes on a TPU; default: the hardware's fastest, one bfloat16 pass on a TPU, TF32 on NVIDIA. On a CPU all are the same."""
     bootstraps: int = 1000
     """Bootstrap resamples behind each 95 % interval."""
 
@@ -103,7 +107,8 @@ class SAESettings:
             rows = [stream.rows(block).shape[1] for block in range(stream.images.blocks)]
             epochs = 20 if self.epochs is None else self.epochs
             preset = modern(self.variant, width, sum(rows), self.latents, epochs, min(batch, max(rows)))
-        fit = preset.fit if self.epochs is None else replace(preset.fit, epochs=self.epochs)
+        fit = replace(preset.fit, epochs=preset.fit.epochs if self.epochs is None else self.epochs)
+        fit = replace(fit, precision=self.precision)
         return SAEPreset(
             sae=preset.sae,
             fit=fit,

@@ -157,7 +157,7 @@ def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[lis
     tell = _told_by_epoch(fit.epochs) if progress is True else progress or None
 
     def keep(epoch: int, members: Member, losses: np.ndarray) -> None:
-        evaluation = evaluate(members, job.data.images, sae, mesh)
+        evaluation = evaluate(members, job.data.images, sae, mesh, fit.precision)
         check_finite(evaluation.images["standardised"].error, members, epoch)
         found[epoch] = epoch_scores(epoch, evaluation, job.grid, job.data.layers)
         found[epoch].save(home / f"{epoch}.npz", mark)
@@ -199,6 +199,8 @@ def _analyse(
         finished=now(),
         models=(group.encoder,),
         protocol=job.settings.protocol,
+        dtype="float32",
+        precision=job.settings.precision,
         bootstraps=n_boot,
         settings=plain_json(job.identity()),
         versions=versions(),

@@ -129,12 +129,12 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
     """The encoders that a sweep names, loaded; they read images in the orientation that the settings say.
 
     Raises:
-        InputError: none, two of one name, one that is loaded in another type, one that cannot be loaded, or one of which nothing
-            says how its pixels are made.
+        InputError: none, two of one name, one that is loaded in another type or precision, one that cannot be loaded, or one
+            of which nothing says how its pixels are made.
     """
-    dtype = settings.dtype
     several = [encoders] if isinstance(encoders, (str, Encoder)) else list(encoders)
-    loaded = [load(one, dtype, settings.preprocessing) if isinstance(one, str) else one for one in several]
+    how = (settings.dtype, settings.preprocessing, settings.precision)
+    loaded = [load(one, *how) if isinstance(one, str) else one for one in several]
     labels = [encoder.label for encoder in loaded]
     if not loaded or len(set(labels)) < len(labels):
         raise expected("models", "encoders of different names", ", ".join(labels) or "none", argument="models")
@@ -142,10 +142,19 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
         raise expected("models", "names whose folders in the store differ", ", ".join(labels), argument="models")
     for encoder in loaded:
         encoder.preprocessing.check_known(f"encoder {encoder.label}")
-        if encoder.dtype != dtype:
-            fix = f"load it in {dtype}, or set dtype={encoder.dtype!r}"
-            raise expected(f"encoder {encoder.label}", dtype, encoder.dtype, fix, argument="dtype")
+        _check_computing(encoder, settings)
     return [_oriented(encoder, settings.orientation) for encoder in loaded]
+
+
+def _check_computing(encoder: Encoder, settings: SweepSettings) -> None:
+    """Raises `InputError` where an encoder is loaded in another type or precision than the run is to have."""
+    if encoder.dtype != settings.dtype:
+        fix = f"load it in {settings.dtype}, or set dtype={encoder.dtype!r}"
+        raise expected(f"encoder {encoder.label}", settings.dtype, encoder.dtype, fix, argument="dtype")
+    if encoder.precision != settings.precision:
+        fix = f"load it at {settings.precision}, or set precision={encoder.precision!r}"
+        wanted = f"precision {settings.precision}"
+        raise expected(f"encoder {encoder.label}", wanted, encoder.precision, fix, argument="precision")
 
 
 def _oriented(encoder: Encoder, orientation: Orientation) -> Encoder:
@@ -170,7 +179,7 @@ def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure]
     failures, started, plan = list(job.dataset.rejected), time.perf_counter(), job.settings.plan()
     for encoder in job.encoders:
         with progress_of(encoder.label, len(job.dataset), progress) as advance:
-            failures += extract(job.dataset, encoder, job.out, plan, advance)
+            failures += extract(job.dataset, encoder, job.out, plan, advance, lambda line: tell(line, progress))
     return list(dict.fromkeys(failures)), time.perf_counter() - started
 
 
@@ -183,6 +192,7 @@ def measured(job: _Job, failures: Iterable[Failure], seconds: float, repaired: S
         models=tuple(model_record(encoder) for encoder in job.encoders),
         protocol=settings.protocol,
         dtype=settings.dtype,
+        precision=settings.precision,
         method=settings.method,
         bootstraps=settings.bootstraps,
         seed=settings.seed,

@@ -145,6 +145,7 @@ def _summary(page: Page) -> list[tuple[str, str]]:
         ("Metrics", f"{table['metric'].nunique()} metrics, {labels.count(table['rho'].notna().sum())} correlations"),
         ("Correlation", page.context.symbol),
         ("Protocol", run.protocol or "not recorded"),
+        ("Computed in", f"{run.dtype}, products at precision {run.precision}" if run.precision else "not recorded"),
         ("Images that failed", labels.count(page.failures["image"].nunique())),
     ]
     lines += [(f"Encoder {model.model}", model.note) for model in run.models if model.note]

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from memjax.checks import expected
+from memjax.precision import Precision, check_precision
 from memjax.sae.architecture import Architecture
 from memjax.sae.variants import VARIANTS, Variant
 
@@ -58,6 +59,7 @@ class FitConfig:
         warmup_steps: steps of linear warm-up of the learning rate.
         decay: ``none``, ``linear`` or ``cosine`` to zero at the last step.
         resample_epochs: after which epochs (counted from 1) dead latents are drawn anew.
+        precision: of matrix products, in training and in scoring (`memjax.precision`).
     """
 
     batch_size: int = 1
@@ -66,13 +68,19 @@ class FitConfig:
     warmup_steps: int = 0
     decay: str = "none"
     resample_epochs: tuple[int, ...] = ()
+    precision: Precision = "highest"
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.epochs < 1:
             raise expected("batch size and epochs", "positive numbers", f"{self.batch_size} and {self.epochs}")
         if self.decay not in DECAYS:
             raise expected("learning-rate decay", f"one of {', '.join(DECAYS)}", repr(self.decay))
+        check_precision(self.precision)
 
     def to_json(self) -> dict[str, object]:
-        """The fields as JSON holds them (tuples become lists)."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """The fields as JSON holds them (tuples become lists); ``precision`` where it is not ``highest``.
+
+        Checkpoints from before it was a setting do not name it, and are gone on with.
+        """
+        fields = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {key: value for key, value in fields.items() if (key, value) != ("precision", "highest")}

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, PyTree
 
+from memjax.precision import Precision
 from memjax.sae.config import SAEConfig
 from memjax.sae.member import Hyper, Member, Recipe, epoch_order, init_member, train_steps
 from memjax.sae.resampling import resample
@@ -128,14 +129,21 @@ def train_members(
     return over_members(one, data, members, orders, mesh=schedule.mesh, at_once=schedule.at_once)
 
 
-@partial(jax.jit, static_argnames=("sae", "space", "mesh"))
-def score_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, space: str, mesh: Mesh) -> ImageScores:
+@partial(jax.jit, static_argnames=("sae", "space", "mesh", "precision"))
+def score_members(
+    members: Member,
+    data: Float[Array, "l n d"],
+    sae: SAEConfig,
+    space: str,
+    mesh: Mesh,
+    precision: Precision = "highest",
+) -> ImageScores:
     """Every image under every member, ``[m, n]`` per score; ``space`` is ``standardised`` or ``raw`` (see the paper)."""
 
     def one(data: Array, member: Member) -> ImageScores:
         x = data[member.layer]
         x = standardise(member.standardiser, x) if space == "standardised" else x
-        return score_images(member.params, member.state, x, sae)
+        return score_images(member.params, member.state, x, sae, precision)
 
     return over_members(one, data, members, mesh=mesh)
 
@@ -154,12 +162,14 @@ def resample_members(
     return over_members(one, data, members, rows, mesh=mesh)
 
 
-@partial(jax.jit, static_argnames=("sae", "mesh"))
-def firing_members(members: Member, data: Float[Array, "l n d"], sae: SAEConfig, mesh: Mesh) -> Float[Array, "m f"]:
+@partial(jax.jit, static_argnames=("sae", "mesh", "precision"))
+def firing_members(
+    members: Member, data: Float[Array, "l n d"], sae: SAEConfig, mesh: Mesh, precision: Precision = "highest"
+) -> Float[Array, "m f"]:
     """`memjax.sae.score.firing_frequency` of every member over the rows, in its standardised space."""
 
     def one(data: Array, member: Member) -> Float[Array, " f"]:
         x = standardise(member.standardiser, data[member.layer])
-        return firing_frequency(member.params, member.state, x, sae)
+        return firing_frequency(member.params, member.state, x, sae, precision)
 
     return over_members(one, data, members, mesh=mesh)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from memjax.precision import Precision
 from memjax.sae.config import SAEConfig
 from memjax.sae.ensemble import firing_members, score_members
 from memjax.sae.member import Member
@@ -28,13 +29,16 @@ class Evaluation(NamedTuple):
     members: SAEScores
 
 
-def evaluate(members: Member, images: ImageTokens, sae: SAEConfig, mesh: Mesh) -> Evaluation:
+def evaluate(
+    members: Member, images: ImageTokens, sae: SAEConfig, mesh: Mesh, precision: Precision = "highest"
+) -> Evaluation:
     """One pass over the images.
 
     Args:
         members: an ensemble.
         images: all of them, trained on or not.
         sae, mesh: static.
+        precision: of the autoencoders' products, that of the fit; what is summed over rows is float64.
 
     Returns:
         The scores; where an image has several tokens, the mean over them.
@@ -45,9 +49,9 @@ def evaluate(members: Member, images: ImageTokens, sae: SAEConfig, mesh: Mesh) -
     for _, data in ahead(images.block, range(images.blocks)):
         placed = jax.device_put(data, NamedSharding(mesh, PartitionSpec()))
         for space in SPACES:
-            scores = score_members(members, placed, sae, space, mesh)
+            scores = score_members(members, placed, sae, space, mesh, precision)
             found[space].append(jax.tree.map(lambda a: _by_image(np.asarray(a), images.tokens), scores))
-        firing.append(np.asarray(firing_members(members, placed, sae, mesh)))
+        firing.append(np.asarray(firing_members(members, placed, sae, mesh, precision)))
         mine = [moments(rows) for rows in data]
         spread = mine if spread is None else [a + b for a, b in zip(spread, mine, strict=True)]
     assert spread is not None, "an ensemble is trained on images"

@@ -80,7 +80,7 @@ def fit(
     chosen = named_preset(preset, x.shape[1], stream) if isinstance(preset, str) else preset
     recipe, mesh = recipe_for(stream, chosen.sae, chosen.fit), devices.data_mesh()
     members = fit_members(grid.start(stream, chosen, recipe), stream, recipe, mesh)
-    found = evaluate(members, images, chosen.sae, mesh)
+    found = evaluate(members, images, chosen.sae, mesh, chosen.fit.precision)
     check_finite(found.images["standardised"].error, members, chosen.fit.epochs)
     shape = grid.shape[1:]
     return Fitted(

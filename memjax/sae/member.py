@@ -98,7 +98,7 @@ def train_step(member: Member, x: Float[Array, "b d"], recipe: Recipe) -> tuple[
     """
     params, sae = member.params, recipe.sae
     value_and_grad = jax.value_and_grad(objective, has_aux=True)
-    (loss, out), grads = value_and_grad(params, x, member.state, sae, member.hyper.sparsity)
+    (loss, out), grads = value_and_grad(params, x, member.state, sae, member.hyper.sparsity, recipe.fit.precision)
     if sae.unit_norm:
         grads = tangent(grads, params)
     params, opt_state = update(recipe.optimiser(member.hyper.learning_rate), grads, member.opt_state, params)

@@ -3,12 +3,19 @@
 from jaxtyping import Array, Float
 
 from memjax.axes import Scalar
+from memjax.precision import Precision, at_its_precision
 from memjax.sae.config import SAEConfig
 from memjax.sae.model import Reconstruction, SAEParams, SAEState, decode_latents, pre_activations
 
 
+@at_its_precision
 def reconstruct(
-    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, training: bool = False
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    state: SAEState,
+    config: SAEConfig,
+    training: bool = False,
+    precision: Precision = "highest",
 ) -> Reconstruction:
     """Encode and decode.
 
@@ -18,6 +25,7 @@ def reconstruct(
         state: holds the inference threshold of ``batchtopk``.
         config: the architecture.
         training: share the budget over the batch (``batchtopk``) instead of using the threshold.
+        precision: of the two products (`memjax.precision`).
 
     Returns:
         Pre-activations, latents and reconstructions.
@@ -36,10 +44,16 @@ def reconstruct(
     return Reconstruction(pre=pre, latents=latents, recons=decode_latents(params, latents))
 
 
+@at_its_precision
 def objective(
-    params: SAEParams, x: Float[Array, "b d"], state: SAEState, config: SAEConfig, sparsity: Scalar
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    state: SAEState,
+    config: SAEConfig,
+    sparsity: Scalar,
+    precision: Precision = "highest",
 ) -> tuple[Float[Array, ""], Reconstruction]:
-    """The variant's loss on a batch (`memjax.sae.losses`), and the pass that it is of.
+    """The variant's loss on a batch (`memjax.sae.losses`), and the pass; products at ``precision``, the gradient's too.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -50,5 +64,5 @@ def objective(
         >>> loss.shape, out.recons.shape
         ((), (3, 5))
     """
-    out = reconstruct(params, x, state, config, training=True)
+    out = reconstruct(params, x, state, config, True, precision)
     return config.row.loss(params, x, out, state, config, sparsity), out

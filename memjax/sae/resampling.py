@@ -32,7 +32,7 @@ def resample(key: Array, member: Member, x: Float[Array, "n d"], recipe: Recipe)
     """
     params, state = member.params, member.state
     dead = state.idle >= recipe.sae.dead_after
-    residual = x - reconstruct(params, x, state, recipe.sae).recons
+    residual = x - reconstruct(params, x, state, recipe.sae, precision=recipe.fit.precision).recons
     loss = jnp.sum(residual**2, axis=1)
     drawn = jax.random.categorical(key, 2 * jnp.log(loss + 1e-30), shape=(recipe.sae.latents,))
     rows = residual[drawn]

@@ -2,7 +2,7 @@
 
 All scores are in the space of the inputs given: standardise first to score in the standardised space, do not to score in the
 raw space (the authors' training script did the latter). Every function scores what it is given; that an image was not trained
-on is the caller's to see to (`memjax.sae.folds`).
+on is the caller's to see to (`memjax.sae.folds`). ``precision`` is that of the autoencoder's products.
 """
 
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from flax import struct
 from jaxtyping import Array, Float
 
 from memjax.axes import Leaf
+from memjax.precision import Precision
 from memjax.sae.config import SAEConfig
 from memjax.sae.model import SAEParams, SAEState
 from memjax.sae.reconstruction import reconstruct
@@ -48,7 +49,9 @@ class SAEScores:
     firing_frequency: Leaf  # [f]
 
 
-def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig) -> ImageScores:
+def score_images(
+    params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig, precision: Precision = "highest"
+) -> ImageScores:
     """Scores of each row of ``x``, out of training mode (``batchtopk`` uses its threshold).
 
     Example:
@@ -59,7 +62,7 @@ def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], con
         >>> score_images(params, init_state(config), jnp.eye(4), config).l0.shape
         (4,)
     """
-    out = reconstruct(params, x, state, config)
+    out = reconstruct(params, x, state, config, precision=precision)
     error, length = jnp.sum((out.recons - x) ** 2, axis=1), jnp.sum(x**2, axis=1)
     return ImageScores(
         error=error,
@@ -73,21 +76,24 @@ def score_images(params: SAEParams, state: SAEState, x: Float[Array, "n d"], con
 
 
 def firing_frequency(
-    params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig
+    params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig, precision: Precision = "highest"
 ) -> Float[Array, " f"]:
     """Share of the rows of ``x`` that make each latent fire."""
-    return jnp.mean((reconstruct(params, x, state, config).latents > 0).astype(x.dtype), axis=0)
+    out = reconstruct(params, x, state, config, precision=precision)
+    return jnp.mean((out.latents > 0).astype(x.dtype), axis=0)
 
 
-def score_sae(params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig) -> SAEScores:
+def score_sae(
+    params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig, precision: Precision = "highest"
+) -> SAEScores:
     """Scores of the autoencoder over all rows of ``x``; a latent is dead if no row makes it fire.
 
     ``explained_variance = 1 - sum of squared errors / sum of squared deviations from the mean row``; NaN where the rows do not
     vary.
     """
-    error = jnp.sum(score_images(params, state, x, config).error)
+    error = jnp.sum(score_images(params, state, x, config, precision).error)
     total = jnp.sum((x - jnp.mean(x, axis=0)[None]) ** 2)
-    return summary(error, total, firing_frequency(params, state, x, config))
+    return summary(error, total, firing_frequency(params, state, x, config, precision))
 
 
 def summary(error: Float[Array, "..."], total: Float[Array, "..."], firing: Float[Array, "... f"]) -> SAEScores:

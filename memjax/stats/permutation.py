@@ -10,6 +10,7 @@ import scipy.stats
 from jaxtyping import Array, Float
 
 from memjax.checks import expected
+from memjax.precision import full_precision
 from memjax.stats.correlation import check_columns
 
 PERMUTATIONS_PER_CHUNK = 256
@@ -81,6 +82,7 @@ def _count(z: np.ndarray, score: np.ndarray, observed: np.ndarray, n_perm: int, 
 
 
 @partial(jax.jit, static_argnames=("size",))
+@full_precision
 def _permuted(z: Float[Array, "n k"], score: Float[Array, " n"], key: Array, size: int) -> Float[Array, "r k"]:
     shuffles = jax.vmap(lambda k: jax.random.permutation(k, score))(jax.random.split(key, size))
     return jnp.abs(shuffles @ z)

@@ -12,6 +12,8 @@ group of tied images is (count before it) + (count in it + 1) / 2, so one pass o
 where ``W_g`` is the group's count, ``C_g`` the count before it and ``U_g`` its sum of ``w`` times the centred mid-rank
 of the score. The pass is a `lax.scan` over images whose vectors hold every column and resample: contiguous, no sort, no
 cumsum over a strided axis.
+
+Products are of full float32 on every device, whatever the precision of the encoder that gave the columns.
 """
 
 import os
@@ -23,6 +25,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+
+from memjax.precision import full_precision
 
 RESAMPLES_PER_CHUNK = 128
 """Resamples in one pass: a thread's working set is about ``128 * (5 k + 2 n)`` floats, whatever ``n_boot`` is."""
@@ -145,6 +149,7 @@ def _standardised(x: np.ndarray) -> Float[Array, "n k"]:
 
 
 @jax.jit
+@full_precision
 def _pearson_chunk(x: Float[Array, "n k"], y: Float[Array, "n 1"], weights: Float[Array, "n r"]) -> Float[Array, "r k"]:
     n = weights.sum(axis=0)[:, None]
     mean_x, mean_y = weights.T @ x / n, weights.T @ y / n
@@ -175,6 +180,7 @@ def _tau(concordance: Array, untied_x: Array, untied_y: Array) -> Array:
 
 
 @jax.jit
+@full_precision
 def _kendall_exact(x: Int[Array, " n"], y: Int[Array, " n"], w: Float[Array, "n r"]) -> Float[Array, " r"]:
     sx = jnp.sign(x[:, None] - x[None, :]).astype(jnp.float32)
     sy = jnp.sign(y[:, None] - y[None, :]).astype(jnp.float32)
@@ -194,6 +200,7 @@ def _pair_sums(x: Int[Array, " n"], y: Int[Array, " n"], rows: int = 256) -> Flo
 
 
 @jax.jit
+@full_precision
 def _kendall_linear(x: Int[Array, " n"], y: Int[Array, " n"], w: Float[Array, "n r"]) -> Float[Array, " r"]:
     sums = _pair_sums(x, y) / jnp.float32(x.shape[0]) ** 2
     total = sums.sum(axis=1)

@@ -15,6 +15,9 @@ SHOWN = 3
 """Ids that a message names."""
 OTHER = "choose another folder"
 
+BEFORE = {"precision": "highest"}
+"""Keys that identities of earlier versions do not have, and what they were then."""
+
 
 def check_identity(
     root: Place, group: str, stored: Mapping[str, Any], now: Mapping[str, Any], but: Sequence[str] = ()
@@ -28,7 +31,7 @@ def check_identity(
     Raises:
         InputError: naming what differs.
     """
-    stored = dict(stored)
+    stored = {key: value for key, value in BEFORE.items() if key in now} | dict(stored)
     if "preprocessing" in stored:  # version 0.1 left every image as it is stored
         stored["preprocessing"] = {"orientation": "stored", **stored["preprocessing"]}
     left = {key: value for key, value in stored.items() if key not in but}
