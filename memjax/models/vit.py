@@ -236,8 +236,7 @@ def forward(
         params: as `init_vit` makes them or `memjax.load` reads them. Their dtype is the compute dtype.
         image: ``[y, x, 3]``, normalised as the encoder's preprocessing says.
         config: the architecture (static under jit).
-        tap: a pure function of one block's trace; None where only the last layer is wanted, whose attention then need not
-            be formed.
+        tap: a pure function of one block's trace; None where only the last layer is wanted.
         precision: of every product of float32 in it, the tap's too (`memjax.precision`; static under jit).
 
     Returns:
