@@ -13,19 +13,30 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "model_type": "dinov2", "hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "mlp_ratio": 4,
         "image_size": 518, "patch_size": 14,
     },
+    "dinov2-b14": {**_BASE, "model_type": "dinov2", "mlp_ratio": 4, "image_size": 518, "patch_size": 14},
     "clip-b32": {**_CLIP, "patch_size": 32},
     "clip-b16": {**_CLIP, "patch_size": 16},
+    "clip-l14-336": {
+        **_CLIP, "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096,
+        "image_size": 336, "patch_size": 14,
+    },
     # Without its pooling head, which no metric reads: neither side spends time on it.
     "siglip2-b16": {
         **_BASE, "model_type": "siglip_vision_model", "image_size": 224, "patch_size": 16, "vision_use_head": False,
     },
+    "siglip2-so400m-384": {
+        "model_type": "siglip_vision_model", "hidden_size": 1152, "num_hidden_layers": 27, "num_attention_heads": 16,
+        "intermediate_size": 4304, "image_size": 384, "patch_size": 14, "vision_use_head": False,
+    },
+    "vitmae-b16": {**_BASE, "model_type": "vit_mae", "image_size": 224, "patch_size": 16},
     "tiny": {
         "model_type": "dinov2", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2,
         "image_size": 224, "patch_size": 56,
     },
 }  # fmt: skip
 SIDE = 224
-"""Pixels of an image's edge."""
+"""Pixels of an image's edge, except where `SIDES` says another."""
+SIDES = {"clip-l14-336": 336, "siglip2-so400m-384": 384}
 
 
 def random_encoder(name: str, dtype: str) -> Any:
@@ -40,7 +51,7 @@ def random_encoder(name: str, dtype: str) -> Any:
 
     config, _ = families.read_config(CONFIGS[name], name)
     params = jax.tree.map(lambda x: jnp.asarray(x, dtype), init_vit(jax.random.key(0), config))
-    pre = preprocessing_from_config(presets.processor(config.family, SIDE))
+    pre = preprocessing_from_config(presets.processor(config.family, SIDES.get(name, SIDE)))
     return memjax.Encoder(config, params, pre, name, "random", "random")
 
 
