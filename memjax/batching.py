@@ -58,10 +58,10 @@ def batch_size(asked: int | None, mesh: Mesh, each: int, image_bytes: int) -> in
     """
     if asked is not None:
         return -(-asked // mesh.size) * mesh.size
-    return min(each, power_of_two(free_bytes(mesh) // 2 // image_bytes)) * mesh.size
+    return min(each, power_of_two(least_free(mesh) // 2 // image_bytes)) * mesh.size
 
 
-def free_bytes(mesh: Mesh) -> int:
+def least_free(mesh: Mesh) -> int:
     """Memory that each device of the mesh still has, at least."""
     return min(devices.free_bytes(device) for device in mesh.devices.flat)
 

@@ -61,7 +61,7 @@ class Program:
             _check_memory(error)
             return False
         there = sum(leaf.nbytes for leaf in jax.tree.leaves(self.params))  # each device holds its copy already
-        return needed - there <= batching.SHARE * batching.free_bytes(self.mesh)
+        return needed - there <= batching.SHARE * batching.least_free(self.mesh)
 
 
 def fitting_size(program: Program, size: int, tell: Tell) -> int:
@@ -154,7 +154,7 @@ def _smaller(program: Program, size: int, tell: Tell) -> int:
         InputError: there is no smaller one.
     """
     mesh = program.mesh
-    kind, free = mesh.devices.flat[0].device_kind, batching.free_bytes(mesh) / 1e9
+    kind, free = mesh.devices.flat[0].device_kind, batching.least_free(mesh) / 1e9
     if size <= mesh.size:
         raise InputError(
             f"encoder {program.name}: not even one image a device fits in the memory of {kind} ({free:.1f} GB are free); "

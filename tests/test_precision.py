@@ -265,7 +265,6 @@ def without_precision(out: Path) -> None:
 
 
 def test_a_fit_names_its_precision_where_it_is_another():
-    """What checkpoints are compared by: those from before it was a setting have none."""
     assert "precision" not in sae.FitConfig().to_json()
     assert sae.FitConfig(precision="high").to_json()["precision"] == "high"
 
