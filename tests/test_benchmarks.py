@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,12 @@ def test_scaling(tmp_path):
     runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
     assert [(r["processes"], r["images"]) for r in runs] == [(1, 130), (1, 520), (2, 130), (2, 520)]
     assert all(r["ms_a_image"] > 0 and 100 < r["peak_mib"] < 4000 for r in runs)
+
+
+@pytest.mark.parametrize("target", ["v5e", "h100"])
+def test_a_compiler_that_is_not_installed_is_named(target):
+    if find_spec("libtpu") or find_spec("jax_cuda12_plugin"):
+        pytest.skip("the compilers are installed: tests/accelerators runs them")
+    done = run("compile_accelerators.py", "--targets", target, "--encoders", "tiny", code=2)
+    assert f"no compiler for {target}" in done.stderr
+    assert "dependency group compilers" in done.stderr.splitlines()[-1]
