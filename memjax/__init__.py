@@ -8,7 +8,7 @@ from memjax.lazy import attach
 TYPE_CHECKING = False  # `typing` itself takes longer to import than all else here
 if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table below
     from memjax.checks import InputError
-    from memjax.datasets import Dataset, open_dataset, open_folder, open_table
+    from memjax.datasets import Dataset, open_dataset, open_folder, open_shards, open_table
     from memjax.encoder import Encoder, encoders, load, trace
     from memjax.images import read_images
     from memjax.measure import features
@@ -32,6 +32,7 @@ _NAMES = {
     "read_images": "memjax.images",
     "open_dataset": "memjax.datasets",
     "open_folder": "memjax.datasets",
+    "open_shards": "memjax.datasets",
     "open_table": "memjax.datasets",
     "Dataset": "memjax.datasets",
     # Inside an encoder

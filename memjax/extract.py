@@ -8,6 +8,7 @@ import functools
 import math
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,11 @@ from memjax.datasets.content import Content
 from memjax.decoding import VERSION
 from memjax.encoder import Encoder
 from memjax.halving import Measured, Program, Tell, fitting_size, measured_batches
-from memjax.loader import Batch, batches
+from memjax.loader import Batch, batches, into_cache
 from memjax.measure import compiled
 from memjax.metrics import Metric, metric_identity
 from memjax.naming import group_name
+from memjax.predecoded import image_cache
 from memjax.selection import Selection, check_metrics, variables, working_bytes
 from memjax.storage import Place, asked
 from memjax.store import DECODING, OWN, Opening, Variable, Writer, note_versions, open_writer
@@ -49,12 +51,14 @@ class Plan:
         batch_size: images per batch over all devices; None chooses by free memory.
         selection: what is kept of every image.
         workers: processes that decode; 0 uses threads.
+        cache_images: the folder of decoded images (`memjax.predecoded`); None decodes all.
     """
 
     protocol: str = "native"
     batch_size: int | None = None
     selection: Selection = dataclasses.field(default_factory=Selection)
     workers: int = 0
+    cache_images: Path | None = None
 
 
 def identity(dataset: Dataset, encoder: Encoder, plan: Plan) -> dict[str, Any]:
@@ -119,7 +123,8 @@ def extract(
         plan: how; the default measures the metrics alone.
         progress: called with the number of images that were added, those of an earlier run first; of several processes,
             those of the others too.
-        tell: told, a line each, of batches that did not fit in the devices' memory and were halved.
+        tell: told, a line each, of batches that did not fit in the devices' memory and were halved, and of images of the cache
+            that were damaged.
 
     Returns:
         The images that could not be used, with the reason; their rows are NaN.
@@ -145,8 +150,12 @@ def extract(
         sizes = {name: variable.sizes for name, variable in opening.variables.items()}
         program, told = program_of(encoder, plan), tell or (lambda line: None)
         size = fitting_size(program, default_size(program, encoder, plan, sizes), told)
-        stream = batches(dataset, encoder.preprocessing, size, writer.rows(todo), plan.workers)
-        write_chunks(writer, todo, measured_batches(stream, program, size, told), advance)
+        pre, rows = encoder.preprocessing, writer.rows(todo)
+        with image_cache(plan.cache_images, dataset, pre, rows) as cache:
+            stream = into_cache(batches(dataset, pre, size, rows, plan.workers, cache.images), cache)
+            write_chunks(writer, todo, measured_batches(stream, program, size, told), advance)
+        for line in cache.said:
+            told(line)
     processes.wait_for_all("chunks written")
     advance(0)
     return asked(writer.failures, out)

@@ -9,20 +9,25 @@ differs by rounding.
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image as PILImage
 
 from memjax.checks import expected
-from memjax.decoding import MAX_PIXELS, ImageError, ImageSource, decode, name_of, read_bytes
+from memjax.decoding import MAX_PIXELS, ImageError, ImageSource, decode, decode_upright, name_of, read_bytes
+from memjax.fast_pixels import check_fast_installed, fast_resize_crop, least_side
 from memjax.preprocessing import Preprocessing, normalise_table, preprocessing_from_config
 
 __all__ = [
     "ImageError",
+    "ImageLevels",
     "ImageSource",
     "Preprocessing",
     "decode",
+    "image_levels",
     "normalise",
     "preprocessing_from_config",
     "read_bytes",
@@ -43,19 +48,18 @@ def resize_crop(image: PILImage.Image, pre: Preprocessing) -> UInt8[np.ndarray, 
     """
     width, height = image.size
     if pre.resize is not None:
-        y, x = pre.resize if isinstance(pre.resize, tuple) else _shortest_edge(height, width, pre.resize)
-        if y * x > MAX_PIXELS:
-            raise ImageError(f"{width} x {height} pixels would be resized to {x} x {y}, more than the limit", "resize")
+        y, x = _bounded(pre, height, width)
         image = image.resize((x, y), resample=PILImage.Resampling(pre.resample))
     pixels = np.asarray(image)
     return pixels if pre.crop is None else _center_crop(pixels, *pre.crop)
 
 
-def _shortest_edge(height: int, width: int, short: int) -> tuple[int, int]:
-    """The long edge is truncated, not rounded, as in torchvision."""
-    if width <= height:
-        return int(short * height / width), short
-    return short, int(short * width / height)
+def _bounded(pre: Preprocessing, height: int, width: int) -> tuple[int, int]:
+    """The resized size, before anything of it is allocated."""
+    y, x = pre.resized(height, width)
+    if y * x > MAX_PIXELS:
+        raise ImageError(f"{width} x {height} pixels would be resized to {x} x {y}, more than the limit", "resize")
+    return y, x
 
 
 def _center_crop(pixels: UInt8[np.ndarray, "_ _ c"], y: int, x: int) -> UInt8[np.ndarray, "y x c"]:
@@ -93,11 +97,40 @@ def read_image(source: ImageSource, pre: Preprocessing) -> Float[np.ndarray, "y 
         InputError: nothing says how pixels are made.
     """
     pre.check_known()
-    image = decode(source, orient=pre.orientation == "exif")
+    if pre.decoder == "fast":
+        check_fast_installed()
     try:
-        return normalise(resize_crop(image, pre), pre)
+        return normalise(image_levels(source, pre).pixels, pre)
     except ImageError as error:
-        raise ImageError(f"{name_of(source)}{error}", error.stage) from None
+        named = name_of(source) if error.stage == "resize" else ""
+        raise ImageError(f"{named}{error}", error.stage) from None
+
+
+class ImageLevels(NamedTuple):
+    """An image before `normalise`: uint8 ``[y, x, 3]``, and whether its EXIF orientation turned it."""
+
+    pixels: UInt8[np.ndarray, "y x c"]
+    turned: bool
+
+
+def image_levels(source: ImageSource, pre: Preprocessing) -> ImageLevels:
+    """One image decoded, resized and cropped, by the decoder that ``pre`` names.
+
+    Raises:
+        ImageError: it cannot be decoded or resized.
+
+    Example:
+        >>> image_levels(np.zeros((20, 30), np.uint8), Preprocessing(resize=8, crop=(8, 8))).pixels.shape
+        (8, 8, 3)
+    """
+    orient = pre.orientation == "exif"
+    if pre.decoder == "exact":
+        found = decode_upright(source, orient=orient)
+        return ImageLevels(resize_crop(found.image, pre), found.turned)
+    found = decode_upright(source, orient=orient, least=least_side(pre))
+    _bounded(pre, found.size[1], found.size[0])
+    fast = fast_resize_crop(found, pre)
+    return image_levels(source, replace(pre, decoder="exact")) if fast is None else ImageLevels(fast, found.turned)
 
 
 def read_images(images: Sequence[ImageSource] | np.ndarray, pre: Preprocessing) -> Float[np.ndarray, "b y x c"]:

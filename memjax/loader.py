@@ -7,7 +7,7 @@ Decoding and resizing run in threads beside the computation (Pillow releases the
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +16,9 @@ from jaxtyping import Bool, Int, UInt8
 from memjax.checks import expected
 from memjax.datasets.base import Dataset, Failure
 from memjax.datasets.content import Content, digest_of_image, stamp_at
-from memjax.decoding import ImageError, decode_upright
-from memjax.images import Preprocessing, resize_crop
+from memjax.decoding import ImageError
+from memjax.images import Preprocessing, image_levels
+from memjax.predecoded import ImageCache, KeptImages
 from memjax.workers import follow_parent, shielded
 
 AHEAD = 2
@@ -35,6 +36,8 @@ class Batch:
         valid: bool ``[b]``: neither failed nor padded.
         turned: bool ``[b]``: turned upright by their EXIF orientation.
         failures: the images of this batch that failed.
+        fresh: bool ``[b]``: decoded now, and not read from a cache.
+        damaged: images that were decoded because a cache's were not as written.
         contents: of what each image was read from, ``b`` of them; empty where padded.
     """
 
@@ -45,6 +48,8 @@ class Batch:
     turned: Bool[np.ndarray, " b"]
     failures: list[Failure]
     contents: list[Content]
+    fresh: Bool[np.ndarray, " b"]
+    damaged: int
 
 
 class _Prepared(NamedTuple):
@@ -54,19 +59,26 @@ class _Prepared(NamedTuple):
     pixels: np.ndarray | None = None
     turned: bool = False
     failure: tuple[str, str] | None = None
+    fresh: bool = False
+    damaged: bool = False
 
 
-def prepare_image(dataset: Dataset, pre: Preprocessing, position: int) -> _Prepared:
+def prepare_image(dataset: Dataset, pre: Preprocessing, cached: KeptImages | None, position: int) -> _Prepared:
     """One image's pixels, or what went wrong with it."""
     image = str(dataset.table.index[position])
     content = Content("", stamp_at(dataset.records, position))  # before the bytes: a later change is then never missed
+    kept = None if cached is None else cached.get(position, content)
     try:
-        record = dataset.records[position]
-        content = content._replace(digest=digest_of_image(record.data))
-        if record.image != image:
-            raise ImageError(f"expected the image of {image}, got that of {record.image}", "read")
-        found = decode_upright(record.data, orient=pre.orientation == "exif")
-        return _Prepared(position, image, content, resize_crop(found.image, pre), found.turned)
+        if kept is None or kept.pixels is None:
+            record = dataset.records[position]
+            content = content._replace(digest=digest_of_image(record.data))
+            if record.image != image:
+                raise ImageError(f"expected the image of {image}, got that of {record.image}", "read")
+            kept = kept if kept is not None or cached is None else cached.get(position, content)
+            if kept is None or kept.pixels is None:
+                made = image_levels(record.data, pre)
+                return _Prepared(position, image, content, *made, fresh=True, damaged=kept is not None)
+        return _Prepared(position, image, content._replace(digest=kept.digest), kept.pixels, kept.turned)
     except ImageError as error:
         return _Prepared(position, image, content, failure=(error.stage, str(error)))
     except (OSError, MemoryError) as error:
@@ -79,14 +91,14 @@ def batches(
     batch_size: int,
     positions: Int[np.ndarray, " n"] | None = None,
     workers: int = 0,
-    threads: int | None = None,
+    cached: KeptImages | None = None,
 ) -> Iterator[Batch]:
     """Batches of ``batch_size`` images; the last is padded.
 
     Args:
         positions: rows of ``dataset.table`` to read, in this order; None: all of them. A host of many passes its own.
-        workers: worker processes; 0 decodes in threads of this process.
-        threads: threads of each process that decodes, by default one per core.
+        workers: worker processes; 0 decodes in threads of this process. Each process has one thread a core.
+        cached: images that need not be decoded (`memjax.predecoded.image_cache`).
 
     Raises:
         InputError: the batch size or ``workers`` is not usable, a position is out of range, nothing says how pixels are made.
@@ -99,15 +111,27 @@ def batches(
     rows = np.arange(len(dataset)) if positions is None else np.asarray(positions, np.int64)
     if len(rows) and not (rows.min() >= 0 and rows.max() < len(dataset)):
         raise expected("positions", f"rows 0 to {len(dataset) - 1}", f"{rows.min()} to {rows.max()}")
-    return _iterate(dataset, preprocessing, batch_size, rows, workers, threads or os.cpu_count() or 1)
+    prepare = functools.partial(prepare_image, dataset, preprocessing, cached)
+    return _iterate(prepare, preprocessing.image_size, batch_size, rows, workers)
+
+
+def into_cache(stream: Iterator[Batch], cache: ImageCache) -> Iterator[Batch]:
+    """The same batches; what was decoded for them is added to the cache before they are handed on."""
+    for batch in stream:
+        cache.damaged += batch.damaged
+        for row in np.flatnonzero(batch.fresh):
+            position, turned = int(batch.positions[row]), bool(batch.turned[row])
+            cache.add(position, batch.ids[row], batch.contents[row], batch.pixels[row], turned)
+        yield batch
 
 
 def _iterate(
-    dataset: Dataset, pre: Preprocessing, batch_size: int, rows: np.ndarray, workers: int, threads: int
+    prepare: Callable[[int], _Prepared], image_size: tuple[int, int], batch_size: int, rows: np.ndarray, workers: int
 ) -> Iterator[Batch]:
     import grain
 
-    images = grain.MapDataset.source(rows.tolist() or [0]).map(functools.partial(prepare_image, dataset, pre))
+    threads = os.cpu_count() or 1
+    images = grain.MapDataset.source(rows.tolist() or [0]).map(prepare)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, AHEAD * batch_size))
     stream = images.slice(slice(0, len(rows))).to_iter_dataset(read_options=options)
     if workers:
@@ -119,7 +143,7 @@ def _iterate(
             grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD * batch_size), follow_parent
         )
     # After the workers, which deal images out among themselves: before them, batches would mix the order.
-    stream = stream.batch(batch_size, batch_fn=functools.partial(_assemble, batch_size, pre.image_size))
+    stream = stream.batch(batch_size, batch_fn=functools.partial(_assemble, batch_size, image_size))
     return shielded(iter(stream)) if workers else iter(stream)
 
 
@@ -132,10 +156,12 @@ def _assemble(batch_size: int, image_size: tuple[int, int], prepared: list[_Prep
         np.zeros(batch_size, np.bool_),
         [],
         [Content("")] * batch_size,
+        np.zeros(batch_size, np.bool_),
+        sum(one.damaged for one in prepared),
     )
     for row, one in enumerate(prepared):
         batch.positions[row], batch.ids[row], batch.turned[row] = one.position, one.image, one.turned
-        batch.contents[row] = one.content
+        batch.contents[row], batch.fresh[row] = one.content, one.fresh
         if one.pixels is not None:
             batch.pixels[row], batch.valid[row] = one.pixels, True
         elif one.failure is not None:

@@ -24,7 +24,7 @@ from memjax.spreadsheets import as_written, write_csv
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, read_json, write_atomically
 
-RUN, FAILURES = "run.json", "failures.csv"
+RUN, FAILURES, IMAGES = "run.json", "failures.csv", "images.parquet"
 PACKAGES = (
     "memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "pandas", "xarray", "zarr", "scikit-learn",
     "statsmodels", "tensorflow-datasets",
@@ -97,6 +97,7 @@ class Run:
         repaired: what was damaged or replaced since it was measured, and made anew in this run, a line each.
         ceiling: None where it is not known.
         readout: None where there is none.
+        intervals: how they were made, where that is not by drawing resamples.
     """
 
     dataset: DatasetRecord
@@ -123,6 +124,7 @@ class Run:
     repaired: tuple[str, ...] = ()
     ceiling: Reliability | None = None
     readout: ReadoutRecord | None = None
+    intervals: str = ""
 
     @property
     def measured_by_others(self) -> str:
@@ -225,6 +227,11 @@ def read_table(folder: Place, name: str) -> pd.DataFrame | None:
         return pd.read_parquet(io.BytesIO(file.read_bytes()))
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: not a whole table ({error}); delete it and run again") from error
+
+
+def write_images(dataset: Dataset, folder: Path) -> None:
+    """images.parquet: columns ``image, memorability``, in the order of the store; ids as text, to be read column by column."""
+    dataset.table[["memorability"]].to_parquet(folder / IMAGES)
 
 
 def failure_table(failures: Iterable[Failure]) -> pd.DataFrame:

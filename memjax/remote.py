@@ -74,17 +74,23 @@ def is_passing(error: BaseException) -> bool:
     )
 
 
-def remote_fault(error: BaseException, where: object) -> InputError | None:
-    """What an object store refuses, as one line; None for an error that is not of that kind."""
+def remote_fault(error: BaseException, where: object, argument: str = "out") -> InputError | None:
+    """What an object store refuses, as one line; None for an error that is not of that kind.
+
+    Args:
+        error: what was raised.
+        where: the place.
+        argument: the parameter that names it.
+    """
     status, reason = status_of(error), " ".join(str(error).split())[:120] or type(error).__name__
     if status in FOR_GOOD:
-        return InputError(f"out {where}: {FOR_GOOD[status]} ({status}; {reason})", argument="out")
+        return InputError(f"{argument} {where}: {FOR_GOOD[status]} ({status}; {reason})", argument)
     if is_passing(error):
         what = f"{status}; {reason}" if status else reason
         fix = "check the network; the same command again goes on"
-        return InputError(f"out {where}: the object store does not answer ({what}); {fix}", argument="out")
+        return InputError(f"{argument} {where}: the object store does not answer ({what}); {fix}", argument)
     if isinstance(error, FileNotFoundError):
-        return InputError(f"out {where}: {FOR_GOOD[404]} ({reason})", argument="out")
+        return InputError(f"{argument} {where}: {FOR_GOOD[404]} ({reason})", argument)
     return None
 
 

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from fsspec.config import conf
 
+import memjax
 from experiments import sweep_layers
 from memjax.checks import InputError
 from memjax.storage import LEASE, is_remote, listing, locked, place, staged, write_atomically
 from memjax.store import open_features
 from tests.command import exit_code
+from tests.shards_made import pack_parquet, pack_tar
 
 RUN = ["--limit", 24, "--batch-size", 4, "--bootstraps", 50]
 
@@ -72,6 +74,22 @@ def test_a_run_in_memory_is_that_in_a_folder(monkeypatch, memory, tmp_path, caps
 def test_a_run_in_a_bucket_is_that_in_a_folder(monkeypatch, bucket, tmp_path):
     same_run(monkeypatch, bucket, tmp_path / "out")
     assert exit_code(monkeypatch, sweep_layers, *RUN, "--out", bucket) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
+def test_shards_in_a_bucket_are_the_folder(bucket, photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path / "cache"))
+    pack_tar(photos, tmp_path / "shards", 4)
+    pack_parquet(photos, tmp_path / "shards", 2)
+    for file in (tmp_path / "shards").iterdir():
+        (bucket / file.name).write_bytes(file.read_bytes())
+    folder = memjax.open_folder(photos, photos / "scores.csv")
+    for pattern in ("train-{000..003}.tar", "train-*.tar", "*.parquet"):
+        found = memjax.open_shards(f"{bucket}/{pattern}", photos / "scores.csv")
+        pd.testing.assert_frame_equal(found.table, folder.table)
+        assert all(found.records[row] == folder.records[row] for row in range(len(folder)))
+        assert found.records.stamp(0) is not None
 
 
 def test_a_place_is_held_by_one_run(memory, monkeypatch):

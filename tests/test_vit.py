@@ -82,14 +82,6 @@ def test_untapped_the_same_comes_out(name):
     np.testing.assert_allclose(untapped.last, tapped.last, rtol=1e-6, atol=1e-6)
 
 
-def test_fused_attention_is_the_explicit_one():
-    query, key, value = jax.random.normal(jax.random.key(0), (3, 4, 9, 8))
-    np.testing.assert_allclose(layers.fused_mix(query, key, value), layers.mix(query, key, value), rtol=1e-5, atol=1e-6)
-    first = jax.tree.map(lambda x: x[0], tiny_model.params(BASE).blocks.attention)
-    elsewhere = jax.export.export(jax.jit(layers.attend_fused), platforms=["cuda", "tpu"])
-    assert elsewhere(first, jnp.ones((5, BASE.width))).platforms == ("cuda", "tpu")
-
-
 def test_trace_of_a_batch_is_the_images_one_by_one(tmp_path):
     encoder = memjax.load(str(tiny_model.write(tmp_path)))
     pixels = tiny_model.images(3)

@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from memjax import devices
-from memjax.checks import check_folder, expected
+from memjax.checks import expected
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.demo import demo_tokens
+from memjax.cli.own_images import open_images
 from memjax.cli.terminal import say
 from memjax.outputs import FAILURES
 from memjax.pipelines.baseline_settings import BaselineSettings
@@ -52,10 +53,12 @@ class Arguments:
     """With --vgg: a data set by name."""
     data_dir: Path | None = None
     """With --vgg: the folder with the data set's published files."""
-    images: Path | None = None
-    """With --vgg: a folder of your own images, instead of --dataset."""
+    images: str | None = None
+    """With --vgg: a folder or shards of your own images, as for `memjax sweep`, instead of --dataset."""
     scores: Path | None = None
     """With --images: a CSV file or Excel workbook with columns image,memorability[,category]."""
+    score_column: str | None = None
+    """With --images, instead of --scores: where the scores are inside the shards."""
     follow_links: bool = False
     """With --vgg: use images that are symbolic links out of their folder too; else those are refused."""
     limit: int | None = None
@@ -82,7 +85,8 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
 
 def check_sources(args: Arguments) -> None:
     """Raises `InputError` where the arguments name two sources, or images without weights."""
-    given = next((n for n in ("dataset", "data_dir", "images", "scores", "limit") if getattr(args, n) is not None), "")
+    told = ("dataset", "data_dir", "images", "scores", "score_column", "limit")
+    given = next((name for name in told if getattr(args, name) is not None), "")
     if args.vgg is None and given:
         raise expected(f"{given} without vgg", "both", "one", "name VGG-16's weights", argument="vgg")
     if args.vgg is not None and args.features is not None:
@@ -95,16 +99,15 @@ def named_dataset(args: Arguments) -> "Dataset":
     Raises:
         InputError: two are named, or images without scores, or it cannot be opened.
     """
-    from memjax.datasets import open_dataset, open_folder
+    from memjax.datasets import open_dataset
 
     if args.images is None:
         return open_dataset(args.dataset or "demo", args.data_dir, args.limit, follow_links=args.follow_links)
     if args.dataset is not None:
         raise expected("dataset with images", "one of them", "both", "leave one out", argument="dataset")
-    if args.scores is None:
+    if args.scores is None and args.score_column is None:
         raise expected("scores", "a CSV file with columns image,memorability", "nothing", argument="scores")
-    folder = check_folder(args.images, "images", argument="images")
-    return open_folder(folder, args.scores, args.limit, args.follow_links)
+    return open_images(args)
 
 
 def show_baselines(found: "BaselineResult") -> None:

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax.checks import InputError, check_folder, expected, make_folder
+from memjax.checks import InputError, expected, make_folder
 from memjax.cli.arguments import FolderOrUrl, read_arguments
+from memjax.cli.own_images import open_images
 from memjax.pipelines.settings import SweepSettings
 from memjax.schema import check_bounds
 
@@ -40,10 +41,13 @@ class Arguments:
     """A data set by name (demo, lnsim, memcat, ...); the default is the synthetic demo."""
     data_dir: Path | None = None
     """The folder with the data set's published files."""
-    images: Path | None = None
-    """A folder of your own images, instead of --dataset."""
+    images: str | None = None
+    """Your own images, instead of --dataset: a folder; or shards, *.tar (WebDataset) or *.parquet (Hugging Face): a folder of
+    them, a URL, or a pattern such as gs://bucket/train-{000000..000127}.tar."""
     scores: Path | None = None
     """With --images: a CSV file or Excel workbook with columns image,memorability[,category]."""
+    score_column: str | None = None
+    """With --images, instead of --scores: where the scores are inside the shards: a column; KEY.NAME, or a field of KEY.json."""
     follow_links: bool = False
     """Use images that are symbolic links out of their folder too (git-annex, DVC, caches); else those are refused."""
     features_only: bool = False
@@ -66,6 +70,8 @@ class Arguments:
     """With --distributed: which one this is, from 0."""
     heartbeat: int = 30
     """With --distributed: seconds without a sign of life after which a process counts as dead, and the run ends."""
+    scheduler: str | None = None
+    """Address of a dask scheduler (host:port) whose workers do the statistics, for stores that one machine is too slow for."""
     out: FolderOrUrl = Path("runs/sweep")
     """Where the results go."""
 
@@ -79,22 +85,22 @@ def open_data(args: Arguments) -> "Dataset":
     Raises:
         InputError: a combination that says two things or too little, or a data set that cannot be opened.
     """
-    from memjax.datasets import open_dataset, open_folder
+    from memjax.datasets import open_dataset
 
+    said = [name for name in ("scores", "score_column", "features_only") if getattr(args, name) not in (None, False)]
     if args.images is None:
-        if args.scores is not None or args.features_only:
-            given = "scores" if args.scores is not None else "features_only"
+        if said:
+            given = said[0]
             raise expected(f"{given} without images", "both", "one", "add --images DIR", argument=given)
         return open_dataset(args.dataset or "demo", args.data_dir, args.limit, args.download, args.follow_links)
     if args.dataset is not None:
         raise expected("dataset with images", "one of them", "both", "leave one out", argument="dataset")
-    if args.scores is None and not args.features_only:
-        fix = "add --scores FILE.csv, or --features-only to measure without scores"
+    if not said:
+        fix = "add --scores FILE.csv (--score-column NAME: inside shards), or --features-only to measure without scores"
         raise expected("scores", "a CSV file with columns image,memorability", "nothing", fix, argument="scores")
-    if args.scores is not None and args.features_only:
-        raise expected("features_only with scores", "one of them", "both", "leave one out", argument="features_only")
-    folder = check_folder(args.images, "images", argument="images")
-    return open_folder(folder, args.scores, args.limit, args.follow_links)
+    if len(said) > 1:
+        raise expected(f"{said[1]} with {said[0]}", "one of them", "both", "leave one out", argument=said[1])
+    return open_images(args)
 
 
 def run(args: Arguments) -> int:
@@ -108,7 +114,7 @@ def run(args: Arguments) -> int:
     dataset = open_data(args)
     profile = args.profile and make_folder(args.profile, "profile", argument="profile")
     with devices.profiled(profile):
-        result = sweep(dataset, args.models, args.out, args.settings)
+        result = sweep(dataset, args.models, args.out, args.settings, scheduler=args.scheduler)
     if processes.this()[0] == 0:
         show_sweep(result)
     return 1 if result.run.failures else 0

@@ -8,6 +8,7 @@ from memjax.datasets import demo, figrim, isola2011, lamem, lnsim, memcat, thing
 from memjax.datasets.base import Dataset, Failure, Record, Records, Spec, check_limit, take
 from memjax.datasets.builder import open_built
 from memjax.datasets.folder import open_folder
+from memjax.datasets.shards import open_shards
 from memjax.datasets.table import open_table
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "names",
     "open_dataset",
     "open_folder",
+    "open_shards",
     "open_table",
     "spec",
 ]

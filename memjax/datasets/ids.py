@@ -41,11 +41,12 @@ class Match(NamedTuple):
     said: str
 
 
-def match_ids(ids: Sequence[str], folder: ImageFolder, files: Mapping[str, bool], where: str) -> Match:
+def match_ids(ids: Sequence[str], folder: ImageFolder | None, files: Mapping[str, bool], where: str) -> Match:
     """Find the file of each id.
 
     Args:
         ids: text; empty ones are left alone.
+        folder: where the files are; None: in no folder, so that there is nothing beside ``files``.
         files: from `memjax.datasets.listing.find_images`.
         where: what messages call the column of ids.
 
@@ -112,9 +113,9 @@ def check_match(folder: ImageFolder, files: Mapping[str, bool], match: Match, im
 class _Spellings:
     """The paths below a folder that an id may be a way of writing."""
 
-    def __init__(self, folder: ImageFolder):
-        self.folder = folder.path
-        roots = dict.fromkeys((os.path.abspath(folder.path), os.path.realpath(folder.path)))
+    def __init__(self, folder: ImageFolder | None):
+        self.folder = folder and folder.path
+        roots = dict.fromkeys((os.path.abspath(folder.path), os.path.realpath(folder.path))) if folder else {}
         self.roots = [root.replace(os.sep, "/").strip("/").split("/") for root in roots]
 
     def of(self, image: str) -> Iterator[str]:
@@ -141,7 +142,10 @@ class _Spellings:
 
     def there(self, image: str, files: Mapping[str, bool]) -> str | None:
         """The first of them that exists."""
-        return next((path for path in self.of(image) if path in files or os.path.lexists(self.folder / path)), None)
+        return next((path for path in self.of(image) if path in files or self._exists(path)), None)
+
+    def _exists(self, path: str) -> bool:
+        return self.folder is not None and os.path.lexists(self.folder / path)
 
 
 def _folded(name: str) -> str:
@@ -225,7 +229,7 @@ def _check_links(
     ids: Sequence[str],
     names: Sequence[str],
     there: Sequence[int],
-    folder: ImageFolder,
+    folder: ImageFolder | None,
     files: Mapping[str, bool],
     where: str,
 ) -> None:
@@ -234,7 +238,7 @@ def _check_links(
     Two links to a third file are let be: stores that keep equal files once make such links.
     """
     linked = [row for row in there if not files.get(names[row])]
-    if not linked:
+    if not linked or folder is None:
         return
     rows, root = {_path_key(names[row]): row for row in there}, os.path.realpath(folder.path)
     for row in linked:

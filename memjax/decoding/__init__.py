@@ -9,6 +9,7 @@ What an image that is not plain RGB becomes:
   255); white-is-zero TIFF is inverted. More than one channel of 16 bits: Pillow's own, which keeps the high byte.
 - 32-bit grey is read by its range: whole numbers up to 255 as 8-bit levels, an integer file up to 65,535 as 16-bit, a
   float file within 0 to 1 times 255. Anything else is refused: NaN, negative values, another range, signed 8 and 16 bit.
+- JPEG is decoded by simplejpeg where that package is installed, to the same pixels (`memjax.decoding.turbo`).
 - HEIC is read where the package pillow-heif is installed, upright as libheif turns it, in both cases.
 - An animation is refused (the processor would take its first frame); a phone's multi-picture JPEG (MPO) is not.
 - Refused too, since it can take hours: see `memjax.decoding.work`.
@@ -23,6 +24,7 @@ from memjax.decoding.grey import is_deep
 from memjax.decoding.jpeg import MAX_SCANS
 from memjax.decoding.rgb import MAX_PIXELS, Decoded, decode, decode_upright
 from memjax.decoding.source import MAX_BYTES, ImageError, ImageSource, check_form, name_of, read_bytes
+from memjax.decoding.turbo import turbo_is_installed
 
 __all__ = [
     "FORMATS",
@@ -39,6 +41,7 @@ __all__ = [
     "is_deep",
     "name_of",
     "read_bytes",
+    "turbo_is_installed",
 ]
 
 VERSION = 2

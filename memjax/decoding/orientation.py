@@ -22,6 +22,9 @@ TURNS = {
 }
 """Orientation -> what shows the image as it was taken, as in ``PIL.ImageOps.exif_transpose``; 1 is upright."""
 
+SIDEWAYS = range(5, 9)
+"""Orientations that exchange width and height."""
+
 
 def orientation_of(image: PILImage.Image) -> int:
     """The orientation that its EXIF, or else its XMP, gives: 2 to 8; 1 where there is none, or none that can be read.

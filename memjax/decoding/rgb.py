@@ -2,27 +2,47 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image as PILImage
 
 from memjax.decoding.formats import FORMATS, what_it_is
 from memjax.decoding.grey import check_sign, is_deep, to_grey_levels
-from memjax.decoding.orientation import orientation_of, turn
+from memjax.decoding.orientation import SIDEWAYS, orientation_of, turn
 from memjax.decoding.ppm import scaled_ppm
 from memjax.decoding.source import ImageError, ImageSource, check_form, name_of, read_bytes
+from memjax.decoding.turbo import turbo_levels
 from memjax.decoding.work import Metered, check_data, check_size
 
 MAX_PIXELS = 80_000_000
 """Largest image decoded, in pixels (Pillow itself warns from 89 million on): a decompression bomb stops here."""
 
 
-class Decoded(NamedTuple):
-    """An RGB image, and whether its EXIF orientation turned it."""
+@dataclass(frozen=True)
+class Decoded:
+    """An RGB image.
 
-    image: PILImage.Image
+    Attributes:
+        made: the image as its decoder gave it, turned; `image` and `levels` are its two forms.
+        size: ``(x, y)``; of a JPEG that was decoded smaller (``least``), its own.
+        turned: whether its EXIF orientation turned it.
+    """
+
+    made: PILImage.Image | UInt8[np.ndarray, "y x c"]
+    size: tuple[int, int]
     turned: bool
+
+    @property
+    def image(self) -> PILImage.Image:
+        """For Pillow."""
+        return PILImage.fromarray(self.made) if isinstance(self.made, np.ndarray) else self.made
+
+    @property
+    def levels(self) -> UInt8[np.ndarray, "y x c"]:
+        """uint8 ``[y, x, 3]``."""
+        return self.made if isinstance(self.made, np.ndarray) else np.asarray(self.made)
 
 
 def decode(source: ImageSource, max_pixels: int = MAX_PIXELS, orient: bool = True) -> PILImage.Image:
@@ -44,8 +64,14 @@ def decode(source: ImageSource, max_pixels: int = MAX_PIXELS, orient: bool = Tru
     return decode_upright(source, max_pixels, orient).image
 
 
-def decode_upright(source: ImageSource, max_pixels: int = MAX_PIXELS, orient: bool = True) -> Decoded:
-    """`decode`, which also says whether the image was turned."""
+def decode_upright(
+    source: ImageSource, max_pixels: int = MAX_PIXELS, orient: bool = True, least: int | None = None
+) -> Decoded:
+    """`decode`, which also says whether the image was turned.
+
+    With ``least`` a large JPEG may come out at a half, a quarter or an eighth of its size, its sides down to so many pixels
+    (`memjax.decoding.turbo`).
+    """
     check_form(source)
     where = name_of(source)
     with _decoder_errors(where, max_pixels):
@@ -62,7 +88,19 @@ def decode_upright(source: ImageSource, max_pixels: int = MAX_PIXELS, orient: bo
         with _opened(data) as image:
             check_size(data, image)
             _check_opened(image, max_pixels)
+            levels = turbo_levels(data, image, least)
+            if levels is not None:
+                return _turned(levels, image, orient)
             return _decoded(scaled_ppm(data, image) or image, orient)
+
+
+def _turned(levels: UInt8[np.ndarray, "y x c"], image: PILImage.Image, orient: bool) -> Decoded:
+    """A JPEG that was decoded beside Pillow, which has read its EXIF."""
+    orientation = orientation_of(image) if orient else 1
+    if orientation == 1:
+        return Decoded(levels, image.size, False)
+    size = image.size[::-1] if orientation in SIDEWAYS else image.size
+    return Decoded(turn(PILImage.fromarray(levels), orientation), size, True)
 
 
 def _opened(data: bytes) -> PILImage.Image:
@@ -84,7 +122,8 @@ def _decoded(image: PILImage.Image, orient: bool) -> Decoded:
     orientation = orientation_of(image) if orient and image.format != "TIFF" else 1
     check_sign(image)
     rgb = _to_rgb(to_grey_levels(image) if is_deep(image) else image)
-    return Decoded(turn(rgb, orientation), max(by_pillow, orientation) > 1)
+    upright = turn(rgb, orientation)
+    return Decoded(upright, upright.size, max(by_pillow, orientation) > 1)
 
 
 @contextlib.contextmanager

@@ -3,15 +3,7 @@
 import jax.numpy as jnp
 
 from memjax.axes import Array, Attention, Float, Scalar
-from memjax.traces import Layout
-
-
-def readout_row(attention: Attention, layout: Layout) -> Float[Array, "s"]:
-    """The attention that the read-out token pays: of cls, or the mean over all tokens where there is none; heads averaged."""
-    wide = attention.astype(jnp.float32)
-    return (
-        wide[:, 0].mean(axis=0) if layout.cls else wide.mean(axis=(0, 1))
-    )  # the row first: heads of one row, not of all
+from memjax.traces import Layout, Row, readout_row, readout_rows
 
 
 def entropy_bits(weights: Float[Array, "... p"]) -> Float[Array, "..."]:
@@ -37,14 +29,17 @@ def attention_entropy(attention: Attention, layout: Layout) -> Scalar:
     Reference:
         Takmaz, Gatt & Dotlačil 2025, section 3 (attention distributions).
     """
-    return entropy_bits(readout_row(attention, layout)[layout.prefix :])
+    return patch_entropy(readout_row(attention, layout), layout)
 
 
 def head_entropies(attention: Attention, layout: Layout) -> Float[Array, "h"]:
     """`attention_entropy` of each head's own row, without averaging heads first: ``[h]``, in bits."""
-    wide = attention.astype(jnp.float32)
-    rows = wide[:, 0] if layout.cls else wide.mean(axis=1)
-    return entropy_bits(rows[:, layout.prefix :])
+    return patch_entropy(readout_rows(attention, layout), layout)
+
+
+def patch_entropy(rows: Float[Array, "*h s"], layout: Layout) -> Float[Array, "*h"]:
+    """`entropy_bits` of rows of attention over the patches alone."""
+    return entropy_bits(rows[..., layout.prefix :])
 
 
 def attention_distance(attention: Attention, layout: Layout) -> Scalar:
@@ -87,4 +82,9 @@ def register_attention(attention: Attention, layout: Layout) -> Scalar:
     Reference:
         Darcet et al. 2023, "Vision Transformers Need Registers".
     """
-    return readout_row(attention, layout)[layout.prefix - layout.registers : layout.prefix].sum()
+    return register_share(readout_row(attention, layout), layout)
+
+
+def register_share(row: Row, layout: Layout) -> Scalar:
+    """What a row of attention gives to the registers."""
+    return row[layout.prefix - layout.registers : layout.prefix].sum()

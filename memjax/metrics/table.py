@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from memjax.axes import Array, Attention, Hidden, Scalar
 from memjax.metrics.activation import Token, cls_max, cls_max_abs, cls_mean, cls_norm, cls_sum, readout_token
-from memjax.metrics.attention import attention_distance, attention_entropy, head_entropies, register_attention
+from memjax.metrics.attention import attention_distance, patch_entropy, register_share
 from memjax.metrics.change import layer_delta
 from memjax.metrics.metric import Metric
 from memjax.metrics.patches import patch_norm_outliers, patch_uniformity
-from memjax.traces import BlockTrace, ImageTrace, Layout
+from memjax.traces import BlockTrace, ImageTrace, Layout, Row, Rows
 
 
 def of_token(statistic: Callable[[Token], Scalar]) -> Callable[[Hidden, Layout], Scalar]:
@@ -17,8 +17,18 @@ def of_token(statistic: Callable[[Token], Scalar]) -> Callable[[Hidden, Layout],
 
 
 def of_attention(statistic: Callable[[Attention, Layout], Array]) -> Callable[[BlockTrace, Layout], Array]:
-    """A statistic of a block's attention, as the function of a row."""
+    """A statistic of a block's whole attention, as the function of a row."""
     return lambda block, layout: statistic(block.attention, layout)
+
+
+def of_readout(statistic: Callable[[Row, Layout], Scalar]) -> Callable[[BlockTrace, Layout], Scalar]:
+    """A statistic of the attention that the read-out token pays, heads averaged; no other attention need be formed."""
+    return lambda block, layout: statistic(block.readout_row(layout), layout)
+
+
+def of_readout_heads(statistic: Callable[[Rows, Layout], Array]) -> Callable[[BlockTrace, Layout], Array]:
+    """The same head by head."""
+    return lambda block, layout: statistic(block.readout_rows(layout), layout)
 
 
 def block_delta(block: BlockTrace, layout: Layout) -> Scalar:
@@ -50,7 +60,7 @@ METRICS: dict[str, Metric] = {
     ),
     "cls_norm": Metric(of_token(cls_norm), "hidden", "Length (L2 norm) of the cls token", ACTIVATION),
     "attention_entropy": Metric(
-        of_attention(attention_entropy), "block", "Entropy of attention to the patches", "bits", PAPER
+        of_readout(patch_entropy), "block", "Entropy of attention to the patches", "bits", PAPER
     ),
     "patch_uniformity": Metric(patch_uniformity, "hidden", "Uniformity of the patch tokens", "mean cosine", PAPER),
     "layer_delta": Metric(block_delta, "block", "Change of the cls token from the layer before", "1 - cosine", PAPER),
@@ -65,7 +75,7 @@ METRICS: dict[str, Metric] = {
         "He et al. 2021, Masked Autoencoders Are Scalable Vision Learners", needs="decoder",
     ),
     "attention_entropy_head": Metric(
-        of_attention(head_entropies), "block", "Entropy of attention to the patches, head by head", "bits", PAPER,
+        of_readout_heads(patch_entropy), "block", "Entropy of attention to the patches, head by head", "bits", PAPER,
         per_head=True,
     ),
     "attention_distance": Metric(
@@ -73,7 +83,7 @@ METRICS: dict[str, Metric] = {
         "Raghu et al. 2021, Do Vision Transformers See Like Convolutional Neural Networks?",
     ),
     "register_attention": Metric(
-        of_attention(register_attention), "block", "Attention of the cls token to the registers", "share of attention",
+        of_readout(register_share), "block", "Attention of the cls token to the registers", "share of attention",
         DARCET, needs="registers",
     ),
     "patch_norm_outliers": Metric(

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from einops import rearrange
 from flax import struct
 
-from memjax.axes import Array, Attention, Float, Leaf, Tokens
+from memjax.axes import Array, Float, Leaf, Tokens
 
 Angles = Float[Array, "p k"]
 Rotation = tuple[Angles, Angles] | None
@@ -145,13 +145,6 @@ def into_heads(params: HeadLinear, x: Tokens) -> Float[Array, "h t k"]:
     return out if params.bias is None else out + params.bias[:, None, :]
 
 
-def attention_weights(query: Float[Array, "h t k"], key: Sources) -> Attention:
-    """Scaled dot-product attention's probabilities (Vaswani et al. 2017, eq. 1), softmax in float32."""
-    scaled = query * jnp.asarray(query.shape[-1] ** -0.5, query.dtype)
-    logits = jnp.einsum("htk,hsk->hts", scaled, key, preferred_element_type=jnp.float32)
-    return jax.nn.softmax(logits, axis=-1)
-
-
 def project(
     params: SelfAttention, x: Float[Array, "s d"], rotation: Rotation = None, queries: Tokens | None = None
 ) -> tuple[Heads, Sources, Sources]:
@@ -163,57 +156,8 @@ def project(
     return query, key, value
 
 
-def weigh(weights: Attention, value: Sources) -> Heads:
-    """Sum of the values, weighted by attention."""
-    return jnp.einsum("hts,hsk->htk", weights.astype(value.dtype), value)
-
-
-def mix(query: Heads, key: Sources, value: Sources) -> Heads:
-    """Attention's output by way of its probabilities."""
-    return weigh(attention_weights(query, key), value)
-
-
-def fused_mix(query: Heads, key: Sources, value: Sources) -> Heads:
-    """The same by whatever JAX thinks best for the device (as of jax 0.10 it forms the probabilities too)."""
-    with jax.numpy_dtype_promotion("standard"):  # jax's own sum of bfloat16 and float32
-        heads_last = (rearrange(x, "h t k -> t h k") for x in (query, key, value))
-        return rearrange(jax.nn.dot_product_attention(*heads_last), "t h k -> h t k")
-
-
 def out_of_heads(params: HeadLinear, mixed: Heads) -> Tokens:
     return add_bias(jnp.einsum("htk,hkd->td", mixed, params.kernel), params.bias)
-
-
-def attend(
-    params: SelfAttention,
-    x: Float[Array, "s d"],
-    rotation: Rotation = None,
-    queries: Tokens | None = None,
-) -> tuple[Tokens, Attention]:
-    """Multi-head attention over the tokens ``x``.
-
-    Args:
-        params: the four projections.
-        x: tokens, ``[s, d]``.
-        rotation: cos and sin of rotary positions for the last tokens, ``[p, k]`` each (see `rotary`).
-        queries: other tokens that ask, ``[t, d]``; ``x`` itself if None.
-
-    Returns:
-        The output ``[t, d]`` and the probabilities ``[h, t, s]`` (float32).
-    """
-    query, key, value = project(params, x, rotation, queries)
-    weights = attention_weights(query, key)
-    return out_of_heads(params.out, weigh(weights, value)), weights
-
-
-def attend_fused(params: SelfAttention, x: Tokens, rotation: Rotation = None) -> Tokens:
-    """The output of `attend` over ``x``, ``[t, d]``, without its probabilities.
-
-    They need not be formed: `jax.nn.dot_product_attention`. A CPU forms them all the same, which is faster there
-    (benchmarks/README.md).
-    """
-    mixed = jax.lax.platform_dependent(*project(params, x, rotation), cpu=mix, default=fused_mix)
-    return out_of_heads(params.out, mixed)
 
 
 def rotary(rows: int, columns: int, head_width: int, theta: float) -> tuple[Angles, Angles]:

@@ -12,9 +12,10 @@ import jax.numpy as jnp
 from einops import rearrange
 from flax import struct
 
-from memjax.axes import Array, Attention, Float, Hidden, Image, Leaf, Pytree
+from memjax.axes import Array, Float, Hidden, Image, Leaf, Pytree
 from memjax.checks import expected
 from memjax.models import layers, positions
+from memjax.models.attention import OpenBlock, attend, attend_open
 from memjax.models.config import ViTConfig
 from memjax.models.layers import Rotation
 from memjax.precision import Precision, at_its_precision
@@ -188,19 +189,13 @@ def embed(params: ViTParams, image: Image, config: ViTConfig) -> Hidden:
     return entering.astype(jnp.float32)
 
 
-def run_block(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None) -> tuple[Hidden, Attention]:
-    """One pre-norm block (Dosovitskiy et al. 2021, eq. 2-3): the residual stream after it, and its attention.
+def run_block(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None) -> BlockTrace:
+    """One pre-norm block (Dosovitskiy et al. 2021, eq. 2-3) and what is seen of it.
 
     The stream stays float32 whatever the parameters' type: rounding it to bfloat16 at every block would add up.
     """
-    branch, attention = layers.attend(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
-    return add_branches(params, x, branch, config), attention
-
-
-def run_block_untapped(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None) -> Hidden:
-    """`run_block` without its attention, which then need not be formed."""
-    branch = layers.attend_fused(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
-    return add_branches(params, x, branch, config)
+    branch, asked = attend_open(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
+    return OpenBlock(before=x, after=add_branches(params, x, branch, config), asked=asked)
 
 
 def add_branches(params: Block, x: Hidden, attended: Hidden, config: ViTConfig) -> Hidden:
@@ -216,10 +211,8 @@ def run_blocks(
     """All blocks, scanned: what leaves the last one, and what the tap returned for each, stacked ``[l, ...]``."""
 
     def step(x: Hidden, block: Block) -> tuple[Hidden, Pytree]:
-        if tap is None:
-            return run_block_untapped(block, x, config, rotation), None
-        after, attention = run_block(block, x, config, rotation)
-        return after, tap(BlockTrace(before=x, after=after, attention=attention))
+        seen = run_block(block, x, config, rotation)
+        return seen.after, None if tap is None else tap(seen)
 
     return jax.lax.scan(step, tokens.astype(jnp.float32), blocks)
 
@@ -243,8 +236,7 @@ def forward(
         params: as `init_vit` makes them or `memjax.load` reads them. Their dtype is the compute dtype.
         image: ``[y, x, 3]``, normalised as the encoder's preprocessing says.
         config: the architecture (static under jit).
-        tap: a pure function of one block's trace; None where only the last layer is wanted, whose attention then need not
-            be formed (`memjax.models.layers.attend_fused`).
+        tap: a pure function of one block's trace; None where only the last layer is wanted.
         precision: of every product of float32 in it, the tap's too (`memjax.precision`; static under jit).
 
     Returns:
@@ -301,7 +293,7 @@ def pool(
         return normed[0], None
     if isinstance(params.head, AttentionPool):
         head = params.head
-        mixed, attention = layers.attend(head.attention, normed, queries=head.probe)
+        mixed, attention = attend(head.attention, normed, queries=head.probe)
         out = mixed + layers.mlp(head.mlp, layers.layer_norm(head.norm, mixed, config.eps), config.activation)
         return out[0], attention
     out = layers.linear(params.head, normed[0])

@@ -57,7 +57,7 @@ def analyse_inputs(inputs: Inputs, settings: PaperSettings) -> Analysis:
     extra = tables.per_image_measures(inputs.released) if inputs.released else {}
     chosen = AnalysisSettings(
         "spearman", settings.bootstraps, settings.folds, settings.seed, readout_images=0,
-        readout_models=tuple(inputs.measures),
+        readout_models=tuple(inputs.measures), readout_values=None,
     )  # fmt: skip
     groups = inputs.scores[settings.groups].to_numpy(str) if settings.groups else None
     return analyse({**inputs.measures, **extra}, inputs.y, inputs.ceiling, chosen, groups=groups)

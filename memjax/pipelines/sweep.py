@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memjax import devices, processes
 from memjax.checks import InputError, expected
+from memjax.clusters import check_scheduler, cluster
 from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, load
 from memjax.extract import extract, opening_of
@@ -24,6 +25,7 @@ from memjax.outputs import (
     started,
     versions,
     write_failures,
+    write_images,
 )
 from memjax.pipelines.agreement import agree_on_place, agree_on_run
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity
@@ -37,11 +39,10 @@ from memjax.pipelines.sweep_result import (
     stored_metrics,
 )
 from memjax.pipelines.values import noted
-from memjax.preprocessing import Orientation
 from memjax.progress import ProgressCallback, progress_of, tell
 from memjax.promises import start_writing, unfinish
 from memjax.storage import Place, asked, locked, results_folder, staged
-from memjax.store import images_turned, mend, verify_group
+from memjax.store import STORE, images_turned, mend, verify_group
 
 
 def sweep(
@@ -50,6 +51,7 @@ def sweep(
     out: str | Place | None = None,
     settings: SweepSettings | None = None,
     progress: bool | ProgressCallback = True,
+    scheduler: str | None = None,
 ) -> Sweep:
     """Measure every layer of every encoder on every image, correlate each measure with the scores, write all of it.
 
@@ -62,12 +64,15 @@ def sweep(
         out: the run's folder or URL; None for a temporary folder, which lives as long as the result.
         settings: what to measure and how to correlate; by default `SweepSettings()`.
         progress: True for a bar an encoder, False for none, or a function that is called ``(encoder, done, total)``.
+        scheduler: address of a dask scheduler whose workers do the statistics, ``host:port``; None: this process. The numbers
+            are the same.
 
     Returns:
         A `Sweep`. Of several processes, all but the first have neither table nor readouts.
 
     Raises:
-        memjax.checks.InputError: an encoder that cannot be loaded, no usable image, another run in ``out``.
+        memjax.checks.InputError: an encoder that cannot be loaded, no usable image, another run in ``out``, a scheduler that
+            does not answer.
         memjax.processes.ProcessLostError: another process has died.
 
     Example:
@@ -82,7 +87,9 @@ def sweep(
     settings.plan()  # what is wrong with the settings is told before anything is loaded
     where, kept = results_folder(out)
     with processes.failures_told():
-        job = _Job(dataset, load_encoders(encoders, settings), where, settings)
+        if scheduler is not None and processes.this()[0] == 0:
+            check_scheduler(scheduler)
+        job = _Job(dataset, load_encoders(encoders, settings), where, settings, scheduler)
         agree_on_run(job.dataset, job.encoders, settings)
         made = _run(job, progress)
     return dataclasses.replace(made, kept=kept)
@@ -114,6 +121,7 @@ class _Job:
     encoders: Sequence[Encoder]
     out: Place
     settings: SweepSettings
+    scheduler: str | None = None
 
     @property
     def identity(self) -> str:
@@ -126,7 +134,7 @@ class _Job:
 
 
 def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: SweepSettings) -> list[Encoder]:
-    """The encoders that a sweep names, loaded; they read images in the orientation that the settings say.
+    """The encoders that a sweep names, loaded; they read images in the orientation, and by the decoder, that the settings say.
 
     Raises:
         InputError: none, two of one name, one that is loaded in another type or precision, one that cannot be loaded, or one
@@ -143,7 +151,7 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
     for encoder in loaded:
         encoder.preprocessing.check_known(f"encoder {encoder.label}")
         _check_computing(encoder, settings)
-    return [_oriented(encoder, settings.orientation) for encoder in loaded]
+    return [_reading(encoder, settings) for encoder in loaded]
 
 
 def _check_computing(encoder: Encoder, settings: SweepSettings) -> None:
@@ -157,10 +165,9 @@ def _check_computing(encoder: Encoder, settings: SweepSettings) -> None:
         raise expected(f"encoder {encoder.label}", wanted, encoder.precision, fix, argument="precision")
 
 
-def _oriented(encoder: Encoder, orientation: Orientation) -> Encoder:
-    return dataclasses.replace(
-        encoder, preprocessing=dataclasses.replace(encoder.preprocessing, orientation=orientation)
-    )
+def _reading(encoder: Encoder, settings: SweepSettings) -> Encoder:
+    how = {"orientation": settings.orientation, "decoder": settings.decoder}
+    return dataclasses.replace(encoder, preprocessing=dataclasses.replace(encoder.preprocessing, **how))
 
 
 def mended(job: _Job, progress: bool | ProgressCallback) -> list[str]:
@@ -179,7 +186,9 @@ def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure]
     failures, started, plan = list(job.dataset.rejected), time.perf_counter(), job.settings.plan()
     for encoder in job.encoders:
         with progress_of(encoder.label, len(job.dataset), progress) as advance:
-            failures += extract(job.dataset, encoder, job.out, plan, advance, lambda line: tell(line, progress))
+            failures += extract(
+                job.dataset, encoder, job.out, plan, advance, functools.partial(tell, progress=progress)
+            )
     return list(dict.fromkeys(failures)), time.perf_counter() - started
 
 
@@ -226,6 +235,7 @@ def conclude(job: _Job, failures: Iterable[Failure], seconds: float, repaired: S
     with staged(job.out, last=RUN) as folder:
         writing = asked(lambda: start_writing(job.out, folder), job.out)
         write_failures(result.failures, folder)
+        write_images(job.dataset, folder)
         if len(set(result.failures["image"]) & set(job.dataset.table.index)) == len(job.dataset):
             raise InputError(f"none of {len(job.dataset)} images could be used; {job.out / FAILURES} says why")
         models = tuple(noted(model, result.features) for model in result.run.models)
@@ -239,6 +249,7 @@ def _with_analysis(job: _Job, result: Sweep, folder: Path) -> Sweep:
     from memjax.pipelines.sweep_analysis import analyse_sweep  # scipy and matplotlib: not before the last image
     from memjax.pipelines.sweep_report import write_findings
 
-    analysed, analysis = analyse_sweep(result, job.dataset)
+    with cluster(job.scheduler, job.out / STORE):
+        analysed, analysis = analyse_sweep(result, job.dataset)
     write_findings(folder, analysed, analysis, (job.dataset, job.encoders[0]))
     return analysed

@@ -106,6 +106,8 @@ def readout_part(analysis: Analysis, run: Run, context: Context) -> Section:
         return Section(READOUT_TITLE, [f"Left out: it needs {images}"])
     folds = run.readout.folds if run.readout else 0
     how = f"{folds} outer and {folds} inner folds of images, drawn at random (seed {run.seed})."
+    if analysis.sample is not None:
+        how += f" It is of {len(analysis.sample):,} images, drawn at random from those with a score."
     ranked = Context("spearman", run.level, context.synthetic, analysis.readout_ceiling, context.labels)
     return readout_section(analysis.readouts, analysis.weights, ranked, how)
 

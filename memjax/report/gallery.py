@@ -55,12 +55,11 @@ def gallery(
     model, metric, layer = str(best["model"]), str(best["metric"]), best["layer"]
     if model not in features or metric not in features[model]:
         return ()
-    values = features[model][metric].sel(layer=layer)
-    frame = pd.DataFrame(
-        {"score": values["memorability"].values, "value": values.values}, index=[str(i) for i in values["image"].values]
-    ).dropna()
-    by_score = frame.sort_values("score", kind="stable").index
-    by_value = frame.assign(key=np.sign(best["rho"]) * frame["value"]).sort_values("key", kind="stable").index
+    found = features[model][metric].sel(layer=layer)
+    score, value = found["memorability"].values, found.values
+    known = np.flatnonzero(~np.isnan(score) & ~np.isnan(value))
+    by_score = known[np.argsort(score[known], kind="stable")]
+    by_value = known[np.argsort(np.sign(best["rho"]) * value[known], kind="stable")]
     name = f"{context.label(metric).title}, layer {layer}"
     high, low = ("highest", "lowest") if best["rho"] >= 0 else ("lowest", "highest")
     rows = (
@@ -69,16 +68,13 @@ def gallery(
         ("People: least memorable", by_score[:shown]),
         (f"{name}: {low} values (read as forgettable)", by_value[:shown]),
     )
-    wanted = list(dict.fromkeys(str(image) for _, images in rows for image in images))
-    small = thumbnails(wanted) if thumbnails else {}
-    sources = {image: data_uri(small[image]) if image in small else "" for image in wanted}
+    ids = {int(i): str(found["image"][i].values) for _, places in rows for i in places}
+    small = thumbnails(list(ids.values())) if thumbnails else {}
+    sources = {image: data_uri(small[image]) if image in small else "" for image in ids.values()}
     return [
-        Strip(title, [_tile(image, frame.loc[image], sources[image]) for image in images]) for title, images in rows
+        Strip(title, [Tile(ids[i], plain(score[i]), plain(value[i]), sources[ids[i]]) for i in map(int, places)])
+        for title, places in rows
     ]
-
-
-def _tile(image: str, row: pd.Series, source: str) -> Tile:
-    return Tile(image, plain(row["score"]), plain(row["value"]), source)
 
 
 def data_uri(data: bytes) -> str:

@@ -153,6 +153,8 @@ def _summary(page: Page) -> list[tuple[str, str]]:
         lines.append(
             ("Measured with", f"{others}; tables and this page are of memjax {run.versions.get('memjax', '')}")
         )
+    if run.intervals:
+        lines.append(("Intervals", run.intervals))
     if run.repaired:
         lines.append(("Made anew in this run", "; ".join(run.repaired)))
     if run.dataset.images_absent:

@@ -6,9 +6,11 @@ Policy, the same everywhere in `memjax.stats`:
   its score is not; ``n_images`` says how many each column kept.
 * Ties: mid-ranks (Spearman), tau-b (Kendall), also inside each resample.
 * Constant columns, and columns with fewer than three images: rho, interval and p are NaN; ``n_images`` still counts.
+* More than `EXACT_IMAGES` images: the bootstrap is linearised, see `memjax.stats.influence`, and columns are computed one by one.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +18,12 @@ import scipy.stats
 
 from memjax.checks import expected
 from memjax.stats import resampling
+from memjax.stats.influence import INFLUENCES, Ranked, half_width, ranked
 
 METHODS = ("spearman", "pearson", "kendall")
+
+EXACT_IMAGES = 200_000
+"""Images, at most, whose resamples are drawn; 2,000 resamples of 130 columns of so many are 5e10 steps."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,9 @@ def correlate(
     out = Correlations(*(np.full(k, np.nan) for _ in range(4)), np.zeros(k, np.int64))
     for columns, rows in complete_groups(x, y):
         out.n_images[columns] = len(rows)
+        if len(rows) > EXACT_IMAGES:
+            _correlate_many(out, (x, y, columns, rows), method, level if n_boot else None)
+            continue
         values, score = x[np.ix_(rows, columns)], y[rows]
         out.rho[columns], out.p[columns] = coefficients(values, score, method)
         defined = columns[np.isfinite(out.rho[columns])]
@@ -79,6 +88,40 @@ def correlate(
             tail = (1 - level) / 2
             out.ci_low[defined], out.ci_high[defined] = np.nanquantile(boot, [tail, 1 - tail], axis=0)
     return out
+
+
+def _correlate_many(
+    out: Correlations,
+    group: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    method: str,
+    level: float | None,
+) -> None:
+    """Fill in the columns of a group with more than `EXACT_IMAGES` images; without a level there are no intervals."""
+    x, y, columns, rows = group
+    score = y[rows]
+    order = ranked(score)
+
+    def one(column: int) -> None:
+        values = x[rows, column]
+        own = ranked(values)
+        rho, p = _coefficient(values, score, own, order, method)
+        out.rho[column], out.p[column] = rho, p
+        if level is not None and np.isfinite(rho):
+            half = half_width(INFLUENCES[method](values, score, own, order), level)
+            out.ci_low[column], out.ci_high[column] = max(rho - half, -1.0), min(rho + half, 1.0)
+
+    with ThreadPoolExecutor(max(1, min(resampling.THREADS, resampling.MEMORY // (2 * 160 * len(rows))))) as pool:
+        list(pool.map(one, columns))
+
+
+def _coefficient(x: np.ndarray, y: np.ndarray, x_ranked: Ranked, y_ranked: Ranked, method: str) -> tuple[float, float]:
+    """`coefficients` of one column, from the ranks that there are."""
+    if method == "kendall":
+        rho, p = coefficients(x[:, None], y, method)
+        return float(rho[0]), float(p[0])
+    x, y = (x_ranked.ranks, y_ranked.ranks) if method == "spearman" else (x, y)
+    rho = pearson(x[:, None], y)
+    return float(rho[0]), float(_two_sided(rho, len(x))[0])
 
 
 def check_columns(x: np.ndarray, y: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
@@ -111,9 +154,14 @@ def coefficients(x: np.ndarray, y: np.ndarray, method: str) -> tuple[np.ndarray,
     if method == "spearman":
         x, y = scipy.stats.rankdata(x, axis=0), scipy.stats.rankdata(y)
     rho = pearson(x, y)
+    return rho, _two_sided(rho, n)
+
+
+def _two_sided(rho: np.ndarray, n: int) -> np.ndarray:
+    """Student's p of product-moment correlations of ``n`` pairs."""
     with np.errstate(divide="ignore"):
         t = rho * np.sqrt((n - 2) / (1 - rho**2))
-    return rho, 2 * scipy.stats.t.sf(np.abs(t), n - 2)
+    return 2 * scipy.stats.t.sf(np.abs(t), n - 2)
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -127,7 +175,8 @@ def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def bootstrap(x: np.ndarray, y: np.ndarray, method: str, n_boot: int, seed: int) -> np.ndarray:
     """The coefficient in each of ``n_boot`` resamples of complete columns: float32 ``[n_boot, k]``."""
     rng = np.random.default_rng(seed)
-    step = 4 * resampling.THREADS * resampling.RESAMPLES_PER_CHUNK
+    most = max(1, resampling.MEMORY // (8 * resampling.RESAMPLES_PER_CHUNK * len(y)))
+    step = min(4 * resampling.THREADS, most) * resampling.RESAMPLES_PER_CHUNK
     sizes = [min(step, n_boot - start) for start in range(0, n_boot, step)]
     kernel = resampling.KERNELS[method]
     return np.concatenate([kernel(x, y, resampling.bootstrap_weights(len(y), size, rng)) for size in sizes])

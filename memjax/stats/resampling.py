@@ -37,11 +37,26 @@ THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity"
 EXACT_KENDALL_LIMIT = 1_000
 """Above this many images the Kendall bootstrap is linearised, see `weighted_kendall`."""
 
+MEMORY = 2**31
+"""Bytes, about, that the chunks which are computed at once may take."""
+
+_DRAWN_AT_ONCE = 2**24
+
+
+def threads_for(n: int) -> int:
+    """How many chunks of resamples of ``n`` images are computed at once: a chunk takes about seven arrays of float32."""
+    return max(1, min(THREADS, MEMORY // (7 * 4 * RESAMPLES_PER_CHUNK * n)))
+
 
 def bootstrap_weights(n: int, n_boot: int, rng: np.random.Generator) -> np.ndarray:
     """Counts of ``n_boot`` resamples with replacement of ``n`` images: float32 ``[n, n_boot]``."""
-    draws = rng.integers(0, n, size=(n_boot, n)) + n * np.arange(n_boot)[:, None]
-    return np.bincount(draws.ravel(), minlength=n * n_boot).reshape(n_boot, n).T.astype(np.float32)
+    counts = np.empty((n_boot, n), np.float32)
+    step = max(1, _DRAWN_AT_ONCE // n)
+    for start in range(0, n_boot, step):
+        rows = counts[start : start + step]
+        draws = rng.integers(0, n, size=rows.shape) + n * np.arange(len(rows))[:, None]
+        rows[:] = np.bincount(draws.ravel(), minlength=rows.size).reshape(rows.shape)
+    return counts.T
 
 
 def _sorted_groups(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -111,14 +126,14 @@ def _spearman_chunk(order: Array, ends: Array, y_order: Array, y_group: Array, w
 
 
 def _in_chunks(kernel: Callable[[Array], Array], weights: np.ndarray) -> np.ndarray:
-    """``kernel`` (``[n, r]`` -> ``[r, k]``) over chunks of resamples, `THREADS` at a time."""
+    """``kernel`` (``[n, r]`` -> ``[r, k]``) over chunks of resamples, `threads_for` the images at a time."""
     starts = range(0, weights.shape[1], RESAMPLES_PER_CHUNK)
 
     def one(start: int) -> np.ndarray:
         chunk = weights[:, start : start + RESAMPLES_PER_CHUNK]
         return np.asarray(kernel(jnp.asarray(_padded(chunk))))[: chunk.shape[1]]
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads_for(len(weights))) as pool:
         return np.concatenate(list(pool.map(one, starts)))
 
 

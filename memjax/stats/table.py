@@ -1,7 +1,8 @@
 """Measures of many models and layers side by side, and the table of their correlations with the scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,13 @@ from memjax.checks import expected
 from memjax.stats.correlation import benjamini_hochberg, correlate
 from memjax.stats.exact import of_few_images
 
-Measures = Mapping[str, Mapping[str, np.ndarray]]
+if TYPE_CHECKING:
+    from dask.array import Array as DaskArray
+
+Values: TypeAlias = "np.ndarray | DaskArray"
+"""``[n, layers]``: in memory, or read when used."""
+
+Measures: TypeAlias = Mapping[str, Mapping[str, Values]]
 """model -> metric -> ``[n, layers]``; column ``i`` is layer ``i``."""
 
 KEYS = ["model", "metric", "layer"]
@@ -40,13 +47,16 @@ class Columns:
         chosen = self.keys["model"].isin(list(models)).to_numpy()
         return Columns(self.values[:, chosen], self.keys[chosen].reset_index(drop=True))
 
-    def beside(self, other: "Columns") -> "Columns":
-        """These columns and, after them, those of ``other``; the same images in the same order."""
-        keys = pd.concat([self.keys, other.keys], ignore_index=True)
-        return Columns(np.concatenate([self.values, other.values], axis=1), keys)
+    def beside(self, *others: "Columns") -> "Columns":
+        """These columns and, after them, those of ``others``; the same images in the same order."""
+        if not others:
+            return self
+        every = [self, *others]
+        keys = pd.concat([one.keys for one in every], ignore_index=True)
+        return Columns(np.concatenate([one.values for one in every], axis=1), keys)
 
 
-def stack(measures: Measures) -> Columns:
+def stack(measures: Mapping[str, Mapping[str, np.ndarray]]) -> Columns:
     """All measures side by side. A metric without any value at a layer has no column there.
 
     Raises:
@@ -56,15 +66,24 @@ def stack(measures: Measures) -> Columns:
         >>> stack({"m": {"a": np.array([[np.nan, 1.0], [np.nan, 2.0]])}}).keys.values.tolist()
         [['m', 'a', 1]]
     """
-    names, columns = [], []
-    for model, metrics in measures.items():
-        for metric, values in metrics.items():
-            for layer in np.flatnonzero(np.isfinite(values).any(axis=0)):
-                names.append((model, metric, int(layer)))
-                columns.append(values[:, layer])
-    if not columns:
+    found = side_by_side(
+        (model, metric, 0, values) for model, metrics in measures.items() for metric, values in metrics.items()
+    )
+    if found is None:
         raise expected("measures", "at least one with a value", "none")
-    return Columns(np.column_stack(columns).astype(np.float64), pd.DataFrame(names, columns=KEYS))
+    return found
+
+
+def side_by_side(parts: Iterable[tuple[str, str, int, np.ndarray]]) -> Columns | None:
+    """Layers of metrics side by side, each part: model, metric, its first layer, ``[n, layers]``; None where none has a value."""
+    names, columns = [], []
+    for model, metric, first, values in parts:
+        for layer in np.flatnonzero(np.isfinite(values).any(axis=0)):
+            names.append((model, metric, first + int(layer)))
+            columns.append(values[:, layer])
+    if not columns:
+        return None
+    return Columns(np.column_stack(columns).astype(np.float64, copy=False), pd.DataFrame(names, columns=KEYS))
 
 
 def correlation_table(

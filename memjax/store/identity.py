@@ -32,8 +32,8 @@ def check_identity(
         InputError: naming what differs.
     """
     stored = {key: value for key, value in BEFORE.items() if key in now} | dict(stored)
-    if "preprocessing" in stored:  # version 0.1 left every image as it is stored
-        stored["preprocessing"] = {"orientation": "stored", **stored["preprocessing"]}
+    if "preprocessing" in stored:  # version 0.1 left every image as it is stored; one decoder there was until 0.3
+        stored["preprocessing"] = {"orientation": "stored", "decoder": "exact", **stored["preprocessing"]}
     left = {key: value for key, value in stored.items() if key not in but}
     differ = list(_differences(left, {key: v for key, v in json.loads(json.dumps(now)).items() if key not in but}))
     if differ:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Collection
+from pathlib import Path
 
 import xarray as xr
 
@@ -36,11 +37,12 @@ def store_place(out: str | Place) -> Place:
 
 
 def _open(path: Place, name: str) -> xr.Dataset:
+    where = path.absolute() if isinstance(path, Path) else path  # a worker of a cluster has another working folder
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Object at .* is not recognized", UserWarning)  # a stray file of a user's
         warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated metadata", RuntimeWarning)
         try:
-            return xr.open_zarr(str(path), group=name)
+            return xr.open_zarr(str(where), group=name, chunks=None)
         except Exception as error:  # damaged metadata make zarr and xarray raise nearly every type
             check_answered(error, path / name)
             reason = " ".join(str(error).split())[:120]

@@ -1,0 +1,43 @@
+"""One's own images, as commands name them: a folder, or shards."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from memjax.checks import check_folder, expected
+
+if TYPE_CHECKING:
+    from memjax.datasets import Dataset
+
+
+@runtime_checkable
+class NamedImages(Protocol):
+    """What the arguments of a command say of the images."""
+
+    @property
+    def images(self) -> str | None: ...
+    @property
+    def scores(self) -> Path | None: ...
+    @property
+    def score_column(self) -> str | None: ...
+    @property
+    def limit(self) -> int | None: ...
+    @property
+    def follow_links(self) -> bool: ...
+
+
+def open_images(args: NamedImages) -> "Dataset":
+    """The images that ``args.images`` names, with their scores if there are some.
+
+    Raises:
+        InputError: they cannot be opened, or what is said of them fits only a folder, or only shards.
+    """
+    from memjax.datasets import open_folder, open_shards
+    from memjax.datasets.shard_files import is_shards
+
+    images = args.images or ""
+    if is_shards(images):
+        return open_shards(images, args.scores, score_column=args.score_column, limit=args.limit)
+    if args.score_column is not None:
+        wanted, fix = "shards (*.tar, *.parquet)", "give the scores of a folder as a file"
+        raise expected("score_column", wanted, f"images {images}", fix, argument="score_column")
+    return open_folder(check_folder(images, "images", argument="images"), args.scores, args.limit, args.follow_links)

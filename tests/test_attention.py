@@ -1,0 +1,59 @@
+"""Attention of a block: made at once or head by head, and read as a whole or by the rows of the read-out token."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memjax.models import attention
+from memjax.models.vit import forward
+from memjax.traces import BlockTrace, Layout, readout_row, readout_rows
+from tests import tiny_model
+from tests.test_vit import BASE, architecture
+
+
+def test_attention_head_by_head_is_all_at_once():
+    query, key, value = jax.random.normal(jax.random.key(0), (3, 4, 9, 8))
+    for by_head, at_once in zip(
+        attention.mix_by_head(query, key, value), attention.mix(query, key, value), strict=True
+    ):
+        np.testing.assert_allclose(by_head, at_once, rtol=1e-5, atol=1e-6)
+    first = jax.tree.map(lambda x: x[0], tiny_model.params(BASE).blocks.attention)
+    elsewhere = jax.export.export(jax.jit(lambda p, x: attention.attend_open(p, x)[0]), platforms=["cuda", "tpu"])
+    assert elsewhere(first, jnp.ones((5, BASE.width))).platforms == ("cuda", "tpu")
+
+
+@pytest.mark.parametrize("layout", [Layout(cls=True, extra=2, registers=2), Layout(cls=False)])
+def test_rows_of_the_readout_token_are_those_of_all_attention(layout):
+    query, key, value = jax.random.normal(jax.random.key(1), (3, 4, 9, 8))
+    asked = attention.Asked(query, key, attention.mix_by_head(query, key, value)[1])
+    everything = attention.attention_weights(query, key)
+    np.testing.assert_array_equal(asked.rows(layout), readout_rows(everything, layout), "a CPU reads them from all")
+    np.testing.assert_array_equal(asked.row(layout), readout_row(everything, layout))
+    alone = asked._alone(layout)
+    np.testing.assert_allclose(alone, readout_rows(everything, layout), rtol=1e-6)
+    before, after = jax.random.normal(jax.random.key(2), (2, 9, 32))
+    block = attention.OpenBlock(before, after, asked)
+    np.testing.assert_array_equal(block.attention, everything)
+    out = jax.jit(lambda: block)()
+    assert type(out) is BlockTrace
+    np.testing.assert_allclose(out.readout_rows(layout), asked.rows(layout), rtol=1e-6)
+    assert type(block.replace(before=after)) is BlockTrace
+
+
+def attention_values(platform, tap):
+    """Floating-point values of [h, t, s] that the program of a whole image makes for a platform, by its StableHLO."""
+    config = architecture("plain")
+    params, image = tiny_model.params(config), tiny_model.images(1, config)[0]
+    run = jax.jit(lambda params, image: forward(params, image, config, tap).tapped)
+    text = run.trace(params, image).lower(lowering_platforms=(platform,)).as_text()
+    heads, tokens = config.heads, config.grid[0] * config.grid[1] + config.layout.prefix
+    return f"tensor<{heads}x{tokens}x{tokens}xf32>" in text
+
+
+def test_a_tpu_forms_all_attention_only_for_a_tap_that_reads_it():
+    layout = architecture("plain").layout
+    assert not attention_values("tpu", lambda block: block.readout_row(layout))
+    assert not attention_values("tpu", lambda block: block.after[0])
+    assert attention_values("tpu", lambda block: block.attention[:, 0])
+    assert attention_values("cpu", lambda block: block.readout_row(layout))
