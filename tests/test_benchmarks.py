@@ -89,12 +89,13 @@ def test_work_counts_every_product(name):
 
 
 def products(jaxpr, times: int = 1) -> int:
-    """Floating-point operations of every `dot_general`, those inside a scan as often as it runs."""
+    """Floating-point operations of every `dot_general`, those inside a scan as often as it runs; of branches the dearest."""
     total = 0
     for equation in jaxpr.eqns:
         inner = [p for p in equation.params.values() if hasattr(p, "eqns") or hasattr(p, "jaxpr")]
         repeats = times * equation.params.get("length", 1) if equation.primitive.name == "scan" else times
         total += sum(products(getattr(p, "jaxpr", p), repeats) for p in inner)
+        total += max((products(branch.jaxpr, times) for branch in equation.params.get("branches", ())), default=0)
         if equation.primitive.name == "dot_general":
             ((contracted, _), _) = equation.params["dimension_numbers"]
             left, out = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
