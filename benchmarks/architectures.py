@@ -13,7 +13,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "model_type": "dinov2", "hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "mlp_ratio": 4,
         "image_size": 518, "patch_size": 14,
     },
-    "dinov2-b14": {**_BASE, "model_type": "dinov2", "mlp_ratio": 4, "image_size": 518, "patch_size": 14},
+    "dinov2-b14": {
+        "model_type": "dinov2", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "mlp_ratio": 4,
+        "image_size": 518, "patch_size": 14,
+    },
     "clip-b32": {**_CLIP, "patch_size": 32},
     "clip-b16": {**_CLIP, "patch_size": 16},
     "clip-l14-336": {

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from benchmarks import architectures
-from memjax import devices, measure
+from benchmarks import architectures, targets
+from memjax import batching, devices, measure
 from memjax.levels import normalise_levels
 from memjax.models import families, presets
 from memjax.models.config import ViTConfig
@@ -62,8 +62,8 @@ def encoder_of(name: str) -> Encoder:
 
 def default_batch(encoder: Encoder, target: str) -> int:
     """Images that a sweep takes at once on a chip of the target's kind."""
-    best = 12_700_000 if target == "h100" else 3_200_000
-    return 1 << max(0, (best // (encoder.tokens * encoder.config.width)).bit_length() - 1)
+    backend = "tpu" if targets.CHIPS[target].products else "gpu"
+    return batching.images_per_device(encoder.config, encoder.config.image, backend)
 
 
 def parameters(config: ViTConfig, dtype: Dtype, mesh: Mesh) -> ViTParams:

@@ -93,5 +93,7 @@ def device(target: str) -> "jax.Device":
             found = topologies.get_topology_desc(name, "tpu")
     except (RuntimeError, ImportError, ValueError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(f"no compiler for {target} ({reason}): see the first lines of --help", "targets") from error
+        raise InputError(
+            f"no compiler for {target} ({reason}): install the dependency group compilers", "targets"
+        ) from error
     return found.devices[0]

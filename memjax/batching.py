@@ -21,7 +21,7 @@ SHARE = 0.9
 """Of a device's free memory that a program may need: what is freed in pieces cannot be used whole."""
 
 
-def images_per_device(config: ViTConfig, image: tuple[int, int]) -> int:
+def images_per_device(config: ViTConfig, image: tuple[int, int], backend: str | None = None) -> int:
     """The default batch size, for one device: a power of two, at least 1; memory may make it less.
 
     On a CPU up to 64, whose tokens stay within `CACHED_TOKENS`: 4 for 257 or 197 tokens, 16 for 50. On other devices up to
@@ -30,9 +30,10 @@ def images_per_device(config: ViTConfig, image: tuple[int, int]) -> int:
     Args:
         config: the architecture.
         image: the image's size ``(y, x)``.
+        backend: ``"cpu"``, ``"gpu"`` or ``"tpu"``; by default JAX's.
     """
     rows, columns = config.grid_of(image)
-    tokens, backend = rows * columns + config.layout.prefix, jax.default_backend()
+    tokens, backend = rows * columns + config.layout.prefix, backend or jax.default_backend()
     if backend == "cpu":
         return min(64, power_of_two(CACHED_TOKENS // tokens))
     best = BEST_VALUES.get(backend, BEST_VALUES["gpu"])

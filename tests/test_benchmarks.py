@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +89,13 @@ def test_work_counts_every_product(name):
 
 
 def products(jaxpr, times: int = 1) -> int:
-    """Floating-point operations of every `dot_general`, those inside a scan as often as it runs."""
+    """Floating-point operations of every `dot_general`, those inside a scan as often as it runs; of branches the dearest."""
     total = 0
     for equation in jaxpr.eqns:
         inner = [p for p in equation.params.values() if hasattr(p, "eqns") or hasattr(p, "jaxpr")]
         repeats = times * equation.params.get("length", 1) if equation.primitive.name == "scan" else times
         total += sum(products(getattr(p, "jaxpr", p), repeats) for p in inner)
+        total += max((products(branch.jaxpr, times) for branch in equation.params.get("branches", ())), default=0)
         if equation.primitive.name == "dot_general":
             ((contracted, _), _) = equation.params["dimension_numbers"]
             left, out = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
@@ -132,3 +134,12 @@ def test_scaling(tmp_path):
     runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
     assert [(r["processes"], r["images"]) for r in runs] == [(1, 130), (1, 520), (2, 130), (2, 520)]
     assert all(r["ms_a_image"] > 0 and 100 < r["peak_mib"] < 4000 for r in runs)
+
+
+@pytest.mark.parametrize("target", ["v5e", "h100"])
+def test_a_compiler_that_is_not_installed_is_named(target):
+    if find_spec("libtpu") or find_spec("jax_cuda12_plugin"):
+        pytest.skip("the compilers are installed: tests/accelerators runs them")
+    done = run("compile_accelerators.py", "--targets", target, "--encoders", "tiny", code=2)
+    assert f"no compiler for {target}" in done.stderr
+    assert "dependency group compilers" in done.stderr.splitlines()[-1]
