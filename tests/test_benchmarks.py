@@ -143,3 +143,19 @@ def test_a_compiler_that_is_not_installed_is_named(target):
     done = run("compile_accelerators.py", "--targets", target, "--encoders", "tiny", code=2)
     assert f"no compiler for {target}" in done.stderr
     assert "dependency group compilers" in done.stderr.splitlines()[-1]
+
+
+def test_decoding(tmp_path):
+    for seed in range(3):
+        (tmp_path / f"{seed}.jpg").write_bytes(generated_images.jpeg(seed, 120, 90))
+    done = run("decoding.py", "--images", tmp_path, "--resize", 40, "--crop", 32, "--repeats", 1)
+    rows = {line[:34].strip(): line[34:].split() for line in done.stdout.splitlines() if "/3" in line}
+    assert rows["Pillow"][1:] == ["1.00", "3/3", "0", "0.000"]
+    for exact in ("simplejpeg (exact)", "from the cache of decoded images"):
+        assert exact not in rows or rows[exact][2:] == ["3/3", "0", "0.000"], "other pixels"
+    assert "pyvips: not installed" in done.stdout or "pyvips" in rows
+
+
+def test_decoding_without_images_is_one_line(tmp_path):
+    done = run("decoding.py", "--images", tmp_path, code=2)
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -1,95 +1,48 @@
-"""Decoded images kept on the disk: the same numbers and markers, nothing decoded twice, damage and changes noticed."""
+"""Decoded images kept on the disk: the same numbers and markers with them and without, and nothing decoded twice."""
 
 import dataclasses
 import os
 import pickle
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import memjax
 from benchmarks.generated_images import draw_image
 from memjax import images, loader
 from memjax.checks import InputError
-from memjax.datasets import Dataset, array_records, open_folder
+from memjax.datasets import Dataset
+from memjax.datasets.base import Record, make_table
 from memjax.datasets.content import Content, stamp_at
 from memjax.decoding import ImageError
 from memjax.extract import Plan, extract
-from memjax.loader import Batch, batches, into_cache
-from memjax.locks import locked_file
-from memjax.predecoded import ImageCache, caching, image_cache, layout, writing
-from memjax.preprocessing import Preprocessing
+from memjax.loader import batches, into_cache
+from memjax.predecoded import caching, image_cache, layout, writing
 from memjax.store.markers import marked_chunks, marker_file, read_marker
+from tests.cached import BROKEN, PRE, N, dataset, decoded, essence, files, needs_array_record, read, spoil_pixels_of
 
-if not array_records.is_installed():
-    pytest.skip("array_record is not installed", allow_module_level=True)
-
-PRE = Preprocessing(resize=20, crop=(16, 16))
-N = 9
-BROKEN = "4.jpg"
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    """Nine JPEG files, one of them turned by its EXIF, one broken."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for i in range(N):
-        exif = Image.Exif()
-        exif[0x112] = 6 if i == 2 else 1
-        draw_image(i, 40 + i, 30).save(folder / f"{i}.jpg", exif=exif)
-    (folder / BROKEN).write_bytes(b"nothing")
-    rows = ["image,memorability", *(f"{i}.jpg,{i / N}" for i in range(N))]
-    (tmp_path / "scores.csv").write_text("\n".join(rows))
-    return open_folder(folder, tmp_path / "scores.csv")
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows by one for every image that is decoded."""
-    calls: list[int] = []
-    real = images.decode_upright
-
-    def counted(*args, **named):
-        calls.append(1)
-        return real(*args, **named)
-
-    monkeypatch.setattr(images, "decode_upright", counted)
-    return calls
-
-
-def read(
-    dataset: Dataset, root: Path | None, pre: Preprocessing = PRE, rows: list[int] | None = None, workers: int = 0
-) -> tuple[list[Batch], ImageCache]:
-    """All batches of a data set, through a cache."""
-    chosen = np.array(range(len(dataset)) if rows is None else rows, np.int64)
-    with image_cache(root, dataset, pre, chosen) as cache:
-        found = list(into_cache(batches(dataset, pre, 4, chosen, workers, cache.images), cache))
-    return found, cache
-
-
-def essence(found: list[Batch]) -> list[object]:
-    """What a run makes of batches."""
-    return [
-        (b.ids, b.pixels.tobytes(), b.valid.tolist(), b.turned.tolist(), b.failures, b.contents, b.positions.tolist())
-        for b in found
-    ]
-
-
-def files(root: Path, ending: str) -> list[Path]:
-    return sorted(root.glob(f"*/*{ending}"))
+__all__ = ["dataset", "decoded"]  # fixtures
+pytestmark = needs_array_record
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_with_and_without_are_the_same_to_the_last_bit(dataset, tmp_path, workers):
     without = essence(read(dataset, None)[0])
-    filling, reading = (essence(read(dataset, tmp_path / "c", workers=workers)[0]) for _ in range(2))
+    filling, reading = (essence(read(dataset, tmp_path / "c", workers=count)[0]) for count in (workers, 0))
     assert filling == without
     assert reading == without
     assert any(batch[4] for batch in without)  # the broken one, told both times
+
+
+def test_other_processes_read_it(dataset, tmp_path):
+    """What worker processes are given; they open the files themselves."""
+    found, _ = read(dataset, tmp_path / "c")
+    _, cache = read(dataset, tmp_path / "c")
+    kept = cache.images.get(1, found[0].contents[1])
+    sent = pickle.loads(pickle.dumps(cache.images)).get(1, found[0].contents[1])
+    assert np.array_equal(sent.pixels, found[0].pixels[1])
+    assert (sent.digest, sent.turned) == (kept.digest, False)
 
 
 def test_a_second_run_decodes_nothing_but_what_failed(dataset, tmp_path, decoded):
@@ -132,162 +85,6 @@ def test_an_image_that_broke_since_is_a_failure(dataset, tmp_path):
     found, _ = read(dataset, tmp_path / "c")
     assert [f.image for b in found for f in b.failures] == ["1.jpg", "3.jpg", BROKEN]
     assert essence(found) == essence(read(dataset, None)[0])
-
-
-def spoil_pixels(root: Path) -> None:
-    (file,) = files(root, layout.RECORDS)
-    data = bytearray(file.read_bytes())
-    at = data.index(read_pixels(root)[:64])
-    data[at + 5] ^= 255
-    file.write_bytes(data)
-
-
-def read_pixels(root: Path) -> bytes:
-    """Those of the first image as they lie there."""
-    from array_record.python.array_record_module import ArrayRecordReader
-
-    return ArrayRecordReader(str(files(root, layout.RECORDS)[0]), "").read([0])[0]
-
-
-def cut_records(root: Path) -> None:
-    (file,) = files(root, layout.RECORDS)
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
-def lose_records(root: Path) -> None:
-    files(root, layout.RECORDS)[0].unlink()
-
-
-def spoil_index(root: Path) -> None:
-    (file,) = files(root, layout.INDEX)
-    data = bytearray(file.read_bytes())
-    data[-3] ^= 1
-    file.write_bytes(data)
-
-
-def empty_index(root: Path) -> None:
-    files(root, layout.INDEX)[0].write_bytes(b"")
-
-
-def exchange_records(root: Path) -> None:
-    """Records that are whole, but other images'."""
-    from array_record.python.array_record_module import ArrayRecordWriter
-
-    (file,) = files(root, layout.RECORDS)
-    writer = ArrayRecordWriter(str(file), "group_size:1,uncompressed")
-    for _ in range(N - 1):
-        writer.write(bytes(16 * 16 * 3))
-    writer.close()
-
-
-DAMAGE = {
-    spoil_pixels: "1 image is not as written; decoded again",
-    cut_records: "images are not as written; decoded again",
-    lose_records: "8 images are not as written; decoded again",
-    exchange_records: "8 images are not as written; decoded again",
-    spoil_index: r"not a whole index \(its checksum does not fit\); its images are decoded again",
-    empty_index: r"not a whole index \(its checksum does not fit\); its images are decoded again",
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE, ids=lambda one: one.__name__)
-def test_damage_is_said_and_decoded_again(damage, dataset, tmp_path, decoded):
-    wanted = essence(read(dataset, tmp_path / "c")[0])
-    damage(tmp_path / "c")
-    decoded.clear()
-    found, cache = read(dataset, tmp_path / "c")
-    assert essence(found) == wanted
-    assert len(decoded) > 1
-    (line,) = cache.said
-    assert re.search(DAMAGE[damage], line)
-    decoded.clear()
-    again, cache = read(dataset, tmp_path / "c")
-    assert (essence(again), len(decoded)) == (wanted, 1)
-    assert not cache.damaged  # the whole copy counts
-
-
-def test_a_hostile_index_is_not_unpickled_and_bounded(dataset, tmp_path, monkeypatch):
-    read(dataset, tmp_path / "c")
-    (file,) = files(tmp_path / "c", layout.INDEX)
-    body = pickle.dumps({"row": 1})
-    file.write_bytes(layout.hashlib.sha256(body).digest() + body)
-    _, cache = read(dataset, tmp_path / "c", rows=[])
-    assert "not a whole index" in cache.said[0]
-    monkeypatch.setattr(layout, "MOST_ENTRIES", 0)
-    file.write_bytes(bytes(8192))
-    _, cache = read(dataset, tmp_path / "c", rows=[])
-    assert "too large for an index" in cache.said[0]
-
-
-class TestInterrupted:
-    def test_what_was_decoded_before_counts(self, dataset, tmp_path, decoded):
-        rows = np.arange(len(dataset))
-
-        def interrupted() -> None:
-            with image_cache(tmp_path / "c", dataset, PRE, rows) as cache:
-                for number, _ in enumerate(into_cache(batches(dataset, PRE, 2, rows, cached=cache.images), cache)):
-                    if number == 1:
-                        raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            interrupted()
-        decoded.clear()
-        found, _ = read(dataset, tmp_path / "c")
-        assert len(decoded) == N - 4
-        assert essence(found) == essence(read(dataset, None)[0])
-
-    def killed(self, dataset: Dataset, root: Path, keep: tuple[str, ...]) -> Path:
-        """What is left of a run that was killed with some files written."""
-        read(dataset, root)
-        (index,) = files(root, layout.INDEX)
-        token = index.name.removesuffix(layout.INDEX)
-        records = index.with_name(token + layout.RECORDS)
-        for ending in keep:
-            if ending != layout.RECORDS:
-                index.with_name(token + ending).write_bytes(records.read_bytes()[:100])
-        for file in (index, *(() if layout.RECORDS in keep else (records,))):
-            file.unlink()
-        return index.parent
-
-    @pytest.mark.parametrize(
-        "keep", [(".part", ".lock"), (".array_record", ".lock"), (".array_record", ".part", ".lock"), (".lock",)]
-    )
-    def test_a_killed_run_leaves_nothing_behind(self, dataset, tmp_path, keep, decoded):
-        folder = self.killed(dataset, tmp_path / "c", keep)
-        decoded.clear()
-        found, cache = read(dataset, tmp_path / "c")
-        assert len(decoded) == N
-        assert (essence(found), cache.said) == (essence(read(dataset, None)[0]), [])
-        assert sorted(file.suffix for file in folder.iterdir()) == [layout.RECORDS, layout.INDEX]
-
-    def test_a_part_that_is_being_written_is_left_alone(self, dataset, tmp_path):
-        folder = self.killed(dataset, tmp_path / "c", (".part", ".lock"))
-        (part,) = folder.glob("*.part")
-        with locked_file(part.with_suffix(".lock"), wait=False):
-            read(dataset, tmp_path / "c")
-            assert part.exists()
-        read(dataset, tmp_path / "c")
-        assert not part.exists()
-
-    def test_a_write_that_fails_is_one_line_and_leaves_what_is_whole(self, dataset, tmp_path, monkeypatch, decoded):
-        real, seen = writing.PartWriter.add, []
-
-        def full(self, entry, pixels):
-            seen.append(1)
-            if len(seen) == 6:
-                raise RuntimeError("write() failed: No space left on device; writing x")
-            real(self, entry, pixels)
-            if len(seen) == 3:
-                self.finish()
-
-        monkeypatch.setattr(writing.PartWriter, "add", full)
-        with pytest.raises(InputError, match="No space left on device; make room"):
-            read(dataset, tmp_path / "c")
-        monkeypatch.undo()
-        (folder,) = (tmp_path / "c").iterdir()
-        assert sorted(file.suffix for file in folder.iterdir()) == [layout.RECORDS, layout.INDEX]
-        with image_cache(tmp_path / "c", dataset, PRE, np.arange(N)) as cache:
-            assert cache.images.rows.tolist() == [0, 1, 2]
 
 
 def test_parts_are_bounded(dataset, tmp_path, monkeypatch, decoded):
@@ -380,7 +177,7 @@ def test_images_without_files(tmp_path, decoded):
     """Bytes and arrays are known by their contents; of an opened image nothing tells whether it is still the same."""
     several = [draw_image(i, 40, 30) for i in range(3)]
     forms = [np.asarray(several[0]), several[1], np.asarray(several[2])]
-    made = Dataset("mine", _table(["a", "b", "c"]), _Memory(forms), {"fingerprint": "f"})
+    made = Dataset("mine", make_table(["a", "b", "c"], np.zeros(3)), _Memory(forms), {"fingerprint": "f"})
     first, _ = read(made, tmp_path / "c")
     decoded.clear()
     second, _ = read(made, tmp_path / "c")
@@ -390,12 +187,6 @@ def test_images_without_files(tmp_path, decoded):
     assert essence(read(made, tmp_path / "c")[0]) == essence(read(made, None)[0])
 
 
-def _table(ids: list[str]):
-    from memjax.datasets.base import make_table
-
-    return make_table(ids, np.zeros(len(ids)))
-
-
 class _Memory:
     def __init__(self, forms: list):
         self.forms = forms
@@ -403,9 +194,7 @@ class _Memory:
     def __len__(self) -> int:
         return len(self.forms)
 
-    def __getitem__(self, index: int):
-        from memjax.datasets.base import Record
-
+    def __getitem__(self, index: int) -> Record:
         return Record("abc"[index], self.forms[index])
 
 
@@ -459,14 +248,6 @@ class TestExtraction:
         assert third.run.settings["cache_images"] == str(tmp_path / "c")
         again = memjax.sweep(dataset, "memjax/tiny", tmp_path / "one", cached, progress=False)
         assert again.run.finished == first.run.finished  # recognised as finished
-
-
-def spoil_pixels_of(root: Path) -> None:
-    """Of a larger image: the file's middle."""
-    (file,) = files(root, layout.RECORDS)
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 255
-    file.write_bytes(data)
 
 
 def test_an_image_error_is_never_kept(dataset, tmp_path):
