@@ -7,6 +7,7 @@ about, its workers read the store and compute; without, blocks are computed here
 depends on their sizes alone, so where they are computed changes no digit.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,8 +108,9 @@ def correlated(measures: Measures, scores: Scores, how: How) -> BlockFound:
     """
     import dask  # not at import: most of `memjax.stats` does without
 
-    task = dask.delayed(block_found, pure=False)
-    tasks = [task([_named(part) for part in block], scores, how) for block in blocks_of(measures)]
+    # What a task reads is no task of its own: a scheduler would have much of the store in memory before the first block is done.
+    work = [functools.partial(block_found, block, scores, how) for block in blocks_of(measures)]
+    tasks = [dask.delayed(one, pure=False)() for one in work]
     scheduler = dask.config.get("scheduler", None) or "synchronous"  # a client that is about has set its own
     found = [one for one in dask.compute(*tasks, scheduler=scheduler) if one is not None]
     if not found:
@@ -119,19 +121,16 @@ def correlated(measures: Measures, scores: Scores, how: How) -> BlockFound:
     return BlockFound(first.beside(*others), table, np.concatenate([one.ranked for one in found]))
 
 
-def _named(part: Part) -> tuple[str, str, int, Values]:
-    return part.model, part.metric, part.first, part.values
-
-
-def block_found(parts: Sequence[tuple[str, str, int, np.ndarray]], scores: np.ndarray, how: How) -> BlockFound | None:
+def block_found(parts: Sequence[Part], scores: Scores, how: How) -> BlockFound | None:
     """What one task computes: see `BlockFound`; q is of the block alone. None where nothing in it has a value.
 
     Args:
-        parts: model, metric, first layer and values of each part, by now in memory.
+        parts: what is read.
         scores: human scores ``[n]``.
         how: see `How`.
     """
-    y, columns = np.asarray(scores, np.float64), side_by_side(parts)
+    y = np.asarray(in_memory(scores), np.float64)
+    columns = side_by_side((part.model, part.metric, part.first, in_memory(part.values)) for part in parts)
     if columns is None:
         return None
     table = correlation_table(columns, y, how.method, how.bootstraps, how.seed)
@@ -139,6 +138,11 @@ def block_found(parts: Sequence[tuple[str, str, int, np.ndarray]], scores: np.nd
     rows = rows_kept(y, how.images, how.seed)
     kept = columns if rows is None else Columns(columns.values[rows], columns.keys)
     return BlockFound(kept, table, ranked["rho"].to_numpy())
+
+
+def in_memory(values: "np.ndarray | DaskArray") -> np.ndarray:
+    """What is read when it is used, read: by the thread that asks."""
+    return values if isinstance(values, np.ndarray) else values.compute(scheduler="synchronous")
 
 
 def rows_kept(scores: Float[np.ndarray, " n"], images: int, seed: int) -> np.ndarray | None:

@@ -111,7 +111,7 @@ def _correlate_many(
             out.ci_low[column], out.ci_high[column] = max(rho - half, -1.0), min(rho + half, 1.0)
 
     with ThreadPoolExecutor(max(1, min(resampling.THREADS, resampling.MEMORY // (2 * 160 * len(rows))))) as pool:
-        list(pool.map(one, columns))
+        list(pool.map(one, columns.tolist()))
 
 
 def _coefficient(x: np.ndarray, y: np.ndarray, x_ranked: Ranked, y_ranked: Ranked, method: str) -> tuple[float, float]:

@@ -111,24 +111,35 @@ def _out_of_fold(x, y, labels, n_folds: int, n_shuffles: int, seed: int):
     rng = np.random.default_rng(seed)
     predicted, fold = np.empty(n), np.empty(n, np.int64)
     n_folds = min(n_folds, len(np.unique(labels)))
-    weights, penalties, shuffled = np.empty((n_folds, k)), [], np.empty((n_shuffles, k, n))
+    weights, penalties, scaled, tests = np.empty((n_folds, k)), [], np.empty((n, k)), []
     # pyrefly: ignore[unexpected-keyword]  (its stubs are older than scikit-learn 1.6)
     splits = GroupKFold(n_folds, shuffle=True, random_state=seed).split(x, y, labels)
     for f, (train, test) in enumerate(splits):
         scaler, ridge = _fit(x[train], y[train], labels[train], n_folds, seed + 1 + f)
-        z = scaler.transform(x[test])
+        scaled[test] = z = scaler.transform(x[test])
         predicted[test], fold[test], weights[f] = ridge.predict(z) - y[train].mean() + y.mean(), f, ridge.coef_
         penalties.append(float(ridge.alpha))
-        # The model is linear: shuffling one column changes a prediction by its weight times the change of its z-score.
-        for s in range(n_shuffles):
-            change = (z[rng.permutation(len(test))] - z) * ridge.coef_
-            shuffled[s][:, test] = predicted[test] + change.T
+        tests.append((test, [rng.permutation(len(test)) for _ in range(n_shuffles)]))
     importance = np.full(k, np.nan)
     if n_shuffles:
         ranks = scipy.stats.rankdata(y)
-        fall = [pearson(scipy.stats.rankdata(one, axis=1).T, ranks) for one in shuffled]
+        fall = [pearson(_shuffled_ranks(scaled, predicted, weights, tests, s), ranks) for s in range(n_shuffles)]
         importance = pearson(scipy.stats.rankdata(predicted)[:, None], ranks)[0] - np.mean(fall, axis=0)
     return predicted, fold, weights.mean(axis=0), importance, tuple(penalties)
+
+
+def _shuffled_ranks(scaled, predicted, weights, tests, s: int) -> np.ndarray:
+    """Ranks ``[n, k]`` of the predictions with each column shuffled within the folds, in shuffle ``s``.
+
+    The model is linear: shuffling one column changes a prediction by its weight times the change of its z-score.
+    """
+    found = np.empty(scaled.shape[::-1])
+    for weight, (test, orders) in zip(weights, tests):
+        z = scaled[test]
+        found[:, test] = predicted[test] + ((z[orders[s]] - z) * weight).T
+    for column in found:  # one at a time: ranking takes several times the memory of what is ranked
+        column[:] = scipy.stats.rankdata(column)
+    return found.T
 
 
 def _fit(x: np.ndarray, y: np.ndarray, labels: np.ndarray, n_folds: int, seed: int):
