@@ -71,7 +71,7 @@ def test_records_of_every_kind_are_the_folders(photos, memory):
 
 
 @pytest.mark.parametrize("kind", ["tar", "parquet"])
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_sweep_over_shards_is_the_folders(kind, workers, photos, tmp_path):
     pattern = (pack_tar if kind == "tar" else pack_parquet)(photos, tmp_path / kind, SHARDS)
     dataset = memjax.open_shards(pattern, photos / "scores.csv")

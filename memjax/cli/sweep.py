@@ -24,7 +24,7 @@ from tyro.conf import OmitArgPrefixes
 
 from memjax.checks import InputError, expected, make_folder
 from memjax.cli.arguments import FolderOrUrl, read_arguments
-from memjax.cli.own_images import open_images
+from memjax.cli.own_images import open_named_images
 from memjax.pipelines.settings import SweepSettings
 from memjax.schema import check_bounds
 
@@ -98,7 +98,7 @@ def open_data(args: Arguments) -> "Dataset":
         raise expected("scores", "a CSV file with columns image,memorability", "nothing", fix, argument="scores")
     if len(said) > 1:
         raise expected(f"{said[1]} with {said[0]}", "one of them", "both", "leave one out", argument=said[1])
-    return open_images(args)
+    return open_named_images(args)
 
 
 def run(args: Arguments) -> int:
