@@ -10,7 +10,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
+
+def png(seed: int) -> bytes:
+    """A small image, the same for the same seed."""
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (24, 24, 3), np.uint8)).save(file, "png")
+    return file.getvalue()
+
+
+NAMES = [f"{row}.png" for row in range(6)]
+MEMBERS = {name: png(row) for row, name in enumerate(NAMES)}
 HUGGING_FACE = {b"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}}}}).encode()}
 
 

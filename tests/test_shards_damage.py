@@ -1,6 +1,5 @@
 """Shards that are damaged, forged or no shards: one line that says what and where, and never more than that is lost."""
 
-import gzip
 import io
 import struct
 import tarfile
@@ -9,33 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 
 import fsspec
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 import memjax
-from memjax.datasets import parquet_shards, tar_shards
-from memjax.datasets.content import changed_images, content_at
-from tests.shards_made import write_parquet, write_tar
-
-NAMES = [f"{row}.png" for row in range(6)]
+from memjax.datasets import tar_shards
+from memjax.datasets.content import content_at
+from tests.shards_made import MEMBERS, NAMES, write_parquet, write_tar
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path / "cache"))
-
-
-def png(seed: int) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (24, 24, 3), np.uint8)).save(file, "png")
-    return file.getvalue()
-
-
-MEMBERS = {name: png(row) for row, name in enumerate(NAMES)}
 
 
 def added(make: Callable[[tarfile.TarInfo], bytes | None]) -> Callable[[Path], None]:
@@ -192,12 +177,6 @@ def test_nothing_is_unpickled(tmp_path):
     assert not (tmp_path / "touched").exists()
 
 
-def flipped(data: bytes) -> bytes:
-    """A Parquet file whose first image is damaged: its bytes are kept without compression, and with a checksum."""
-    found = data.index(MEMBERS[NAMES[0]])
-    return data[:found] + bytes(200) + data[found + 200 :]
-
-
 def rows_forged(data: bytes) -> bytes:
     return data[:-8] + struct.pack("<i", 2**31 - 1) + data[-4:]
 
@@ -246,127 +225,3 @@ def test_a_damaged_row_group_is_a_failure_of_its_images(tmp_path):
         assert type(caught.value).__name__ == "ImageError"
         assert content_at(found, row).digest == ""
     assert found.records[2].data == MEMBERS[NAMES[2]]
-
-
-WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no such file": (lambda folder: folder / "x.tar", "expected a shard, got nothing there"),
-    "no such files": (lambda folder: f"{folder}/x-*.tar", r"expected files \*.tar or \*.parquet, got none"),
-    "no such folder": (lambda folder: folder / "x", "expected shards of one kind, .* got no ending"),
-    "an empty folder": (lambda folder: folder / "empty", r"expected files \*.tar or \*.parquet, got none"),
-    "two kinds": (lambda folder: f"{folder}/a.{{tar,parquet}}", "shards of one kind, .* got .parquet and .tar"),
-    "a compressed archive": (lambda folder: folder / "a.tar.gz", "a compressed archive; .* unpack it"),
-    "compressed within": (lambda folder: folder / "c.tar", r"compressed \(gzip\)"),
-    "a driver that is missing": (lambda folder: "abc://bucket/a.tar", "no driver for abc:// is installed"),
-    "a folder called .tar": (lambda folder: folder / "d.tar", r"expected files \*.tar or \*.parquet, got none"),
-    "no bucket": (lambda folder: "memory://nothing/a.tar", "expected a shard, got nothing there"),
-    "an id twice": (lambda folder: [folder / "a.tar", folder / "b.tar"], r"0.png: a.tar and b.tar\): ids there more than"),
-    "no images": (lambda folder: folder / "n.parquet", "expected one column of images .* got columns x"),
-    "several columns": (lambda folder: folder / "s.parquet", "expected one column of images .* got y, z; call it 'image'"),
-    "no image": (lambda folder: folder / "o.tar", "shards: no usable image"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_what_is_no_data_set_is_refused_in_one_line(case, tmp_path):
-    which, said = WRONG[case]
-    for name in ("a.tar", "b.tar"):
-        write_tar(tmp_path / name, MEMBERS)
-    for name in ("a.tar.gz", "c.tar"):
-        (tmp_path / name).write_bytes(gzip.compress((tmp_path / "a.tar").read_bytes()))
-    for name in ("empty", "d.tar"):
-        (tmp_path / name).mkdir()
-    write_tar(tmp_path / "o.tar", {"a.txt": b"0.5"})
-    write_parquet(tmp_path / "a.parquet", MEMBERS)
-    pq.write_table(pa.table({"x": [1]}), tmp_path / "n.parquet")
-    pq.write_table(pa.table({"y": [b"1"], "z": [b"1"]}), tmp_path / "s.parquet")
-    with pytest.raises(memjax.InputError, match=said) as caught:
-        memjax.open_shards(which(tmp_path))
-    assert "\n" not in str(caught.value)
-    assert "--" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("images", "column", "said"),
-    [
-        ("a.parquet", "score", r"expected a column of scores 'score', got image, words"),
-        ("a.parquet", "image", r"expected a column of scores 'image', got image, words"),
-        ("a.parquet", "words", "no usable image"),
-        ("a.tar", "cls", "expected scores 'cls' beside them, got none; there are images alone"),
-    ],
-)
-def test_scores_that_are_not_inside(images, column, said, tmp_path):
-    write_parquet(tmp_path / "a.parquet", MEMBERS, words=["high"] * 6)
-    write_tar(tmp_path / "a.tar", MEMBERS)
-    with pytest.raises(memjax.InputError, match=said):
-        memjax.open_shards(tmp_path / images, score_column=column)
-    with pytest.raises(memjax.InputError, match="score_column with scores: expected one of them"):
-        memjax.open_shards(tmp_path / images, tmp_path / "s.csv", score_column=column)
-
-
-def test_a_row_of_parquet_without_bytes_opens_no_path(tmp_path):
-    (tmp_path / "0.png").write_bytes(MEMBERS[NAMES[0]])
-    paths = [str(tmp_path / "0.png"), "../0.png", "0.png"]
-    images = pa.array(
-        [{"bytes": None, "path": path} for path in paths], pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    )
-    pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet")
-    found = memjax.open_shards(tmp_path / "a.parquet")
-    assert found.table.index.tolist() == ["0.png"]
-    assert [failure.image for failure in found.rejected] == paths[:2]
-    with pytest.raises(memjax.InputError, match=r"no image bytes in this row of a\.parquet"):
-        found.records[0]
-
-
-def test_row_groups_are_bounded(tmp_path, monkeypatch):
-    write_parquet(tmp_path / "a.parquet", MEMBERS, rows=6)
-    monkeypatch.setattr(parquet_shards, "MOST_GROUP", 5000)
-    with pytest.raises(memjax.InputError, match=r"row groups of at most 5000 bytes, got \d+ in group 0; write it with"):
-        memjax.open_shards(tmp_path / "a.parquet")
-
-
-def test_a_store_that_does_not_tell_versions_is_compared_by_contents(tmp_path, monkeypatch):
-    monkeypatch.setattr("memjax.datasets.shard_files.VERSIONS", ())
-    memory = fsspec.filesystem("memory")
-    memory.pipe_file("memory://v/a.tar", write_tar(tmp_path / "a.tar", MEMBERS).read_bytes())
-    before = memjax.open_shards("memory://v/a.tar")
-    seen = {row: content_at(before, row) for row in range(6)}
-    assert {content.stamp for content in seen.values()} == {None}
-    other = MEMBERS | {NAMES[3]: MEMBERS[NAMES[3]][:-1] + b"x"}
-    memory.pipe_file("memory://v/a.tar", write_tar(tmp_path / "a.tar", other).read_bytes())
-    assert changed_images(memjax.open_shards("memory://v/a.tar"), seen, other_data=True)[0] == [3]
-    memory.store.clear()
-
-
-def test_a_store_that_refuses_ends_the_run_in_one_line(tmp_path, monkeypatch):
-    memory = fsspec.filesystem("memory")
-    memory.pipe_file("memory://v/a.tar", write_tar(tmp_path / "a.tar", MEMBERS).read_bytes())
-    found = memjax.open_shards("memory://v/a.tar")
-    monkeypatch.setattr("memjax.remote.PATIENCE", 0.0)
-    for error, said in (
-        (OSError("Forbidden: https://storage/b"), "images memory://v/a.tar: the credentials give no right"),
-        (ConnectionResetError("reset"), "images memory://v/a.tar: the object store does not answer"),
-        (FileNotFoundError("a.tar"), "images memory://v/a.tar: expected a shard, got nothing there"),
-    ):
-
-        def refuse(self, path, start=None, end=None, error=error):
-            raise error
-
-        monkeypatch.setattr(type(memory), "cat_file", refuse)
-        with pytest.raises(memjax.InputError, match=said) as caught:
-            found.records[0]
-        assert type(caught.value) is memjax.InputError  # no failure of this one image: the run ends
-    memory.store.clear()
-
-
-def test_a_damaged_score_file_row_is_told_as_in_a_folder(tmp_path):
-    write_tar(tmp_path / "a.tar", MEMBERS)
-    for name, data in MEMBERS.items():
-        (tmp_path / "photos").mkdir(exist_ok=True)
-        (tmp_path / "photos" / name).write_bytes(data)
-    pd.DataFrame({"image": NAMES[:5], "memorability": ["0.5", "", "x", "0.25", "nan"]}).to_csv(
-        tmp_path / "s.csv", index=False
-    )
-    ours = memjax.open_shards(tmp_path / "a.tar", tmp_path / "s.csv")
-    theirs = memjax.open_folder(tmp_path / "photos", tmp_path / "s.csv")
-    assert sorted(ours.rejected) == sorted(theirs.rejected)
-    pd.testing.assert_frame_equal(ours.table, theirs.table)

@@ -30,7 +30,7 @@ from memjax import devices
 from memjax.checks import expected
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.demo import demo_tokens
-from memjax.cli.own_images import open_images
+from memjax.cli.own_images import open_named_images
 from memjax.cli.terminal import say
 from memjax.outputs import FAILURES
 from memjax.pipelines.baseline_settings import BaselineSettings
@@ -107,7 +107,7 @@ def named_dataset(args: Arguments) -> "Dataset":
         raise expected("dataset with images", "one of them", "both", "leave one out", argument="dataset")
     if args.scores is None and args.score_column is None:
         raise expected("scores", "a CSV file with columns image,memorability", "nothing", argument="scores")
-    return open_images(args)
+    return open_named_images(args)
 
 
 def show_baselines(found: "BaselineResult") -> None:

@@ -25,7 +25,7 @@ class NamedImages(Protocol):
     def follow_links(self) -> bool: ...
 
 
-def open_images(args: NamedImages) -> "Dataset":
+def open_named_images(args: NamedImages) -> "Dataset":
     """The images that ``args.images`` names, with their scores if there are some.
 
     Raises:

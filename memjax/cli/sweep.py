@@ -7,6 +7,7 @@ tiny encoder) offline in about a minute.
   memjax sweep
   memjax sweep --dataset lnsim --data-dir DIR --models facebook/dinov2-small --out runs/lnsim
   memjax sweep --images photos/ --scores scores.csv --models openai/clip-vit-base-patch32
+  memjax sweep --images 'gs://bucket/train-{000..127}.tar' --scores scores.csv --out gs://bucket/run
 
 On a TPU pod or under SLURM the same command on every host, with --distributed (docs/scaling.md). --out may be gs://.. or s3://..
 
@@ -24,7 +25,7 @@ from tyro.conf import OmitArgPrefixes
 
 from memjax.checks import InputError, expected, make_folder
 from memjax.cli.arguments import FolderOrUrl, read_arguments
-from memjax.cli.own_images import open_images
+from memjax.cli.own_images import open_named_images
 from memjax.pipelines.settings import SweepSettings
 from memjax.schema import check_bounds
 
@@ -100,7 +101,7 @@ def open_data(args: Arguments) -> "Dataset":
         raise expected("scores", "a CSV file with columns image,memorability", "nothing", fix, argument="scores")
     if len(said) > 1:
         raise expected(f"{said[1]} with {said[0]}", "one of them", "both", "leave one out", argument=said[1])
-    return open_images(args)
+    return open_named_images(args)
 
 
 def run(args: Arguments) -> int:
