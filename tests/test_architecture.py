@@ -50,7 +50,7 @@ ALLOWED = {
     "fast_pixels": {"decoding", "preprocessing"},
     "images": {"decoding", "fast_pixels", "preprocessing"},
     "datasets": {"cache", "decoding", "locks", "naming"},
-    "predecoded": {"datasets", "decoding", "faults", "locks", "preprocessing"},
+    "predecoded": {"datasets", "decoding", "fast_pixels", "faults", "locks", "preprocessing"},
     "loader": {"datasets", "decoding", "images", "predecoded", "preprocessing", "workers"},
     # arrays in, arrays out
     "models": {"precision", "schema", "storage", "traces"},
@@ -66,8 +66,8 @@ ALLOWED = {
     },
     "store": {"datasets", "remote", "seals", "storage"},
     "extract": {
-        "datasets", "decoding", "devices", "encoder", "loader", "measure", "metrics", "naming", "predecoded", "processes",
-        "selection", "storage", "store",
+        "datasets", "decoding", "devices", "encoder", "fast_pixels", "loader", "measure", "metrics", "naming", "predecoded",
+        "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes
