@@ -3,7 +3,7 @@
   python benchmarks/interval_coverage.py                     all methods, 300 and 2,000 images, with and without ties
   python benchmarks/interval_coverage.py --images 20000 --runs 100
 
-The truth is the coefficient of 4 million images of the same distribution. Both intervals are of the same images; how far
+The truth is the coefficient of a million images of the same distribution. Both intervals are of the same images; how far
 their ends lie apart is given in widths of the interval. Above `memjax.stats.correlation.EXACT_IMAGES` only the second is used.
 """
 
@@ -15,7 +15,7 @@ from memjax.cli.arguments import read_arguments, run_main
 from memjax.stats.correlation import correlate
 from memjax.stats.influence import INFLUENCES, half_width, ranked
 
-TRUTH = 4_000_000
+TRUTH = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,7 @@ from memjax.datasets import Dataset, Failure
 from memjax.datasets.content import Content
 from memjax.decoding import VERSION
 from memjax.encoder import Encoder
+from memjax.fast_pixels import PACKAGES
 from memjax.halving import Measured, Program, Tell, fitting_size, measured_batches
 from memjax.loader import Batch, batches, into_cache
 from memjax.measure import compiled
@@ -202,14 +203,15 @@ def shared_writer(opening: Opening) -> Writer:
 
     first = opened() if processes.this()[0] == 0 else None
     if first is not None and len(asked(first.done, opening.root)) < first.chunks:
-        asked(lambda: note_versions(opening.root, opening.group, measuring_versions()), opening.root)
+        used = measuring_versions(opening.identity["preprocessing"]["decoder"])
+        asked(lambda: note_versions(opening.root, opening.group, used), opening.root)
     processes.wait_for_all("group created")
     return first or opened()
 
 
-def measuring_versions() -> dict[str, str]:
+def measuring_versions(decoder: str) -> dict[str, str]:
     """Of the packages that an image's numbers come from."""
-    return {name: version(name) for name in MEASURING}
+    return {name: version(name) for name in (*MEASURING, *(PACKAGES if decoder == "fast" else ()))}
 
 
 def images_per_chunk(kept: dict[str, Sizes]) -> int:

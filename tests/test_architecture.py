@@ -51,7 +51,7 @@ ALLOWED = {
     "fast_pixels": {"decoding", "preprocessing"},
     "images": {"decoding", "fast_pixels", "preprocessing"},
     "datasets": {"cache", "decoding", "locks", "naming", "remote", "seals", "storage"},
-    "predecoded": {"datasets", "decoding", "faults", "locks", "preprocessing"},
+    "predecoded": {"datasets", "decoding", "fast_pixels", "faults", "locks", "preprocessing"},
     "loader": {"datasets", "decoding", "images", "predecoded", "preprocessing", "workers"},
     # arrays in, arrays out
     "models": {"precision", "schema", "storage", "traces"},
@@ -69,8 +69,8 @@ ALLOWED = {
     "halving": {"batching", "devices", "loader", "measure", "models"},
     "store": {"datasets", "remote", "seals", "storage"},
     "extract": {
-        "batching", "datasets", "decoding", "devices", "encoder", "halving", "loader", "measure", "metrics", "naming",
-        "predecoded", "processes", "selection", "storage", "store",
+        "batching", "datasets", "decoding", "devices", "encoder", "fast_pixels", "halving", "loader", "measure", "metrics",
+        "naming", "predecoded", "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
     # what a run says and writes

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -55,6 +56,23 @@ def test_a_fresh_process_says_how_it_started():
     assert {"import_s", "load_s", "compile_s", "first_batch_s", "second_batch_s", "peak_mib"} == set(laps)
     assert min(laps.values()) > 0
     assert 100 < laps["peak_mib"] < 4000
+
+
+def test_the_statistics_of_a_store_say_time_memory_and_table(tmp_path):
+    done = run("analysis.py", "--images", 300, "--metrics", 2, "--layers", 3, "--chunk", 128, "--folder", tmp_path)
+    assert re.search(r"this process: \d+ s", done.stdout)
+    assert re.search(r"table of 6 rows, largest n 300: SHA-256 [0-9a-f]{16}", done.stdout)
+    assert re.search(r"readout: rho .* of 300 images", done.stdout)
+    (peak,) = re.findall(r"peak ([\d,]+) MiB", done.stdout)
+    assert 100 < int(peak.replace(",", "")) < 4096
+
+
+def test_coverage_is_counted_for_both_intervals():
+    done = run("interval_coverage.py", "--images", 60, "--methods", "pearson", "--runs", 5, "--n-boot", 50)
+    rows = [line.split("|")[5:8] for line in done.stdout.splitlines() if line.startswith("| pearson")]
+    assert len(rows) == 4
+    assert all(0 <= float(drawn) <= 1 and 0 <= float(linear) <= 1 for drawn, linear, _ in rows)
+    assert all(0 < float(line.split("|")[7]) < 1 for line in done.stdout.splitlines() if line.startswith("| pearson"))
 
 
 def test_sides_take_turns():
@@ -114,7 +132,7 @@ def test_generated_images_differ_and_repeat():
 
 @pytest.mark.parametrize(
     ("name", "each", "on_tpu", "on_gpu"),
-    [("dinov2-s14", 4, 32, 128), ("clip-b16", 4, 16, 64), ("clip-b32", 16, 64, 256), ("tiny", 64, 256, 256)],
+    [("dinov2-s14", 4, 32, 128), ("clip-b16", 4, 32, 64), ("clip-b32", 16, 64, 256), ("tiny", 64, 256, 256)],
 )
 def test_the_default_batch_counts_tokens(name, each, on_tpu, on_gpu, monkeypatch):
     import jax

@@ -35,7 +35,7 @@ def workers() -> Iterator[str]:
 def measured(tmp_path_factory) -> Path:
     """A finished run of the demo."""
     out = tmp_path_factory.mktemp("here")
-    settings = memjax.SweepSettings(bootstraps=50, metrics=("cls_norm", "attention_entropy_head", "layer_delta"))
+    settings = memjax.SweepSettings(bootstraps=50, metrics=("cls_norm", "cls_mean", "layer_delta"))
     memjax.sweep(memjax.open_dataset("demo", limit=60), "memjax/tiny", out, settings, progress=False)
     return out
 
@@ -60,13 +60,13 @@ def test_a_sweep_with_a_scheduler_writes_the_same_bytes(
     workers: str, measured: Path, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # workers have another working folder
-    words = ["--limit", "60", "--bootstraps", "50", "--metrics", "cls_norm", "attention_entropy_head", "layer_delta"]
+    words = ["--limit", "60", "--bootstraps", "50", "--metrics", "cls_norm", "cls_mean", "layer_delta"]
     assert main([*words, "--out", "there", "--scheduler", workers.removeprefix("tcp://")]) == 0
     for name in ("correlations.csv", "readout.csv", "readout_weights.csv"):
         assert (tmp_path / "there" / name).read_bytes() == (measured / name).read_bytes()
     assert memjax.sweep(  # a finished run, recognised without any scheduler
         memjax.open_dataset("demo", limit=60), "memjax/tiny", measured,
-        memjax.SweepSettings(bootstraps=50, metrics=("cls_norm", "attention_entropy_head", "layer_delta")), progress=False,
+        memjax.SweepSettings(bootstraps=50, metrics=("cls_norm", "cls_mean", "layer_delta")), progress=False,
     ).recognised  # fmt: skip
 
 

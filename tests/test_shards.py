@@ -1,5 +1,6 @@
 """Images in shards: the same numbers as a folder's, whatever the shards are and wherever they lie."""
 
+import dataclasses
 import pickle
 from pathlib import Path
 
@@ -75,9 +76,7 @@ def test_records_of_every_kind_are_the_folders(photos, memory):
 def test_a_sweep_over_shards_is_the_folders(kind, workers, photos, tmp_path):
     pattern = (pack_tar if kind == "tar" else pack_parquet)(photos, tmp_path / kind, SHARDS)
     dataset = memjax.open_shards(pattern, photos / "scores.csv")
-    settings = memjax.SweepSettings(
-        metrics=SETTINGS.metrics, tokens=SETTINGS.tokens, bootstraps=SETTINGS.bootstraps, workers=workers
-    )
+    settings = dataclasses.replace(SETTINGS, workers=workers)
     ours = memjax.sweep(dataset, "memjax/tiny", tmp_path / "ours", settings, progress=False)
     folder = memjax.open_folder(photos, photos / "scores.csv")
     theirs = memjax.sweep(folder, "memjax/tiny", tmp_path / "theirs", SETTINGS, progress=False)
@@ -226,3 +225,18 @@ def test_blocks_are_loaded_once_and_forgotten_oldest_first():
     with pytest.raises(ZeroDivisionError):
         blocks.get(9, lambda: [bytes(1 // 0)])
     assert blocks.get(9, lambda: [b"now"]) == [b"now"]
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_sweep_whose_shard_goes_ends_in_one_line_and_goes_on_when_it_is_back(workers, photos, tmp_path):
+    pattern = pack_tar(photos, tmp_path / "tar", 3)
+    shard, away = tmp_path / "tar/train-002.tar", tmp_path / "away.tar"
+    settings = dataclasses.replace(SETTINGS, workers=workers)
+    dataset = memjax.open_shards(pattern, photos / "scores.csv")
+    shard.rename(away)
+    with pytest.raises(memjax.InputError, match=r"train-002.tar: expected a shard, got nothing there") as caught:
+        memjax.sweep(dataset, "memjax/tiny", tmp_path / "out", settings, progress=False)
+    assert "\n" not in str(caught.value)
+    away.rename(shard)
+    again = memjax.open_shards(pattern, photos / "scores.csv")
+    assert memjax.sweep(again, "memjax/tiny", tmp_path / "out", settings, progress=False).run.failures == 0

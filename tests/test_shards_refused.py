@@ -1,6 +1,7 @@
 """What is no data set in shards is refused in one line; what is the fault of one row is a failure of that row."""
 
 import gzip
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,3 +144,35 @@ def test_a_damaged_score_file_row_is_told_as_in_a_folder(tmp_path):
     theirs = memjax.open_folder(tmp_path / "photos", tmp_path / "s.csv")
     assert sorted(ours.rejected) == sorted(theirs.rejected)
     pd.testing.assert_frame_equal(ours.table, theirs.table)
+
+
+class Cut(io.BytesIO):
+    """An object that is read over a connection which is lost after some reads."""
+
+    def __init__(self, data: bytes, reads: int):
+        super().__init__(data)
+        self.left = reads
+
+    def read(self, size=-1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise ConnectionResetError("reset by peer")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("kind", ["tar", "parquet"])
+@pytest.mark.parametrize("reads", [0, 1, 2, 3, 4])
+def test_a_lost_connection_is_no_damage(kind, reads, tmp_path, monkeypatch):
+    file = (write_tar if kind == "tar" else write_parquet)(tmp_path / f"a.{kind}", MEMBERS)
+    memory, url = fsspec.filesystem("memory"), f"memory://lost/a.{kind}"
+    memory.pipe_file(url, file.read_bytes())
+    monkeypatch.setattr("memjax.remote.PATIENCE", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(memory), "_open", lambda self, path, *rest, **more: Cut(file.read_bytes(), reads))
+        if kind == "parquet" and reads > 2:
+            assert memjax.open_shards(url).table.index.tolist() == NAMES  # a footer and two row groups of paths
+        else:
+            with pytest.raises(memjax.InputError, match=r"the object store does not answer .*reset by peer"):
+                memjax.open_shards(url)
+    assert memjax.open_shards(url).table.index.tolist() == NAMES
+    memory.store.clear()

@@ -14,7 +14,7 @@ from collections import Counter
 
 from memjax.checks import InputError
 from memjax.datasets.listing import SUFFIXES
-from memjax.datasets.shard_files import ReadFile, Shard, opened
+from memjax.datasets.shard_files import ReadFile, Shard, opened, reading
 from memjax.datasets.shard_index import ShardIndex
 from memjax.decoding import MAX_BYTES
 from memjax.naming import as_utf8
@@ -38,27 +38,27 @@ def look_through_tar(shard: Shard, score: str) -> ShardIndex:
     """
     found = _Found(score)
     with opened(shard) as file:
-        magic = file.read(8)
+        magic = reading(shard.url, lambda: file.read(8))
         file.seek(0)
         packed = next((name for start, name in _PACKED.items() if magic.startswith(start)), "")
         if packed:
             raise InputError(
                 f"images {shard.url}: compressed ({packed}), so it can't be read at random; unpack it", "images"
             )
-        damage = _walk(shard, _Bounded(file), found)
+        damage = _walk(shard, _Bounded(shard.url, file), found)
     return found.index([f"{shard.name}: {damage}"] if damage else [])
 
 
 class _Bounded(io.RawIOBase):
     """A file of which nobody reads much at once: sizes in headers are a stranger's word."""
 
-    def __init__(self, file: ReadFile):
-        self.file = file
+    def __init__(self, url: str, file: ReadFile):
+        self.url, self.file = url, file
 
     def read(self, size: int = -1, /) -> bytes:
         if not 0 <= size <= MOST_TEXT:
             raise tarfile.ReadError(f"a header of {size} bytes, more than the limit of {MOST_TEXT}")
-        return self.file.read(size)
+        return reading(self.url, lambda: self.file.read(size))
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         return self.file.seek(offset, whence)
@@ -84,6 +84,8 @@ def _walk(shard: Shard, file: _Bounded, found: "_Found") -> str:
                     return f"ends inside {as_utf8(member.name)}; fetch it again, what follows is lost"
                 found.note(member, file)
             return _fault_of_end(shard, file, tar.offset)
+    except InputError:  # it can't be reached, which is no damage
+        raise
     except (tarfile.TarError, ValueError, RecursionError, OverflowError) as error:
         return f"damaged after {count} members ({' '.join(str(error).split())}); fetch or pack it again"
 

@@ -11,6 +11,7 @@ import numpy as np
 from memjax.datasets.base import Dataset, fingerprint
 from memjax.datasets.content import Stamp
 from memjax.decoding import VERSION
+from memjax.fast_pixels import PACKAGES
 from memjax.preprocessing import Preprocessing
 
 FORMAT = "1"
@@ -42,7 +43,7 @@ def geometry(pre: Preprocessing) -> dict[str, object]:
         ['crop', 'decoder', 'decoding', 'orientation', 'resample', 'resize', 'versions']
     """
     fields = pre.to_json()
-    packages = ("pillow", "simplejpeg", "cykooz-resizer") if pre.decoder == "fast" else ("pillow",)
+    packages = ("pillow", *(PACKAGES if pre.decoder == "fast" else ()))
     kept = {name: fields[name] for name in ("resize", "crop", "resample", "orientation", "decoder")}
     return kept | {"decoding": VERSION, "versions": [version(name) for name in packages]}
 
