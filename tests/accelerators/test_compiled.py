@@ -21,8 +21,8 @@ from tests.accelerators.compiling import build, device_of, encoder_program, ense
 
 TARGETS = ("v5e", "h100")
 ENCODERS = ("dinov2-s14", "clip-b16", "siglip2-so400m-384")
-METRICS_COST = 1.30
-"""Most that a block of CLIP B/16 in bfloat16 may cost with the metrics, of one without, by the estimate for a v5e."""
+METRICS_COST = 1.15
+"""Most that CLIP B/16 in bfloat16 may cost with the metrics, of the forward pass alone, by the estimate for a v5e."""
 
 
 def placed(target: str, shape: tuple[int, ...], dtype: type) -> jax.ShapeDtypeStruct:
@@ -87,5 +87,4 @@ def test_metrics_cost_little_on_a_tpu():
     sweep, alone = (encoder_program("v5e", "clip-b16", kind, "bfloat16").program for kind in ("sweep", "forward"))
     assert not sweep.unpriced()
     assert not alone.unpriced()
-    ratio = sweep.sections()["loop 1"] / alone.sections()["loop 1"]
-    assert 0.95 < ratio <= METRICS_COST
+    assert 0.95 < sweep.total(sweep.entry) / alone.total(alone.entry) <= METRICS_COST
