@@ -86,6 +86,7 @@ def test_a_block_is_one_task_and_reads_only_its_own_chunks(monkeypatch) -> None:
         m: {k: da.from_array(v, chunks=(50, -1)).map_blocks(read, k, dtype=np.float32) for k, v in metrics.items()}
         for m, metrics in measures.items()
     }
+    steps.clear()  # dask has tried the function on nothing
     correlated(watched, y, How("spearman", 0, 0, N))
     computed = [i for i, step in enumerate(steps) if step.startswith("computed")]
     for before, here in zip([-1, *computed], computed):
