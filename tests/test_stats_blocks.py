@@ -78,8 +78,9 @@ def test_a_block_is_one_task_and_reads_only_its_own_chunks(monkeypatch) -> None:
         return values
 
     def found(parts, *rest):
+        done = found_of(parts, *rest)
         steps.append(f"computed {parts[0].metric}")
-        return found_of(parts, *rest)
+        return done
 
     monkeypatch.setattr(blocks, "block_found", found)
     watched = {

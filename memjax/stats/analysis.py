@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from memjax.stats.blocks import How, Scores, correlated, values_read, rows_kept
+from memjax.stats.blocks import How, Scores, correlated, rows_kept, values_read
 from memjax.stats.readout import Readout
 from memjax.stats.readouts import readout_table, readouts, weight_table
 from memjax.stats.reliability import Reliability, split_half
