@@ -17,6 +17,7 @@ from memjax.images import image_levels, read_images
 from memjax.loader import batches
 from memjax.pipelines.settings import SweepSettings
 from memjax.preprocessing import Preprocessing
+from memjax.store.identity import check_identity
 
 pytest.importorskip("simplejpeg")
 FAST = Preprocessing(resize=40, crop=(32, 32), decoder="fast")
@@ -180,9 +181,16 @@ def test_the_decoder_is_part_of_a_runs_identity(photographs, tmp_path, undrawn):
     assert not np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_batches_are_read_by_it(photographs, workers):
+def test_a_store_from_before_there_was_a_choice_was_exact(tmp_path):
+    now = {"preprocessing": EXACT.to_json()}
+    before = {"preprocessing": {name: value for name, value in now["preprocessing"].items() if name != "decoder"}}
+    check_identity(tmp_path, "group", before, now)
+    with pytest.raises(InputError, match="preprocessing was"):
+        check_identity(tmp_path, "group", before, {"preprocessing": FAST.to_json()})
+
+
+def test_batches_are_read_by_it(photographs):
     pytest.importorskip("cykooz_resizer")
-    (batch,) = batches(photographs, FAST, 12, workers=workers)
+    (batch,) = batches(photographs, FAST, 12)
     for row in range(12):
         assert np.array_equal(batch.pixels[row], image_levels(photographs.records[row].data, FAST).pixels)

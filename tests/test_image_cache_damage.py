@@ -1,5 +1,6 @@
 """A cache of decoded images that is damaged, hostile, or was left by a run that was interrupted."""
 
+import errno
 import pickle
 import re
 from pathlib import Path
@@ -171,3 +172,13 @@ class TestInterrupted:
         assert sorted(file.suffix for file in folder.iterdir()) == [layout.RECORDS, layout.INDEX]
         with image_cache(tmp_path / "c", dataset, PRE, np.arange(N)) as cache:
             assert cache.images.rows.tolist() == [0, 1, 2]
+
+    @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOSPC, errno.EROFS])
+    def test_a_folder_that_cannot_be_written_is_one_line(self, number, dataset, tmp_path, monkeypatch):
+        def refused(file, wait):
+            raise OSError(number, "refused", str(file))
+
+        monkeypatch.setattr(writing, "locked_file", refused)
+        with pytest.raises(InputError, match=r"cache_images .*can't be written \(refused\)") as caught:
+            read(dataset, tmp_path / "c")
+        assert caught.value.argument == "cache_images"

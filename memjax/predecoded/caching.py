@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from memjax.checks import InputError, expected, make_folder
+from memjax.checks import InputError, expected, make_folder, unwritable
 from memjax.datasets.array_records import is_installed
 from memjax.datasets.base import Dataset
 from memjax.datasets.content import Content
@@ -52,8 +52,10 @@ class ImageCache:
         with machine_faults_told(self.writer.folder):
             try:
                 self.writer.add((row, name_digest(image), *digests, turned), data)
-            except BaseException:
+            except BaseException as error:
                 self.writer.abandon()
+                if isinstance(error, OSError):  # a file system without locks among them
+                    raise unwritable("cache_images", self.writer.folder, error, "cache_images") from error
                 raise
 
 

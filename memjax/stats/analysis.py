@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from memjax.stats.blocks import How, Scores, correlated, read_whole, rows_kept
+from memjax.stats.blocks import How, Scores, correlated, rows_kept, values_read
 from memjax.stats.readout import Readout
 from memjax.stats.readouts import readout_table, readouts, weight_table
 from memjax.stats.reliability import Reliability, split_half
@@ -99,7 +99,7 @@ def analyse(
         >>> len(found.table), found.readouts["n"].tolist(), found.ceiling
         (3, [60], None)
     """
-    settings, y = settings or AnalysisSettings(), np.asarray(read_whole(scores), np.float64)
+    settings, y = settings or AnalysisSettings(), np.asarray(values_read(scores), np.float64)
     most = _readout_images(measures, settings)
     found = correlated(measures, scores, How(settings.method, settings.bootstraps, settings.seed, most))
     columns, table, sample = found.columns, found.table, rows_kept(y, most, settings.seed)

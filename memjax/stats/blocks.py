@@ -129,8 +129,8 @@ def block_found(parts: Sequence[Part], scores: Scores, how: How) -> BlockFound |
         scores: human scores ``[n]``.
         how: see `How`.
     """
-    y = np.asarray(read_whole(scores), np.float64)
-    columns = side_by_side((part.model, part.metric, part.first, read_whole(part.values)) for part in parts)
+    y = np.asarray(values_read(scores), np.float64)
+    columns = side_by_side((part.model, part.metric, part.first, values_read(part.values)) for part in parts)
     if columns is None:
         return None
     table = correlation_table(columns, y, how.method, how.bootstraps, how.seed)
@@ -140,7 +140,7 @@ def block_found(parts: Sequence[Part], scores: Scores, how: How) -> BlockFound |
     return BlockFound(kept, table, ranked["rho"].to_numpy())
 
 
-def read_whole(values: "np.ndarray | DaskArray") -> np.ndarray:
+def values_read(values: "np.ndarray | DaskArray") -> np.ndarray:
     """What is read when it is used, read: by the thread that asks."""
     return values if isinstance(values, np.ndarray) else values.compute(scheduler="synchronous")
 
