@@ -231,7 +231,7 @@ class TestExtraction:
         encoder = memjax.load("memjax/tiny")
         said: list[str] = []
         for out in ("a", "b"):
-            extract(dataset, encoder, tmp_path / out, Plan(cache_images=tmp_path / "c"), say=said.append)
+            extract(dataset, encoder, tmp_path / out, Plan(cache_images=tmp_path / "c"), tell=said.append)
             if out == "a":
                 spoil_pixels_of(tmp_path / "c")
         assert len(said) == 1

@@ -18,6 +18,9 @@ OTHER = "choose another folder"
 BEFORE = {"precision": "highest"}
 """Keys that identities of earlier versions do not have, and what they were then."""
 
+BEFORE_OF_PIXELS = {"orientation": "stored", "decoder": "exact"}
+"""The same of an identity's preprocessing: version 0.1 left every image as it is stored; until 0.2 there was one decoder."""
+
 
 def check_identity(
     root: Place, group: str, stored: Mapping[str, Any], now: Mapping[str, Any], but: Sequence[str] = ()
@@ -31,9 +34,9 @@ def check_identity(
     Raises:
         InputError: naming what differs.
     """
-    stored = {key: value for key, value in BEFORE.items() if key in now} | dict(stored)
-    if "preprocessing" in stored:  # version 0.1 left every image as it is stored; one decoder there was until 0.3
-        stored["preprocessing"] = {"orientation": "stored", "decoder": "exact", **stored["preprocessing"]}
+    stored = _completed(stored, now, BEFORE)
+    if "preprocessing" in stored and "preprocessing" in now:
+        stored["preprocessing"] = _completed(stored["preprocessing"], now["preprocessing"], BEFORE_OF_PIXELS)
     left = {key: value for key, value in stored.items() if key not in but}
     differ = list(_differences(left, {key: v for key, v in json.loads(json.dumps(now)).items() if key not in but}))
     if differ:
@@ -43,6 +46,11 @@ def check_identity(
 def another_run(root: Place, group: str, what: str) -> InputError:
     """The error of a group that another run made. Raise what it returns."""
     return InputError(f"{root / STORE}/{group}: made by another run ({what}); {OTHER}", "out")
+
+
+def _completed(stored: Mapping[str, Any], now: Mapping[str, Any], before: Mapping[str, str]) -> dict[str, Any]:
+    """What is stored, with what an earlier version left out as it was then, where this one has it."""
+    return {key: value for key, value in before.items() if key in now} | dict(stored)
 
 
 def _differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
