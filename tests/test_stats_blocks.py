@@ -6,13 +6,14 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from memjax.checks import InputError
 from memjax.measures import READ_VALUES, chunked, measures_of, stored_measures
 from memjax.stats import blocks
 from memjax.stats.analysis import AnalysisSettings, analyse
 from memjax.stats.blocks import How, blocks_of, correlated
-from memjax.stats.correlation import METHODS
+from memjax.stats.correlation import METHODS, pearson
 from memjax.stats.table import correlation_table, stack
 from memjax.store import Variable, open_features, open_writer
 
@@ -160,3 +161,13 @@ def test_a_task_reads_whole_chunks_of_the_store_and_many_of_them(tmp_path: Path,
     monkeypatch.setattr("memjax.measures.READ_VALUES", 1)
     assert set(chunked(group["a"]).chunks[0]) == {32, N % 32}
     assert READ_VALUES > 5 * 32
+
+
+def test_the_digits_of_very_many_images_do_not_depend_on_the_threads_of_blas() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300_000, 13)), rng.normal(size=300_000)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(pearson(x, y))
+    np.testing.assert_array_equal(*found)

@@ -165,11 +165,15 @@ def _two_sided(rho: np.ndarray, n: int) -> np.ndarray:
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Pearson's r of each complete column with ``y``; NaN for a constant column (to rounding) or score."""
+    """Pearson's r of each complete column with ``y``; NaN for a constant column (to rounding) or score.
+
+    Of very many images the products are summed without BLAS, whose order of summation depends on how many threads it has.
+    """
     constant = (x == x[:1]).all(axis=0) | (y == y[0]).all()
     x, y = x - x.mean(axis=0), y - y.mean()
     norm = np.sqrt((x**2).sum(axis=0) * (y**2).sum())
-    return np.where(constant, np.nan, np.clip(y @ x / np.where(constant, 1, norm), -1, 1))
+    together = y @ x if len(y) <= EXACT_IMAGES else (x * y[:, None]).sum(axis=0)
+    return np.where(constant, np.nan, np.clip(together / np.where(constant, 1, norm), -1, 1))
 
 
 def bootstrap(x: np.ndarray, y: np.ndarray, method: str, n_boot: int, seed: int) -> np.ndarray:
