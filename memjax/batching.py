@@ -89,16 +89,3 @@ def needed_bytes(program: jax.stages.Compiled) -> int:
         return 0
     parts = stats.argument_size_in_bytes + stats.output_size_in_bytes + stats.temp_size_in_bytes
     return max(parts - stats.alias_size_in_bytes, stats.peak_memory_in_bytes) + stats.output_size_in_bytes
-
-
-def is_out_of_memory(error: jax.errors.JaxRuntimeError) -> bool:
-    """Whether a device, or the compiler for it, found no room; runtimes say so in their text alone.
-
-    Example:
-        >>> is_out_of_memory(jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"))
-        True
-        >>> is_out_of_memory(jax.errors.JaxRuntimeError("INTERNAL: a core was halted"))
-        False
-    """
-    text = str(error).casefold()
-    return "resource_exhausted" in text or "out of memory" in text

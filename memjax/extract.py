@@ -20,7 +20,7 @@ from memjax.datasets import Dataset, Failure
 from memjax.datasets.content import Content
 from memjax.decoding import VERSION
 from memjax.encoder import Encoder
-from memjax.fast_pixels import PACKAGES
+from memjax.fast_pixels import packages_of
 from memjax.halving import Measured, Program, Tell, fitting_size, measured_batches
 from memjax.loader import Batch, batches, into_cache
 from memjax.measure import compiled
@@ -211,7 +211,7 @@ def shared_writer(opening: Opening) -> Writer:
 
 def measuring_versions(decoder: str) -> dict[str, str]:
     """Of the packages that an image's numbers come from."""
-    return {name: version(name) for name in (*MEASURING, *(PACKAGES if decoder == "fast" else ()))}
+    return {name: version(name) for name in (*MEASURING, *packages_of(decoder))}
 
 
 def images_per_chunk(kept: dict[str, Sizes]) -> int:

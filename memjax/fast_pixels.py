@@ -15,12 +15,13 @@ from jaxtyping import UInt8
 
 from memjax.checks import InputError
 from memjax.decoding import Decoded, turbo_is_installed
-from memjax.preprocessing import Preprocessing
+from memjax.preprocessing import Decoder, Preprocessing
 
 if TYPE_CHECKING:
     import cykooz_resizer
 
 PACKAGES = ("simplejpeg", "cykooz-resizer")
+"""What `fast_resize_crop` and decoding for it need."""
 OVERSAMPLED = 2
 """A JPEG decoded smaller keeps at least so many times the pixels a side that the resize asks for."""
 FILTERS = {1: "lanczos3", 2: "bilinear", 3: "catmull_rom"}
@@ -38,6 +39,16 @@ def check_fast_installed() -> None:
         raise InputError(f"decoder 'fast' needs the packages {' and '.join(PACKAGES)}; {fix}", "decoder", "exact")
 
 
+def packages_of(decoder: Decoder) -> tuple[str, ...]:
+    """The packages, beside Pillow, that a decoder's pixels come from."""
+    return PACKAGES if decoder == "fast" else ()
+
+
+def suits(pre: Preprocessing) -> bool:
+    """Whether images are made here; other filters, and images that are not resized, are Pillow's."""
+    return pre.decoder == "fast" and pre.resize is not None and pre.resample in FILTERS
+
+
 def least_side(pre: Preprocessing) -> int | None:
     """What `memjax.decoding.decode_upright` may decode a JPEG down to; None where nothing is resized."""
     if pre.resize is None:
@@ -46,27 +57,26 @@ def least_side(pre: Preprocessing) -> int | None:
 
 
 def fast_resize_crop(found: Decoded, pre: Preprocessing) -> UInt8[np.ndarray, "y x c"] | None:
-    """Resize and centre-crop in one step; None where that cannot be done (another filter, a crop larger than the image).
+    """Resize and centre-crop in one step; None where that cannot be done (a crop larger than the image).
 
     Args:
         found: from `memjax.decoding.decode_upright`, with `least_side`.
-        pre: its sizes and filter.
+        pre: its sizes and filter, which `suits` takes.
 
     Returns:
         uint8 ``[y, x, 3]`` grey levels.
     """
     whole = pre.resized(found.size[1], found.size[0])
     crop = pre.crop or whole
-    if pre.resize is None or pre.resample not in FILTERS or crop[0] > whole[0] or crop[1] > whole[1]:
+    if crop[0] > whole[0] or crop[1] > whole[1]:
         return None
     import cykooz_resizer as resizer
 
-    levels = np.ascontiguousarray(found.levels)
-    height, width = levels.shape[:2]
+    height, width = found.levels.shape[:2]
     y, x = height / whole[0], width / whole[1]
     box = resizer.CropBox((whole[1] - crop[1]) // 2 * x, (whole[0] - crop[0]) // 2 * y, crop[1] * x, crop[0] * y)
     made = resizer.ImageData(crop[1], crop[0], resizer.PixelType.U8x3)
-    given = resizer.ImageData(width, height, resizer.PixelType.U8x3, levels.tobytes())
+    given = resizer.ImageData(width, height, resizer.PixelType.U8x3, found.levels.tobytes())
     options = resizer.ResizeOptions(resize_alg=_filter(pre.resample), crop_box=box, use_alpha=False)
     resizer.Resizer().resize(given, made, options)
     return np.frombuffer(made.get_buffer(), np.uint8).reshape(*crop, 3)

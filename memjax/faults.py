@@ -53,7 +53,17 @@ _QUOTED = (
 )  # fmt: skip
 """Errors that libraries quote in texts of their own; the first that fits is taken."""
 
-_NO_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory", "bad_alloc")
+_NO_MEMORY = ("resource_exhausted", "out of memory", "bad_alloc")
+
+
+def lacks_memory(text: str) -> bool:
+    """Whether an error's text says that a device or the machine has no memory left; runtimes say so in their text alone.
+
+    Example:
+        >>> lacks_memory("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"), lacks_memory("INTERNAL: a core was halted")
+        (True, False)
+    """
+    return any(words in text.casefold() for words in _NO_MEMORY)
 
 
 def machine_fault(error: BaseException, where: object = "") -> InputError | None:
@@ -82,7 +92,7 @@ def machine_fault(error: BaseException, where: object = "") -> InputError | None
         if any(os.strerror(number) in text for _, text in texts):
             return _line(where, os.strerror(number), REMEDIES[number])
     for one, text in texts:
-        if isinstance(one, MemoryError) or any(words in text for words in _NO_MEMORY):
+        if isinstance(one, MemoryError) or lacks_memory(text):
             reason = " ".join(text.split())[:120] or "no more to be had"
             fix = "use a smaller batch_size, fewer workers, or a machine with more"
             return InputError(f"not enough memory ({reason}); {fix}")

@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from memjax import batching, devices
 from memjax.axes import UInt8
 from memjax.checks import InputError
+from memjax.faults import lacks_memory
 from memjax.loader import Batch
 from memjax.measure import Values
 from memjax.models.vit import ViTParams
@@ -167,5 +168,5 @@ def _smaller(program: Program, size: int, tell: Tell) -> int:
 
 def _check_memory(error: JaxRuntimeError) -> None:
     """Raises anything but want of memory anew."""
-    if not batching.is_out_of_memory(error):
+    if not lacks_memory(str(error)):
         raise error

@@ -18,7 +18,7 @@ from PIL import Image as PILImage
 
 from memjax.checks import expected
 from memjax.decoding import MAX_PIXELS, ImageError, ImageSource, decode, decode_upright, name_of, read_bytes
-from memjax.fast_pixels import check_fast_installed, fast_resize_crop, least_side
+from memjax.fast_pixels import check_fast_installed, fast_resize_crop, least_side, suits
 from memjax.preprocessing import Preprocessing, normalise_table, preprocessing_from_config
 
 __all__ = [
@@ -124,7 +124,7 @@ def image_levels(source: ImageSource, pre: Preprocessing) -> ImageLevels:
         (8, 8, 3)
     """
     orient = pre.orientation == "exif"
-    if pre.decoder == "exact":
+    if not suits(pre):
         found = decode_upright(source, orient=orient)
         return ImageLevels(resize_crop(found.image, pre), found.turned)
     found = decode_upright(source, orient=orient, least=least_side(pre))

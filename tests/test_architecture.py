@@ -66,7 +66,7 @@ ALLOWED = {
         "devices", "encoder", "levels", "metrics", "models", "precision", "preprocessing", "selection", "traces",
     },
     "batching": {"devices", "models"},
-    "halving": {"batching", "devices", "loader", "measure", "models"},
+    "halving": {"batching", "devices", "faults", "loader", "measure", "models"},
     "store": {"datasets", "remote", "seals", "storage"},
     "extract": {
         "batching", "datasets", "decoding", "devices", "encoder", "fast_pixels", "halving", "loader", "measure", "metrics",

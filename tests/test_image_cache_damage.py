@@ -182,3 +182,14 @@ class TestInterrupted:
         with pytest.raises(InputError, match=r"cache_images .*can't be written \(refused\)") as caught:
             read(dataset, tmp_path / "c")
         assert caught.value.argument == "cache_images"
+
+    def test_what_a_killed_run_left_there_is_no_trouble_either(self, dataset, tmp_path, monkeypatch):
+        (folder,) = (tmp_path / "c").iterdir() if read(dataset, tmp_path / "c") else ()
+        (folder / f"left{layout.LOCK}").touch()
+
+        def refused(file, wait):
+            raise OSError(errno.ENOSYS, "refused", str(file))
+
+        monkeypatch.setattr(writing, "locked_file", refused)
+        with pytest.raises(InputError, match=r"cache_images .*can't be written \(refused\)"):
+            read(dataset, tmp_path / "c")

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 import memjax
 from memjax.datasets import shard_files
@@ -103,3 +105,12 @@ def test_ids_and_labels_of_parquet(photos, tmp_path):
     assert found.table["memorability"].to_dict() == {"7": 0.25}
     assert [failure.image for failure in found.rejected] == ["b.parquet/000000"]
     assert found.table["category"].tolist() == ["cat"]
+
+
+@pytest.mark.parametrize("column", ["id", "key", "filename"])
+def test_images_of_parquet_may_stand_in_a_column_that_is_called_like_an_id(column, photos, tmp_path):
+    data = (photos / "00.bmp").read_bytes()
+    parquet.write_table(pyarrow.table({column: pyarrow.array([data], pyarrow.binary())}), tmp_path / "a.parquet")
+    found = memjax.open_shards(tmp_path / "a.parquet")
+    assert found.table.index.tolist() == ["a.parquet/000000"]
+    assert found.records[0].data == data

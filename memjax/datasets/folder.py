@@ -82,7 +82,7 @@ def open_folder(
         rows = _Rows(table, Match(list(files), set(), {}, set(), ""), [], scored=False)
         return _open(folder, files, rows, str(folder.path), unreadable, limit)
     path = Path(scores_csv).expanduser()
-    rows, form = _read_rows(path, folder, files)
+    rows, form = read_scored_rows(path, folder, files)
     strays = [
         Failure(printable(name), "scores", f"the image has no row in {path.name}")
         for name in _without_row(files, rows.match)
@@ -102,7 +102,8 @@ class _Rows:
     scored: bool = True
 
 
-def _read_rows(path: Path, folder: ImageFolder, files: Mapping[str, bool]) -> tuple[_Rows, str]:
+def read_scored_rows(path: Path, folder: ImageFolder | None, files: Mapping[str, bool]) -> tuple[_Rows, str]:
+    """The rows of a score file, each with the image that it means, and in which form the file is written."""
     rows, form = read_score_file(path, ["image", "memorability"], ["memorability"], argument="scores")
     ids = rows["image"].str.strip()
     match = match_ids(ids.tolist(), folder, files, f"score file {path}, column image")

@@ -58,11 +58,26 @@ def _walk(folder: ImageFolder, unreadable: list[Failure]) -> Iterator[tuple[str,
         prefix, below = f"{name}/" if name else "", []
         for entry in entries:
             if not _is_folder(entry):
-                if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith("._"):
+                if is_image_name(entry.name):
                     yield prefix + entry.name, plain and entry.is_file(follow_symlinks=False)
             elif entry.name not in results and not _is_passed_over(entry, folder.follow_links, seen):
                 below.append((prefix + entry.name, plain and not entry.is_symlink()))
         waiting += reversed(below)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file is taken for an image: by its ending, and it is no companion that macOS made of another.
+
+    Example:
+        >>> [is_image_name(name) for name in ("a.JPG", "._a.jpg", "a.txt")]
+        [True, False, False]
+    """
+    return name.lower().endswith(SUFFIXES) and not name.startswith("._")
+
+
+def is_hidden(folder: str) -> bool:
+    """Whether a folder of this name is passed over: hidden ones and macOS' own."""
+    return folder.startswith(".") or folder == "__MACOSX"
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
@@ -74,7 +89,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 def _is_passed_over(entry: os.DirEntry, follow_links: bool, seen: set[str]) -> bool:
     """Hidden folders and macOS' own; links to folders, unless they are followed, and each folder once."""
-    if entry.name.startswith(".") or entry.name == "__MACOSX":
+    if is_hidden(entry.name):
         return True
     if not follow_links:
         return entry.is_symlink()

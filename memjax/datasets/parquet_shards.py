@@ -167,9 +167,9 @@ def _note_group(
 ) -> None:
     """Add the rows of one row group to an index."""
     there, nested = table.schema_arrow.names, images.nested
-    named = [column for column in IDS if column in there][:1]
+    named = [column for column in IDS if column in there and column != images.column][:1]
     has_path = nested and table.schema_arrow.field(images.column).type.get_field_index("path") >= 0
-    wanted = {score, "category", *named} & set(there) - {images.column}
+    wanted = {*((score, "category") if score else ()), *named} & set(there) - {images.column}
     columns = [*sorted(wanted), *([images.leaf("path")] if has_path else [])]
     count = table.metadata.row_group(group).num_rows
     what = f"row group {group} is damaged"
@@ -187,7 +187,7 @@ def _note_group(
     found.names.extend(names)
     found.problems.extend(problem_of_name(name) if name else "" for name in names)
     found.scores.extend(_texts(read, score) if score else [""] * count)
-    found.categories.extend(_texts(read, "category") if score and "category" in wanted else [""] * count)
+    found.categories.extend(_texts(read, "category") if "category" in wanted else [""] * count)
     found.parts.extend([group] * count)
     found.at.extend(range(count))
     found.sizes.extend([-1] * count)

@@ -232,7 +232,7 @@ def _version_of_file(status: os.stat_result) -> str:
 
 @contextmanager
 def opened(shard: Shard) -> Iterator[ReadFile]:
-    """A shard, open for reading, if it is still the file that was found.
+    """A shard, open for reading; on this machine, if it is still the file that was found (an object store is not asked again).
 
     Raises:
         InputError: it has gone, or is another by now.
@@ -254,7 +254,7 @@ def read_range(shard: Shard, start: int, size: int) -> bytes:
     """``size`` bytes of a shard from ``start`` on.
 
     Raises:
-        InputError: it has gone, is another by now, or gives fewer or more bytes.
+        InputError: it has gone, gives fewer or more bytes, or, on this machine, is another by now.
     """
     if shard.remote:
         system, path = filesystem(shard.url)

@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from memjax.datasets.base import fingerprint
 from memjax.datasets.shard_files import THREADS, Shard
 from memjax.locks import locked_file
 from memjax.seals import SEAL, seal_holds, sealed
+from memjax.storage import write_atomically
 
 FORMAT = "1"
 """Counts changes of what an index says."""
@@ -99,9 +100,5 @@ def _read(file: Path) -> ShardIndex | None:
 
 
 def _write(file: Path, index: ShardIndex) -> None:
-    part = file.with_suffix(f".{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps(sealed(index._asdict())), encoding="utf-8")
-        os.replace(part, file)
-    except OSError:  # no room: the next run looks through the shard again
-        part.unlink(missing_ok=True)
+    with suppress(OSError):  # no room: the next run looks through the shard again
+        write_atomically(file, json.dumps(sealed(index._asdict())))

@@ -11,12 +11,12 @@ import pandas as pd
 
 from memjax.checks import expected
 from memjax.datasets.base import Dataset, Failure, check_limit, fingerprint, make_table, take
-from memjax.datasets.folder import own_info
-from memjax.datasets.ids import Match, match_ids
+from memjax.datasets.folder import own_info, read_scored_rows
+from memjax.datasets.ids import Match
 from memjax.datasets.join import usable_rows
 from memjax.datasets.parquet_shards import look_through_parquet
 from memjax.datasets.paths import NoSuchImageError
-from memjax.datasets.scores import check_unique, numbers, read_score_file, unusable
+from memjax.datasets.scores import check_unique, numbers, unusable
 from memjax.datasets.shard_files import NamedShards, Shard, find_shards
 from memjax.datasets.shard_index import ShardIndex, read_indexes
 from memjax.datasets.shard_records import ShardRecords
@@ -100,7 +100,7 @@ class _Images(NamedTuple):
 def _check_ids(images: _Images) -> None:
     """Refuse ids that are in the shards twice."""
     ids = pd.Series(images.names, dtype=str)
-    twice = ids[ids.duplicated(keep=False)]
+    twice = ids[(ids != "") & ids.duplicated(keep=False)]
     if len(twice):
         same = twice[twice == twice.iloc[0]].index
         homes = " and ".join(images.shards[images.places[row, 0]].name for row in same[:2])
@@ -142,14 +142,13 @@ class _Rows:
     @staticmethod
     def of_file(path: Path, images: _Images) -> "_Rows":
         """The rows of a table, in the order of their images; those without one at the end."""
-        rows, form = read_score_file(path, ["image", "memorability"], ["memorability"], argument="scores")
-        ids = rows["image"].str.strip()
         files = dict.fromkeys(images.names, True)
-        match = match_ids(ids.tolist(), None, files, f"score file {path}, column image")
+        scored, form = read_scored_rows(path, None, files)
+        match = scored.match
         number = {name: row for row, name in enumerate(images.names)}
         order = np.array([number.get(name, len(number)) for name in match.names], np.int64)
         sort = np.argsort(order, kind="stable")
-        table = make_table(ids.tolist(), numbers(rows["memorability"]), category=rows.get("category")).iloc[sort]
+        table = scored.table.iloc[sort]
         known = {*match.names, *match.meant}
         without = [
             Failure(printable(name), "scores", f"the image has no row in {path.name}")
@@ -159,7 +158,7 @@ class _Rows:
         found = np.where(order[sort] < len(number), order[sort], -1)
         missing = {new: _reason(match, row) for new, row in enumerate(sort.tolist()) if found[new] < 0}
         said = {"table_form": form, "ids_matched": match.said}
-        return _Rows(table, found, unusable(ids, rows["memorability"], path.name), True, missing, without, said)
+        return _Rows(table, found, scored.unusable, True, missing, without, said)
 
 
 def _reason(match: Match, row: int) -> str:

@@ -13,7 +13,7 @@ import tarfile
 from collections import Counter
 
 from memjax.checks import InputError
-from memjax.datasets.listing import SUFFIXES
+from memjax.datasets.listing import is_hidden, is_image_name
 from memjax.datasets.shard_files import ReadFile, Shard, opened, reading
 from memjax.datasets.shard_index import ShardIndex
 from memjax.decoding import MAX_BYTES
@@ -197,8 +197,7 @@ def _is_plain(name: str) -> bool:
 def _is_image(name: str) -> bool:
     """As `memjax.datasets.listing` tells: by its ending, not a companion of macOS, not in a hidden folder."""
     *folders, base = name.split("/")
-    hidden = any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in folders)
-    return base.lower().endswith(SUFFIXES) and not base.startswith("._") and not hidden
+    return is_image_name(base) and not any(is_hidden(part) for part in folders if part not in (".", ".."))
 
 
 def problem_of_name(name: str) -> str:

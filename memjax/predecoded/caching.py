@@ -49,14 +49,22 @@ class ImageCache:
             return
         data = pixels.tobytes()
         digests = bytes.fromhex(content.digest), stamp_digest(content.stamp), short_digest(data)
-        with machine_faults_told(self.writer.folder):
+        with _refusals_told(self.writer.folder):
             try:
                 self.writer.add((row, name_digest(image), *digests, turned), data)
-            except BaseException as error:
+            except BaseException:
                 self.writer.abandon()
-                if isinstance(error, OSError):  # a file system without locks among them
-                    raise unwritable("cache_images", self.writer.folder, error, "cache_images") from error
                 raise
+
+
+@contextmanager
+def _refusals_told(folder: Path) -> Iterator[None]:
+    """What the system refuses in a cache's folder, in one line."""
+    with machine_faults_told(folder):
+        try:
+            yield
+        except OSError as error:  # a file system without locks among them
+            raise unwritable("cache_images", folder, error, "cache_images") from error
 
 
 @contextmanager
@@ -78,17 +86,17 @@ def image_cache(
         yield ImageCache()
         return
     folder = _folder(root, dataset, pre)
-    with machine_faults_told(folder):
+    with _refusals_told(folder):
         remove_leftovers(folder)
         images, said = kept_images(folder, dataset, pre.image_size)
     _check_room(folder, len(np.setdiff1d(rows, images.rows)), pre)
-    cache = ImageCache(images, said, PartWriter(folder))
+    writer = PartWriter(folder)
+    cache = ImageCache(images, said, writer)
     try:
         yield cache
     finally:
-        if cache.writer is not None:
-            with machine_faults_told(folder):
-                cache.writer.finish()
+        with _refusals_told(folder):
+            writer.finish()
     if cache.damaged:
         what = "1 image is" if cache.damaged == 1 else f"{cache.damaged} images are"
         said.append(f"{folder}: {what} not as written; decoded again")

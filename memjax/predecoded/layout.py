@@ -11,7 +11,7 @@ import numpy as np
 from memjax.datasets.base import Dataset, fingerprint
 from memjax.datasets.content import Stamp
 from memjax.decoding import VERSION
-from memjax.fast_pixels import PACKAGES
+from memjax.fast_pixels import packages_of
 from memjax.preprocessing import Preprocessing
 
 FORMAT = "1"
@@ -43,7 +43,7 @@ def geometry(pre: Preprocessing) -> dict[str, object]:
         ['crop', 'decoder', 'decoding', 'orientation', 'resample', 'resize', 'versions']
     """
     fields = pre.to_json()
-    packages = ("pillow", *(PACKAGES if pre.decoder == "fast" else ()))
+    packages = ("pillow", *packages_of(pre.decoder))
     kept = {name: fields[name] for name in ("resize", "crop", "resample", "orientation", "decoder")}
     return kept | {"decoding": VERSION, "versions": [version(name) for name in packages]}
 

@@ -26,26 +26,23 @@ class KeptImage(NamedTuple):
 
 
 class KeptImages:
-    """What a cache holds of a data set; pickles without its open files, which each process opens itself."""
+    """What a cache holds of a data set; pickles without its open files, which each process opens itself.
+
+    Attributes:
+        rows: of the data set that are here, int64 ``[n]``, ascending.
+    """
 
     def __init__(
         self, folder: Path, parts: Sequence[str], entries: np.ndarray, places: np.ndarray, size: tuple[int, int]
     ):
         self.folder, self.parts, self.size = folder, parts, size
         self._entries, self._places = entries, places
+        self.rows = np.ascontiguousarray(entries["row"])  # a search in a column of the entries would copy it each time
         self._open: dict[int, ArrayRecordReader] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.folder, self.parts, self._entries, self._places, self.size)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    @property
-    def rows(self) -> np.ndarray:
-        """Rows of the data set that are here, int64 ``[n]``, ascending."""
-        return self._entries["row"]
 
     def get(self, row: int, content: Content) -> KeptImage | None:
         """An image by its row; None where it is not here, or was made from other contents.
@@ -55,7 +52,7 @@ class KeptImages:
             content: of now. A file of the same stamp is the same, whatever the digest; otherwise the digest decides.
         """
         at = int(np.searchsorted(self.rows, row))
-        if at == len(self._entries) or self.rows[at] != row:
+        if at == len(self.rows) or self.rows[at] != row:
             return None
         entry, (part, place) = self._entries[at], self._places[at].tolist()
         digest = entry["digest"].tobytes().hex()
@@ -113,7 +110,6 @@ def kept_images(folder: Path, dataset: Dataset, size: tuple[int, int]) -> tuple[
 def _of(dataset: Dataset, entries: np.ndarray) -> np.ndarray:
     """Which entries are of the image that stands in their row now."""
     there = (entries["row"] >= 0) & (entries["row"] < len(dataset))
-    ids = dataset.table.index
-    for at in np.flatnonzero(there):
-        there[at] = entries["name"][at].tobytes() == name_digest(str(ids[int(entries["row"][at])]))
+    ids = dataset.table.index[entries["row"][there]].tolist()
+    there[there] = entries["name"][there] == np.array([name_digest(str(image)) for image in ids], ENTRY["name"])
     return there

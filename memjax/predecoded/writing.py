@@ -70,10 +70,9 @@ class PartWriter:
 
     def abandon(self) -> None:
         """Give up the part that is being written, because it could not be."""
-        if self._records is not None:
-            self._records = None
-            self._file(UNFINISHED).unlink(missing_ok=True)
-            self._let_go()
+        self._records = None
+        self._file(UNFINISHED).unlink(missing_ok=True)
+        self._let_go()
 
     def _let_go(self) -> None:
         self._entries, self._bytes = [], 0
