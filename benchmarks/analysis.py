@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from benchmarks import show
 from benchmarks.machine import describe, peak_mib
 from memjax.cli.arguments import read_arguments, run_main
 from memjax.clusters import cluster
@@ -69,7 +70,8 @@ def main() -> int:
         if not (folder / STORE).is_dir():
             make_store(folder, args)
             print(f"store of {args.images:,} images made in {time.perf_counter() - started:.0f} s", flush=True)
-        print(describe(), flush=True)
+        show.machine(describe())
+        sys.stdout.flush()
         for part in ("here", "cluster")[: 2 if args.workers else 1]:
             words = [f"--{name}={getattr(args, name)}" for name in ("method", "folds", "workers")]
             subprocess.run([sys.executable, __file__, *words, f"--folder={folder}", f"--part={part}"], check=True)

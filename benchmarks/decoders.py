@@ -23,11 +23,10 @@ from memjax.preprocessing import Preprocessing
 
 @dataclasses.dataclass(frozen=True)
 class Way:
-    """A function of a file's bytes, which gives uint8 ``[y, x, 3]``; some stop after decoding, and have no pixels to compare."""
+    """A function of a file's bytes, which gives uint8 ``[y, x, 3]``."""
 
     name: str
     run: Callable[[bytes], np.ndarray]
-    comparable: bool = True
 
 
 OTHERS: dict[str, tuple[str, Callable[[bytes], np.ndarray]]] = {

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import show
 from benchmarks.decoders import Way, missing, ways
 from benchmarks.generated_images import jpeg
 from benchmarks.machine import describe
@@ -21,8 +22,6 @@ from benchmarks.turns import Side, Timing, take_turns
 from memjax.checks import check_folder, expected
 from memjax.cli.arguments import read_arguments, run_main
 from memjax.preprocessing import Preprocessing
-
-FIRST = "Pillow"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +55,7 @@ def main() -> int:
     found = ways(files, pre)
     sides = {way.name: Side(lambda way=way: [way.run(data) for data in files], len(files)) for way in found}
     timings = take_turns(sides, args.repeats)
-    print("; ".join(f"{key} {value}" for key, value in describe().items()))
+    show.machine(describe())
     sizes = np.array([len(data) for data in files])
     print(f"{len(files)} JPEGs, median {np.median(sizes) / 1e3:.0f} kB; to {args.resize}, crop {args.crop}, bicubic")
     print(f"{'decode + resize':<34}{'/core-s':>9}{'ratio':>8}{'same':>12}{'largest':>9}{'mean':>8}")
@@ -86,8 +85,6 @@ def row(way: Way, timings: dict[str, Timing], files: list[bytes], first: Way) ->
     apart = [np.abs(way.run(data).astype(int) - first.run(data)) for data in files]
     same = sum(not one.any() for one in apart)
     told = f"{way.name:<34}{ours.cpu_rate:>9.0f}{times:>8.2f}"
-    if not way.comparable:
-        return told
     return f"{told}{f'{same}/{len(files)}':>12}{max(one.max() for one in apart):>9}{np.mean([o.mean() for o in apart]):>8.3f}"
 
 

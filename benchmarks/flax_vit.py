@@ -52,9 +52,9 @@ class VisionTransformer(nn.Module):
         return nn.LayerNorm(dtype=self.dtype)(x)
 
 
-def lower(dtype: str, batch: int, device: jax.Device, depth: int = 12) -> jax.stages.Lowered:
+def lower(dtype: str, batch: int, device: jax.Device) -> jax.stages.Lowered:
     """The pass over grey levels ``[b, 224, 224, 3]``, ready for a chip's compiler; as `benchmarks.programs.lower`."""
-    model, sharding = VisionTransformer(dtype=jnp.dtype(dtype), depth=depth), SingleDeviceSharding(device)
+    model, sharding = VisionTransformer(dtype=jnp.dtype(dtype)), SingleDeviceSharding(device)
 
     def run(params: Any, levels: jax.Array) -> jax.Array:
         return model.apply(params, (levels.astype(jnp.float32) / 127.5 - 1).astype(dtype))

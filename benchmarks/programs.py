@@ -47,10 +47,6 @@ class Encoder:
         """Of one image, by `benchmarks.architectures.work`."""
         return architectures.work(self.config, self.config.image[0]).flops
 
-    @property
-    def tokens(self) -> int:
-        return architectures.work(self.config, self.config.image[0]).tokens
-
 
 def encoder_of(name: str) -> Encoder:
     """An architecture of the table at the size of its images."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
+from benchmarks import machine, show
 from memjax import devices, processes
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments, run_main
@@ -120,7 +120,7 @@ def in_processes(run: Run, width: int) -> dict[str, float]:
     }
 
 
-def show(rows: dict[Run, dict[str, float]]) -> None:
+def show_runs(rows: dict[Run, dict[str, float]]) -> None:
     """One row a run; ratios to the smallest size on as many processes and devices."""
     columns = ("images", "processes", "devices", "ms/image", "cpu-ms/image", "peak MiB", "time", "memory")
     print("".join(f"{name:>15}" for name in columns))
@@ -145,12 +145,12 @@ def main() -> int:
         print(json.dumps(one_run(args, wanted[0], args.one_run)))
         return 0
     about = machine.describe()
-    print("; ".join(f"{key} {value}" for key, value in about.items()))
+    show.machine(about)
     runs: dict[Run, list[dict[str, float]]] = {}
     for run in wanted * args.repeats:
         runs.setdefault(run, []).append(in_processes(run, args.width))
     rows = {run: {name: float(np.median([r[name] for r in found])) for name in found[0]} for run, found in runs.items()}
-    show(rows)
+    show_runs(rows)
     if args.json:
         made = {"machine": about, "runs": [dataclasses.asdict(run) | row for run, row in rows.items()]}
         args.json.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

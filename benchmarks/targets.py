@@ -30,7 +30,6 @@ class Chip:
     Attributes:
         topology: how its compiler names the smallest group of them.
         peak: FLOP/s of bfloat16 products, dense.
-        bandwidth: of its memory, bytes/s.
         memory: bytes.
         products: floating-point operations of its matrix units in one cycle, so that ``peak / products`` is its clock;
             0 where its compiler gives no cycles.
@@ -39,7 +38,6 @@ class Chip:
 
     topology: str
     peak: float
-    bandwidth: float
     memory: int
     products: int = 0
     options: tuple[tuple[str, bool], ...] = ()
@@ -52,16 +50,16 @@ class Chip:
 
 CHIPS: Mapping[str, Chip] = MappingProxyType(
     {
-        "v5e": Chip("v5e:2x2", 1.97e14, 8.2e11, 16 * 2**30, 2 * 4 * 128**2),
-        "v6e": Chip("v6e:2x2", 9.2e14, 1.64e12, 32 * 2**30, 2 * 4 * 256**2),
-        "v5p": Chip("v5p:2x2x1", 4.59e14, 2.46e12, 95 * 2**30, 2 * 8 * 128**2),
+        "v5e": Chip("v5e:2x2", 1.97e14, 16 * 2**30, 2 * 4 * 128**2),
+        "v6e": Chip("v6e:2x2", 9.2e14, 32 * 2**30, 2 * 4 * 256**2),
+        "v5p": Chip("v5p:2x2x1", 4.59e14, 95 * 2**30, 2 * 8 * 128**2),
         # Its compiler prices a product as one of the chip's two cores would do it, so half the peak is the most that it gives.
-        "v4": Chip("v4:2x2x1", 2.75e14, 1.23e12, 32 * 2**30, 2 * 8 * 128**2),
+        "v4": Chip("v4:2x2x1", 2.75e14, 32 * 2**30, 2 * 8 * 128**2),
         # Triton's tiles are chosen by trying them on a GPU; without one, products are left to cuBLAS.
-        "h100": Chip("h100_sxm.txtpb", 9.89e14, 3.352e12, 80 * 10**9, options=(("xla_gpu_enable_triton_gemm", False),)),
+        "h100": Chip("h100_sxm.txtpb", 9.89e14, 80 * 10**9, options=(("xla_gpu_enable_triton_gemm", False),)),
     }
 )
-"""Peaks, bandwidths of TPUs: `jax.experimental.pallas.tpu.get_tpu_info` of jax 0.10.2, in agreement with
+"""Peaks of TPUs: `jax.experimental.pallas.tpu.get_tpu_info` of jax 0.10.2, in agreement with
 https://cloud.google.com/tpu/docs/system-architecture-tpu-vm. The cycle's operations are those that a product of 4096 x 4096
 matrices comes up to in the compiler's own estimate (87 to 97 %). H100 SXM: NVIDIA's data sheet, without sparsity."""
 

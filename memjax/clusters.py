@@ -5,6 +5,7 @@ While `cluster` is open, whatever dask computes in this process is computed ther
 
 import platform
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -37,16 +38,17 @@ def cluster(address: str | None, store: Place) -> Iterator[None]:
     if address is None:
         yield
         return
-    from distributed import KilledWorker
-    from distributed.comm import CommClosedError
-
     with _client(address) as client:
+        from distributed import KilledWorker
+        from distributed.comm import CommClosedError
+
         _check_workers(client, address, store)
         try:
             yield
-        except (KilledWorker, CommClosedError) as error:
+        except (KilledWorker, CommClosedError, CancelledError) as error:
             raise ProcessLostError(
-                f"scheduler {address}: its workers died during the analysis (more memory each, or one thread only, may help)"
+                f"scheduler {address}: it or its workers died during the analysis (more memory each, or one thread only, "
+                "may help)"
             ) from error
 
 

@@ -107,8 +107,8 @@ class SAESettings:
             rows = [stream.rows(block).shape[1] for block in range(stream.images.blocks)]
             epochs = 20 if self.epochs is None else self.epochs
             preset = modern(self.variant, width, sum(rows), self.latents, epochs, min(batch, max(rows)))
-        fit = replace(preset.fit, epochs=preset.fit.epochs if self.epochs is None else self.epochs)
-        fit = replace(fit, precision=self.precision)
+        epochs = preset.fit.epochs if self.epochs is None else self.epochs
+        fit = replace(preset.fit, epochs=epochs, precision=self.precision)
         return SAEPreset(
             sae=preset.sae,
             fit=fit,

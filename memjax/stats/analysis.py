@@ -99,7 +99,7 @@ def analyse(
         >>> len(found.table), found.readouts["n"].tolist(), found.ceiling
         (3, [60], None)
     """
-    settings, y = settings or AnalysisSettings(), np.asarray(values_read(scores), np.float64)
+    settings, y = settings or AnalysisSettings(), np.asarray(values_read(scores)[0], np.float64)
     most = _readout_images(measures, settings)
     found = correlated(measures, scores, How(settings.method, settings.bootstraps, settings.seed, most))
     columns, table, sample = found.columns, found.table, rows_kept(y, most, settings.seed)

@@ -111,7 +111,7 @@ def correlated(measures: Measures, scores: Scores, how: How) -> BlockFound:
     # What a task reads is no task of its own: a scheduler would have much of the store in memory before the first block is done.
     work = [functools.partial(block_found, block, scores, how) for block in blocks_of(measures)]
     tasks = [dask.delayed(one, pure=False)() for one in work]
-    scheduler = dask.config.get("scheduler", None) or "synchronous"  # a client that is about has set its own
+    scheduler = dask.config.get("scheduler", None) or dask.get  # a client that is about has set its own
     found = [one for one in dask.compute(*tasks, scheduler=scheduler) if one is not None]
     if not found:
         raise expected("measures", "at least one with a value", "none")
@@ -129,8 +129,9 @@ def block_found(parts: Sequence[Part], scores: Scores, how: How) -> BlockFound |
         scores: human scores ``[n]``.
         how: see `How`.
     """
-    y = np.asarray(values_read(scores), np.float64)
-    columns = side_by_side((part.model, part.metric, part.first, values_read(part.values)) for part in parts)
+    y = np.asarray(values_read(scores)[0], np.float64)
+    read = values_read(*(part.values for part in parts))
+    columns = side_by_side((part.model, part.metric, part.first, x) for part, x in zip(parts, read, strict=True))
     if columns is None:
         return None
     table = correlation_table(columns, y, how.method, how.bootstraps, how.seed)
@@ -140,9 +141,11 @@ def block_found(parts: Sequence[Part], scores: Scores, how: How) -> BlockFound |
     return BlockFound(kept, table, ranked["rho"].to_numpy())
 
 
-def values_read(values: "np.ndarray | DaskArray") -> np.ndarray:
-    """What is read when it is used, read: by the thread that asks."""
-    return values if isinstance(values, np.ndarray) else values.compute(scheduler="synchronous")
+def values_read(*values: "np.ndarray | DaskArray") -> tuple[np.ndarray, ...]:
+    """What is read when it is used, read by the thread that asks; what several have in common, once."""
+    import dask
+
+    return dask.compute(*values, scheduler=dask.get)  # the word "synchronous" would have dask import distributed
 
 
 def rows_kept(scores: Float[np.ndarray, " n"], images: int, seed: int) -> np.ndarray | None:

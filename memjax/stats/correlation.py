@@ -25,6 +25,9 @@ METHODS = ("spearman", "pearson", "kendall")
 EXACT_IMAGES = 200_000
 """Images, at most, whose resamples are drawn; 2,000 resamples of 130 columns of so many are 5e10 steps."""
 
+COLUMN_BYTES = 2 * 160
+"""Of an image while one of very many columns is correlated: about twenty arrays of 8 bytes, and as much again to spare."""
+
 
 @dataclass(frozen=True)
 class Correlations:
@@ -110,18 +113,16 @@ def _correlate_many(
             half = half_width(INFLUENCES[method](values, score, own, order), level)
             out.ci_low[column], out.ci_high[column] = max(rho - half, -1.0), min(rho + half, 1.0)
 
-    with ThreadPoolExecutor(max(1, min(resampling.THREADS, resampling.MEMORY // (2 * 160 * len(rows))))) as pool:
+    with ThreadPoolExecutor(resampling.threads_for(len(rows), COLUMN_BYTES)) as pool:
         list(pool.map(one, columns.tolist()))
 
 
 def _coefficient(x: np.ndarray, y: np.ndarray, x_ranked: Ranked, y_ranked: Ranked, method: str) -> tuple[float, float]:
     """`coefficients` of one column, from the ranks that there are."""
-    if method == "kendall":
-        rho, p = coefficients(x[:, None], y, method)
-        return float(rho[0]), float(p[0])
-    x, y = (x_ranked.ranks, y_ranked.ranks) if method == "spearman" else (x, y)
-    rho = pearson(x[:, None], y)
-    return float(rho[0]), float(_two_sided(rho, len(x))[0])
+    if method == "spearman":  # Pearson's of the ranks
+        x, y, method = x_ranked.ranks, y_ranked.ranks, "pearson"
+    rho, p = coefficients(x[:, None], y, method)
+    return float(rho[0]), float(p[0])
 
 
 def check_columns(x: np.ndarray, y: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
@@ -154,14 +155,9 @@ def coefficients(x: np.ndarray, y: np.ndarray, method: str) -> tuple[np.ndarray,
     if method == "spearman":
         x, y = scipy.stats.rankdata(x, axis=0), scipy.stats.rankdata(y)
     rho = pearson(x, y)
-    return rho, _two_sided(rho, n)
-
-
-def _two_sided(rho: np.ndarray, n: int) -> np.ndarray:
-    """Student's p of product-moment correlations of ``n`` pairs."""
     with np.errstate(divide="ignore"):
         t = rho * np.sqrt((n - 2) / (1 - rho**2))
-    return 2 * scipy.stats.t.sf(np.abs(t), n - 2)
+    return rho, 2 * scipy.stats.t.sf(np.abs(t), n - 2)
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:

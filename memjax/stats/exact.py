@@ -35,7 +35,10 @@ def of_few_images(found: Correlations, x: np.ndarray, y: np.ndarray, method: str
         method: the coefficient.
     """
     x, y = check_columns(x, y, method)
-    p, few = found.p.copy(), found.n_images <= MOST_IMAGES
+    few = found.n_images <= MOST_IMAGES
+    if not few.any():
+        return found
+    p = found.p.copy()
     for columns, rows in complete_groups(x, y):
         columns = columns[np.isfinite(found.rho[columns])]
         if len(columns) and len(rows) <= MOST_IMAGES:

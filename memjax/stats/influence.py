@@ -109,11 +109,14 @@ def kendall_influence(x: Ranked, y: Ranked) -> Float[np.ndarray, " n"]:
 def concordances(x: Ranked, y: Ranked) -> Float[np.ndarray, " n"]:
     """For each image: with how many others it is concordant, less with how many it is discordant.
 
-    In O(n log n): of the images with a smaller x, `lower_before` counts those with a smaller y.
+    In O(n log n): of the images with a smaller x, `lower_before` counts those with a smaller y. What is neither concordant nor
+    tied is discordant.
     """
     up, down = _code(x), _code(y)
     concordant = _lower(up, down) + _lower(-up, -down)
-    return (concordant - _lower(up, -down) - _lower(-up, down)).astype(np.float64)
+    _, pair, same = np.unique(up * len(up) + down, return_inverse=True, return_counts=True)
+    discordant = len(up) - x.ties - y.ties + same[pair] - concordant
+    return (concordant - discordant).astype(np.float64)
 
 
 def _code(x: Ranked) -> Int[np.ndarray, " n"]:

@@ -43,9 +43,11 @@ MEMORY = 2**31
 _DRAWN_AT_ONCE = 2**24
 
 
-def threads_for(n: int) -> int:
-    """How many chunks of resamples of ``n`` images are computed at once: a chunk takes about seven arrays of float32."""
-    return max(1, min(THREADS, MEMORY // (7 * 4 * RESAMPLES_PER_CHUNK * n)))
+def threads_for(n: int, each: int = 7 * 4 * RESAMPLES_PER_CHUNK) -> int:
+    """How many pieces of work over ``n`` images are done at once, of so many bytes an image ``each``; by default chunks of
+    resamples, which take about seven arrays of float32.
+    """
+    return max(1, min(THREADS, MEMORY // (each * n)))
 
 
 def bootstrap_weights(n: int, n_boot: int, rng: np.random.Generator) -> np.ndarray:
