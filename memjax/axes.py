@@ -69,7 +69,14 @@ AXES: dict[str, dict[str, str]] = {
         "k": "columns of a table of measures",
         "u": "units of a layer",
     },
-    "stats": {"k": "measures (columns)", "r": "resamples or permutations"},
+    "stats": {
+        "a": "penalties",
+        "f": "folds",
+        "g": "strata: folds or groups",
+        "k": "measures (columns)",
+        "q": "repeated partitions into folds",
+        "r": "resamples or permutations",
+    },
     "report": {"gx": "columns of patches", "gy": "rows of patches"},
 }
 """Letter -> axis: under ``""`` what holds everywhere, under a package's or file's name what it adds or means otherwise."""

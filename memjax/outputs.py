@@ -67,10 +67,19 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class ReadoutRecord:
-    """The cross-validated readout: its folds, and the rows of `memjax.stats.readouts.readout_table`."""
+    """The cross-validated readout.
+
+    Attributes:
+        folds: of each partition.
+        rows: of `memjax.stats.readouts.readout_table`.
+        labels: of the widest readout, the rows of `memjax.stats.readouts.label_table`.
+        together: what was found of images that are nearly the same, in a sentence.
+    """
 
     folds: int
     rows: tuple[Mapping[str, Json], ...] = ()
+    labels: tuple[Mapping[str, Json], ...] = ()
+    together: str = ""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_synthetic_data_are_labelled_in_every_figure(synthetic: bool) -> None:
         figures.score_scatter(values, values, ("m", "cls_mean", 3), context),
     ]
     rows = pd.DataFrame({"model": "m", "rho": [0.3], "ci_low": [0.2], "ci_high": [0.4], "n": 60, "columns": 2})
-    rows = rows.assign(best_single="cls_mean, layer 1", best_single_rho=-0.1)
+    rows = rows.assign(best_single="cls_mean, layer 1", best_single_rho=-0.1, within="fold", p=0.01, pooled_rho=0.3)
     weights = pd.DataFrame({"model": "m", "metric": "cls_mean", "layer": [1, 2], "weight": [0.1, -0.2]})
     epoch = pd.DataFrame({"model": "m", "epoch": [1, 2], "mean": [0.1, 0.2], "std": 0.0, "best": 0.2, "seeds": 1})
     made += [

@@ -12,10 +12,12 @@ from memjax.report.labels import SAE_SCORES, ceiling_words, metric_label, share
 from memjax.report.page import Section
 from memjax.stats.readouts import ALL, readout_table, readouts, weight_table
 from memjax.stats.reliability import Reliability
+from memjax.stats.repeats import ReadoutSettings
 from memjax.stats.table import correlation_table, stack
 from tests import fake_run
 
 N = 120
+QUICK = ReadoutSettings(folds=3, repeats=2, permutations=99)
 NINE = Reliability(0.68)
 
 
@@ -30,7 +32,7 @@ def tables(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
         "two": {"cls_mean": np.column_stack([noise[:, 1], parts[:, 1], np.ones(N)]), "mae_loss": noise[:, 2:]},
     }
     columns = stack(measures)
-    found = readouts(columns, scores, n_folds=3, n_boot=100)
+    found = readouts(columns, scores, settings=QUICK)
     assert list(found) == ["one", "two", ALL]
     table = correlation_table(columns, scores, n_boot=20)
     return readout_table(found, table, NINE), weight_table(found, columns)
@@ -52,7 +54,7 @@ def test_all_encoders_together_pass_each_of_them(tables) -> None:
 
 def test_no_ceiling_no_share(tables, rng: np.random.Generator) -> None:
     columns, scores = stack({"one": {"cls_mean": rng.normal(size=(40, 2))}}), rng.normal(size=40)
-    found = readouts(columns, scores, n_folds=2, n_boot=0)
+    found = readouts(columns, scores, settings=QUICK)
     rows = readout_table(found, correlation_table(columns, scores, n_boot=0))
     assert not {"ceiling", "rho_over_ceiling"} & set(rows)
     assert "ceiling" not in show.sentences(rows, None)[0]

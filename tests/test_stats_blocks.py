@@ -11,13 +11,17 @@ from threadpoolctl import threadpool_limits
 from memjax.checks import InputError
 from memjax.measures import READ_VALUES, chunked, measures_of, stored_measures
 from memjax.stats import blocks
-from memjax.stats.analysis import AnalysisSettings, analyse
+from memjax.stats.analysis import AboutImages, AnalysisSettings, analyse
 from memjax.stats.blocks import How, blocks_of, correlated
 from memjax.stats.correlation import METHODS, pearson
+from memjax.stats.readouts import Together
 from memjax.stats.table import correlation_table, stack
 from memjax.store import Variable, open_features, open_writer
 
 N = 240
+
+
+ABOUT = AboutImages(Together(clusters=np.arange(N) // 4))
 
 
 def made_up(seed: int = 0) -> tuple[dict[str, dict[str, np.ndarray]], np.ndarray]:
@@ -100,7 +104,7 @@ def test_the_readout_is_of_a_sample_where_there_is_more_than_it_takes() -> None:
     few = {"one": {"a": measures["one"]["a"]}}
     y[5] = np.nan
     settings = AnalysisSettings(bootstraps=50, readout_values=5 * 100)
-    found = analyse(lazy(few), da.from_array(y, chunks=70), settings=settings, groups=np.arange(N) // 4)
+    found = analyse(lazy(few), da.from_array(y, chunks=70), settings=settings, about=ABOUT)
     assert found.sample is not None
     assert len(found.sample) == 100 == found.images
     assert 5 not in found.sample
@@ -108,10 +112,10 @@ def test_the_readout_is_of_a_sample_where_there_is_more_than_it_takes() -> None:
     assert found.readouts is not None
     assert found.readouts["n"].tolist() == [100]
     assert found.table["n"].tolist() == [N - 1] * 4
-    whole = analyse(few, y, settings=AnalysisSettings(bootstraps=50), groups=np.arange(N) // 4)
+    whole = analyse(few, y, settings=AnalysisSettings(bootstraps=50), about=ABOUT)
     assert whole.sample is None
     pd.testing.assert_frame_equal(found.table, whole.table, check_exact=True)
-    again = analyse(few, y, settings=settings, groups=np.arange(N) // 4)
+    again = analyse(few, y, settings=settings, about=ABOUT)
     pd.testing.assert_frame_equal(found.readouts, again.readouts, check_exact=True)
 
 

@@ -1,4 +1,4 @@
-"""`memjax.stats` `reliability`, `regression`, `readout`: textbook values, simulation, leakage."""
+"""`memjax.stats` `reliability`, and `regression`: textbook values, simulation, leakage."""
 
 import json
 
@@ -8,7 +8,6 @@ import scipy.stats
 import statsmodels.api as sm
 
 from memjax.checks import InputError
-from memjax.stats.readout import readout
 from memjax.stats.regression import fit_glm
 from memjax.stats.reliability import Reliability, halves_from_counts, simulate_halves, spearman_brown, split_half
 
@@ -107,58 +106,3 @@ def test_glm_says_what_is_rank_deficient(rng: np.random.Generator) -> None:
         fit_glm(np.column_stack([a, np.ones(60)]), y, ["a", "flat"])
     with pytest.raises(InputError, match="more than 3 images"):
         fit_glm(np.column_stack([a, b])[:3], y[:3], ["a", "b"])
-
-
-def test_readout_finds_what_predicts_and_leaves_out_what_cannot(rng: np.random.Generator) -> None:
-    x = rng.normal(size=(240, 6))
-    y = 2 * x[:, 0] - x[:, 1] + rng.normal(size=240)
-    x[:, 4], x[:, 5] = 3.0, np.nan
-    x[11, 2] = np.nan
-    found = readout(x, y, n_boot=200)
-    assert found.rho > 0.8
-    assert found.ci_low < found.rho < found.ci_high
-    assert found.left_out == (4, 5)
-    assert np.isnan(found.weights[4:]).all()
-    assert np.isnan(found.predicted).nonzero()[0].tolist() == [11]
-    assert found.fold[11] == -1
-    assert found.weights[0] > 1.5
-    assert found.weights[1] < -0.6
-    assert np.nanargmax(found.importance) == 0
-    assert abs(found.importance[3]) < 0.03
-
-
-def test_readout_of_noise_predicts_nothing(rng: np.random.Generator) -> None:
-    """More columns than images, no relation: in-sample fit would be perfect, out of fold there is none."""
-    found = readout(rng.normal(size=(120, 200)), rng.normal(size=120), n_boot=0, n_shuffles=0)
-    assert abs(found.rho) < 0.3
-    assert np.isnan(found.importance).all()
-
-
-@pytest.mark.parametrize(("n", "repeats", "uncentred"), [(60, 150, -0.16), (200, 60, -0.11)])
-def test_readout_of_noise_is_centred(n: int, repeats: int, uncentred: float) -> None:
-    """Most of the bias of predictions that keep their training part's mean is gone; see the module on what is left."""
-    found = []
-    for seed in range(repeats):
-        rng = np.random.default_rng(seed)
-        found.append(readout(rng.normal(size=(n, 12)), rng.normal(size=n), n_boot=0, n_shuffles=0, seed=seed).rho)
-    error = np.std(found) / np.sqrt(repeats)
-    assert uncentred / 2 < np.mean(found) < 3 * error
-    assert error < -uncentred / 8
-
-
-def test_readout_keeps_groups_together(rng: np.random.Generator) -> None:
-    """Scores that belong to the group, columns that only name it: nothing carries over to unseen groups."""
-    groups = np.repeat(np.arange(40), 6)
-    x = np.eye(40)[groups] + 0.01 * rng.normal(size=(240, 40))
-    y = rng.normal(size=40)[groups] + 0.1 * rng.normal(size=240)
-    together, apart = (readout(x, y, g, n_boot=0, n_shuffles=0) for g in (groups, None))
-    assert all(len(set(together.fold[groups == g])) == 1 for g in range(40))
-    assert apart.rho > 0.9
-    assert together.rho < 0.4
-    few = readout(x, y, groups % 4, n_boot=0, n_shuffles=0)
-    assert len(few.penalties) == 4
-    assert all(len(set(few.fold[groups % 4 == g])) == 1 for g in range(4))
-    with pytest.raises(InputError, match="groups: expected three or more, got 2"):
-        readout(x, y, groups % 2)
-    with pytest.raises(InputError, match="10 images"):
-        readout(x[:9], y[:9])

@@ -95,7 +95,8 @@ def show(result: "PaperResult") -> None:
         shown = strongest(result.tables["controls"], intervals=False)
         layers = ["" if layer != layer else f"{layer:.0f}" for layer in shown["layer"]]
         print_table("Strongest measures, with controls held constant", shown.assign(layer=layers))
-    for sentence in sentences(result.tables["readout"], result.ceiling) if result.readouts else []:
+    labels = result.tables.get("label_baselines")
+    for sentence in sentences(result.tables["readout"], result.ceiling, labels) if result.readouts else []:
         say(sentence)
     if result.disagreements:
         say("Where text, scripts and files disagree, and what to know of the models:")

@@ -76,11 +76,16 @@ def show_ceiling_and_readout(run: Run) -> None:
     for row in run.readout.rows if run.readout else ():
         start = f"readout of {row['model']}, cross-validated, {row['columns']} columns: rho {row['rho']:+.3f} "
         start += f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
+        if row.get("within") == "group":
+            start += f" within groups ({row['pooled_rho']:+.3f} over all)"
         if not row["ci_low"] > 0:
             say(f"{start}: not better than chance")
             continue
         share = f", rho / ceiling {row['rho_over_ceiling']:.3f}" if "ceiling" in row else ""
         say(f"{start}{share}; best single measure {row['best_single_rho']:+.3f}")
+    for row in run.readout.labels if run.readout else ():
+        more = f"{row['increment']:+.3f} [{row['increment_low']:+.3f}, {row['increment_high']:+.3f}]"
+        say(f"labels of {row['labels']} alone: rho {row['labels_rho']:+.3f}; {row['model']} adds {more}")
 
 
 def show_files(result: Sweep) -> None:

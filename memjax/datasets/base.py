@@ -164,6 +164,15 @@ class Spec:
         }
 
 
+LABELS = ("category", "subcategory")
+"""Columns of names that say what kind an image is of."""
+
+
+def label_columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """A table's columns of `LABELS`, by name."""
+    return {name: table[name].to_numpy(str) for name in LABELS if name in table}
+
+
 def make_table(ids: Sequence[str], scores: Sequence[float] | np.ndarray, **columns: Column | None) -> pd.DataFrame:
     """A `Dataset`'s table; columns that are None are left out."""
     table = pd.DataFrame({"memorability": np.asarray(scores, np.float64)}, index=pd.Index(ids, name="image", dtype=str))

@@ -74,8 +74,8 @@ class PaperSettings:
 
     def __post_init__(self) -> None:
         check_bounds(self, {"bootstraps": (0, 10**5), "folds": (0, 1000), "seed": (0, 2**32 - 1)})
-        if self.folds == 1:
-            raise expected("folds", "0 (no readout), or 2 or more", self.folds, argument="folds")
+        if self.folds in (1, 2):
+            raise expected("folds", "0 (no readout), or 3 or more", self.folds, argument="folds")
 
 
 @dataclass(frozen=True)

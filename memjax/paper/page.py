@@ -53,9 +53,15 @@ def write_page(
         failures=failure_table(inputs.controls.failures if inputs.controls else ()),
         figures={name: figure for name, figure in drawn.items() if not name.startswith(("readout", "sae_epochs"))},
         sections=sections(results, drawn, settings),
-        findings=sentences(results.tables["readout"], results.ceiling) if results.readouts else [],
+        findings=said_of_readouts(results),
     )
     write_report(path, page)
+
+
+def said_of_readouts(results: Results) -> list[str]:
+    """The readouts in sentences, as page and terminal have them."""
+    found = results.tables.get("readout")
+    return [] if found is None else sentences(found, results.ceiling, results.tables.get("label_baselines"))
 
 
 def sections(results: Results, drawn: Mapping[str, Figure], settings: PaperSettings) -> list[Section]:
@@ -63,9 +69,11 @@ def sections(results: Results, drawn: Mapping[str, Figure], settings: PaperSetti
     tables, parts = results.tables, []
     if results.readouts:
         kind = f"of whole groups ({settings.groups})" if settings.groups else "of images"
-        how = f"At most {settings.folds} outer and {settings.folds} inner folds {kind}, drawn at random (seed {settings.seed})."
+        repeats = tables["readout"]["repeats"].iloc[0]
+        how = f"At most {settings.folds} folds {kind}, drawn at random {repeats} times (seed {settings.seed})."
         context = Context(ceiling=results.ceiling)
-        parts.append(readout_section(tables["readout"], tables["readout_weights"], context, how))
+        labels = tables.get("label_baselines")
+        parts.append(readout_section(tables["readout"], tables["readout_weights"], context, how, labels))
     if "controls" in tables:
         parts.append(Section("Controls held constant", CONTROLS, {}, strongest(tables["controls"])))
     if "categories" in tables:

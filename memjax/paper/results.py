@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from memjax.datasets.base import label_columns
 from memjax.paper import tables
 from memjax.paper.disagreements import disagreements
 from memjax.paper.inputs import ImageStatistics, Inputs, PaperSettings
-from memjax.stats.analysis import Analysis, AnalysisSettings, analyse
+from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
 from memjax.stats.partial import one_hot
 from memjax.stats.readout import Readout
+from memjax.stats.readouts import Together
 from memjax.stats.regression import Glm
 from memjax.stats.reliability import Reliability
 from memjax.stats.table import stack
@@ -36,6 +38,8 @@ def compute(inputs: Inputs, settings: PaperSettings) -> Results:
     found = {"correlations": analysis.table}
     if analysis.readouts is not None and analysis.weights is not None:
         found |= {"readout": analysis.readouts, "readout_weights": analysis.weights}
+    if analysis.labels is not None:
+        found["label_baselines"] = analysis.labels
     columns = analysis.columns
     if analysis.predicted:
         columns = columns.beside(tables.readout_columns(analysis.predicted))
@@ -59,8 +63,13 @@ def analyse_inputs(inputs: Inputs, settings: PaperSettings) -> Analysis:
         "spearman", settings.bootstraps, settings.folds, settings.seed, readout_images=0,
         readout_models=tuple(inputs.measures), readout_values=None,
     )  # fmt: skip
+    return analyse({**inputs.measures, **extra}, inputs.y, inputs.ceiling, chosen, about=about_images(inputs, settings))
+
+
+def about_images(inputs: Inputs, settings: PaperSettings) -> AboutImages:
+    """The groups that are held out whole, and the labels that a readout has to add to."""
     groups = inputs.scores[settings.groups].to_numpy(str) if settings.groups else None
-    return analyse({**inputs.measures, **extra}, inputs.y, inputs.ceiling, chosen, groups=groups)
+    return AboutImages(Together(groups), label_columns(inputs.scores))
 
 
 def add_published(

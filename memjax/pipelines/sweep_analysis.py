@@ -1,16 +1,26 @@
 """The analysis of a sweep: its features against the scores that stand beside them in the store."""
 
 import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
 
 from memjax.datasets import Dataset
+from memjax.datasets.base import label_columns
 from memjax.measures import stored_measures
 from memjax.outputs import ReadoutRecord, plain_json
 from memjax.pipelines.sweep_result import Sweep
-from memjax.stats.analysis import Analysis, AnalysisSettings, analyse
+from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
 from memjax.stats.correlation import EXACT_IMAGES
+from memjax.stats.duplicates import NearDuplicates, near_duplicates
+from memjax.stats.readouts import Together
 
 FOLDS = 5
 """Folds of the readout, outer and inner."""
+
+ALIKE_IMAGES = 20_000
+"""Images, at most, that are all compared with each other."""
 
 LINEARISED = f"of correlations over more than {EXACT_IMAGES:,} images: the bootstrap's linear part, no resamples drawn"
 """How intervals are made of very many images, see `memjax.stats.influence`."""
@@ -22,12 +32,51 @@ def analyse_sweep(result: Sweep, dataset: Dataset) -> tuple[Sweep, Analysis]:
     run = result.run
     settings = AnalysisSettings(run.method, run.bootstraps, FOLDS, run.seed)
     halves = None if run.dataset.synthetic else dataset.halves  # generated scores have no human ceiling
-    found = analyse(measures, scores, halves, settings, f"half-splits published with {dataset.name}")
-    readout = None
-    if found.readouts is not None:
-        readout = ReadoutRecord(FOLDS, tuple(plain_json(row) for row in found.readouts.to_dict("records")))
+    alike = alike_images(result.features)
+    labels = label_columns(dataset.table.reindex(next(iter(result.features.values())).indexes["image"]))
+    about = AboutImages(Together(clusters=None if alike is None else alike.clusters), labels)
+    found = analyse(measures, scores, halves, settings, f"half-splits published with {dataset.name}", about)
+    readout = None if found.readouts is None else record_of_readouts(found, alike)
     many = bool((found.table["n"] > EXACT_IMAGES).any()) and run.bootstraps > 0
     run = dataclasses.replace(run, ceiling=found.ceiling, readout=readout, intervals=LINEARISED if many else "")
     return dataclasses.replace(
         result, run=run, table=found.table, readouts=found.readouts, weights=found.weights
     ), found
+
+
+def record_of_readouts(found: Analysis, alike: NearDuplicates | None) -> ReadoutRecord:
+    """The readouts as run.json has them."""
+    assert found.readouts is not None
+    widest = found.readouts["model"].iloc[-1]
+    labels = () if found.labels is None else found.labels[found.labels["model"] == widest].to_dict("records")
+    rows = tuple(plain_json(row) for row in found.readouts.to_dict("records"))
+    return ReadoutRecord(FOLDS, rows, tuple(plain_json(row) for row in labels), said_of_alike(alike))
+
+
+def alike_images(features: Mapping[str, xr.Dataset]) -> NearDuplicates | None:
+    """Images that are nearly the same to the first encoder whose token vectors were kept: by the last layer's cls, else mean.
+
+    None where no vectors were kept, where an image has none, or where there are more than `ALIKE_IMAGES`.
+    """
+    for group in features.values():
+        token = next((name for name in ("cls", "mean") if name in group), None)
+        if token is not None and group.sizes["image"] <= ALIKE_IMAGES:
+            vectors = group[token][:, -1].values
+            known = np.isfinite(vectors).all(axis=1)
+            found = near_duplicates(vectors[known])
+            clusters = np.arange(len(vectors)) + len(vectors)  # images without vectors, by themselves
+            clusters[known] = found.clusters
+            return dataclasses.replace(found, clusters=np.unique(clusters, return_inverse=True)[1])
+    return None
+
+
+def said_of_alike(found: NearDuplicates | None) -> str:
+    """What the page says of them."""
+    if found is None:
+        return "Images were not compared with each other; near-duplicates may stand in different folds (keep token vectors)."
+    if not found.pairs:
+        return f"No two images have vectors with a cosine above {found.cosine:g}."
+    return (
+        f"{found.pairs:,} pairs of images have vectors with a cosine above {found.cosine:g} (mean taken out); "
+        f"the {found.together:,} images of such pairs and chains stay together in one fold, at most {found.largest} at once."
+    )

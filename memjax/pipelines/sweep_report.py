@@ -13,7 +13,7 @@ from memjax.metrics import METRICS
 from memjax.naming import file_stems
 from memjax.outputs import Run, failed_images, write_table
 from memjax.pipelines.illustrations import attention_maps, thumbnails
-from memjax.pipelines.sweep_result import CORRELATIONS, READOUTS, REPORT, WEIGHTS, Sweep
+from memjax.pipelines.sweep_result import CORRELATIONS, LABELLED, READOUTS, REPORT, WEIGHTS, Sweep
 from memjax.report import figures as draw
 from memjax.report.heads import rho_by_head
 from memjax.report.labels import Context, Label, head_of
@@ -46,7 +46,12 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         shown: where the images on the page are, and whose attention is drawn over them.
     """
     run, context = result.run, context_of(result)
-    tables = {CORRELATIONS: analysis.table, READOUTS: analysis.readouts, WEIGHTS: analysis.weights}
+    tables = {
+        CORRELATIONS: analysis.table,
+        READOUTS: analysis.readouts,
+        WEIGHTS: analysis.weights,
+        LABELLED: analysis.labels,
+    }
     for name, table in tables.items():
         if table is not None:
             write_table(table, folder, name)
@@ -64,7 +69,9 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),
         attention=maps,
         sections=[part],
-        findings=[] if analysis.readouts is None else sentences(analysis.readouts, analysis.readout_ceiling),
+        findings=[]
+        if analysis.readouts is None
+        else sentences(analysis.readouts, analysis.readout_ceiling, analysis.labels),
     )
     write_report(folder / REPORT, page)
 
@@ -104,12 +111,13 @@ def readout_part(analysis: Analysis, run: Run, context: Context) -> Section:
     if analysis.readouts is None or analysis.weights is None:
         images = f"{READOUT_IMAGES} images with every measure, and one that varies; there are {analysis.images}."
         return Section(READOUT_TITLE, [f"Left out: it needs {images}"])
-    folds = run.readout.folds if run.readout else 0
-    how = f"{folds} outer and {folds} inner folds of images, drawn at random (seed {run.seed})."
+    row = analysis.readouts.iloc[-1]
+    how = f"{run.readout.folds if run.readout else 0} folds of images, drawn at random {row['repeats']} times (seed {run.seed})."
+    how += f" {run.readout.together}" if run.readout and run.readout.together else ""
     if analysis.sample is not None:
         how += f" It is of {len(analysis.sample):,} images, drawn at random from those with a score."
     ranked = Context("spearman", run.level, context.synthetic, analysis.readout_ceiling, context.labels)
-    return readout_section(analysis.readouts, analysis.weights, ranked, how)
+    return readout_section(analysis.readouts, analysis.weights, ranked, how, analysis.labels)
 
 
 def notebook_html(result: Sweep) -> str:

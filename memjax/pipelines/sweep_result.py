@@ -25,6 +25,7 @@ from memjax.store import (
 )
 
 CORRELATIONS, READOUTS, WEIGHTS, REPORT = "correlations", "readout", "readout_weights", "report.html"
+LABELLED = "label_baselines"
 """Names of the tables (CSV and Parquet) and of the page."""
 
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from memjax.checks import expected
 from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
-from memjax.report.labels import Context, count, interval_text, is_number, share, shorten, signed
+from memjax.report.labels import Context, count, interval_text, is_number, probability, share, shorten, signed
 from memjax.report.page import Section
 from memjax.report.panel import DASHED, ceiling_entry
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
@@ -26,7 +26,9 @@ SHOWN = 20
 """Rows of the table of importance in the section."""
 
 
-def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context, how: str) -> Section:
+def readout_section(
+    table: pd.DataFrame, weights: pd.DataFrame, context: Context, how: str, labels: pd.DataFrame | None = None
+) -> Section:
     """The readout as a part of the report page.
 
     Args:
@@ -34,6 +36,7 @@ def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context
         weights: from `memjax.stats.readouts.weight_table`.
         context: its ceiling is Spearman's.
         how: folds and groups in a sentence.
+        labels: from `memjax.stats.readouts.label_table`.
     """
     models = list(pd.unique(weights["model"]))
     drawn = {"readout": readout_beside(table, context)}
@@ -44,9 +47,10 @@ def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context
     return Section(
         READOUT_TITLE,
         [
-            *sentences(table, context.ceiling),
+            *sentences(table, context.ceiling, labels),
             how,
             *CAVEATS,
+            *_notes(table, weights, context),
             f"The table lists the {len(shown)} columns of largest importance.",
         ],
         drawn,
@@ -55,20 +59,30 @@ def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context
 
 
 CAVEATS = (
-    "Ridge regression; standardisation and the penalty are chosen inside each training part, whose mean score is taken out of "
-    "its predictions. Every prediction is of an image that the model was not fitted on. The interval resamples images with "
-    "the predictions held fixed: it leaves out the variation of the fit.",
+    "Ridge regression; the penalty is chosen inside each training part, and every prediction is of an image that the model was "
+    "not fitted on. Rho is taken within each fold (with held-out groups: within each group), where all predictions come from one "
+    "model: of scores shuffled at random its mean is 0. The interval takes in which images were drawn and what was fitted; p is "
+    "the share of permutations of the scores with which the whole procedure does as well.",
     "The best single measure was picked from the same images, which flatters it. Measures that go together share their "
     "weight and stand in for each other when one is shuffled: a small weight or importance does not mean no relation.",
 )
 
 
-def sentences(table: pd.DataFrame, ceiling: Reliability | None) -> list[str]:
-    """One sentence for each readout: rho, interval, n, the best single measure; shares of the ceiling for one above chance.
+def sentences(table: pd.DataFrame, ceiling: Reliability | None, labels: pd.DataFrame | None = None) -> list[str]:
+    """What each readout reaches: rho, interval, p, n, the best single measure; what labels alone do, and what it adds to them.
 
-    A readout whose interval reaches 0 is said to be at chance, and one without an interval is not judged.
+    A readout whose interval reaches 0 is said to be at chance, and has no share of the ceiling.
+
+    Args:
+        table: from `memjax.stats.readouts.readout_table`.
+        ceiling: of Spearman's rho.
+        labels: from `memjax.stats.readouts.label_table`.
     """
-    return [_sentence(row, ceiling) for row in table.to_dict("records")]
+    found = [_sentence(row, ceiling) for row in table.to_dict("records")]
+    if labels is None or not len(labels):
+        return found
+    widest = labels[labels["model"] == table["model"].iloc[-1]]
+    return found + [_label_sentence(row) for row in widest.to_dict("records")]
 
 
 def above_chance(row: Mapping) -> bool:
@@ -77,16 +91,32 @@ def above_chance(row: Mapping) -> bool:
 
 
 def _sentence(row: dict, ceiling: Reliability | None) -> str:
-    known = is_number(row["ci_low"])
-    ends = f" {interval_text(row['ci_low'], row['ci_high'])}" if known else ""
-    numbers = f"ρ = {signed(row['rho'])}{ends}"
+    grouped = row["within"] == "group"
+    p = probability(row["p"])
+    ends = f" {interval_text(row['ci_low'], row['ci_high'])}" if is_number(row["ci_low"]) else ""
+    numbers = f"ρ = {signed(row['rho'])}{ends}" + (
+        f" within groups, {signed(row['pooled_rho'])} over all" if grouped else ""
+    )
+    numbers += "" if p == "–" else f", p {p}" if p.startswith("<") else f", p = {p}"
     start = f"Cross-validated readout, {row['model']}: {count(row['columns'])} measures together"
-    if known and not above_chance(row):
-        return f"{start} do not predict unseen images better than chance: {numbers}, n = {count(row['n'])}."
+    what = "images of unseen groups" if grouped else "unseen images"
+    if not above_chance(row):
+        return f"{start} do not predict {what} better than chance: {numbers}, n = {count(row['n'])}."
     return (
-        f"{start} predict unseen images with {numbers}, n = {count(row['n'])}{_of_ceiling(row['rho'], ceiling)}; the best "
+        f"{start} predict {what} with {numbers}, n = {count(row['n'])}{_of_ceiling(row['rho'], ceiling)}; the best "
         f"single measure ({row['best_single']}) has {signed(row['best_single_rho'])}"
         f"{_of_ceiling(row['best_single_rho'], ceiling)}."
+    )
+
+
+def _label_sentence(row: dict) -> str:
+    """What labels alone predict, and whether the readout adds to them."""
+    more = f"{signed(row['increment'])} {interval_text(row['increment_low'], row['increment_high'])}"
+    adds = "adds" if row["increment_low"] > 0 else "does not clearly add"
+    return (
+        f"The {row['kinds']} labels of {row['labels']} alone predict them with ρ = {signed(row['labels_rho'])} "
+        f"{interval_text(row['labels_low'], row['labels_high'])}; the readout, {row['model']}, {adds} to that: "
+        f"{signed(row['both_rho'])} together, a difference of {more}."
     )
 
 
@@ -140,6 +170,20 @@ def _entries(ceiling: Reliability | None) -> list[Line2D]:
         Line2D([], [], label="best single measure, |ρ|", **single),
     ]
     return entries if ceiling is None else [*entries, ceiling_entry(ceiling)]
+
+
+def _notes(table: pd.DataFrame, weights: pd.DataFrame, context: Context) -> list[str]:
+    """Columns that were left out, and penalties at the ends of their range."""
+    unused = weights[weights["weight"].isna()]
+    notes = []
+    if len(unused):
+        names = ", ".join(dict.fromkeys(context.label(metric).title for metric in unused["metric"]))
+        notes.append(f"{len(unused)} columns are constant or multiples of another and left out, of: {names}.")
+    for row in table[table["at_ends"] > 0].to_dict("records"):
+        notes.append(
+            f"{row['model']}: {row['at_ends']} of {row['fits']} models have the smallest or largest penalty offered."
+        )
+    return notes
 
 
 MAPS = {

@@ -1,16 +1,17 @@
 """From measures and scores to everything that a run says of them, computed once and before anything is written."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from memjax.stats.blocks import How, Scores, correlated, rows_kept, values_read
 from memjax.stats.readout import Readout
-from memjax.stats.readouts import readout_table, readouts, weight_table
+from memjax.stats.readouts import Together, label_table, readout_table, readouts, usable_labels, weight_table
 from memjax.stats.reliability import Reliability, split_half
+from memjax.stats.repeats import REPEATS, ReadoutSettings
 from memjax.stats.table import Columns, Measures
 
 READOUT_IMAGES = 50
@@ -27,7 +28,8 @@ class AnalysisSettings:
     Attributes:
         method: ``"spearman"``, ``"pearson"`` or ``"kendall"``; the readout is always Spearman's.
         bootstraps: resamples behind each 95 % interval; 0 leaves it out.
-        folds: of the readout, outer and inner; 0 leaves it out.
+        folds: of the readout; 0 leaves it out.
+        repeats: partitions into folds.
         seed: of resamples and folds.
         readout_images: complete images that the readout needs, below which it is left out.
         readout_models: models whose measures the readout predicts from; None: all.
@@ -37,6 +39,7 @@ class AnalysisSettings:
     method: str = "spearman"
     bootstraps: int = 2000
     folds: int = 5
+    repeats: int = REPEATS
     seed: int = 0
     readout_images: int = READOUT_IMAGES
     readout_models: tuple[str, ...] | None = None
@@ -57,6 +60,8 @@ class Analysis:
         predicted: the readouts themselves, by model.
         images: with every measure and a score, of those in ``columns``.
         sample: positions of the images that the readout was made from, drawn at random; None: all.
+        labels: what labels of the images predict alone, and what readouts add (`memjax.stats.readouts.label_table`); None where
+            there is neither.
     """
 
     columns: Columns
@@ -68,6 +73,26 @@ class Analysis:
     predicted: Mapping[str, Readout]
     images: int
     sample: np.ndarray | None = None
+    labels: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class AboutImages:
+    """What is known of the images beside measures and scores.
+
+    Attributes:
+        together: those that stay in one fold of the readouts.
+        labels: name -> a label an image: what a readout has to add to.
+    """
+
+    together: Together = field(default_factory=Together)
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def of(self, rows: np.ndarray | None) -> "AboutImages":
+        """The same for some of the images; None: all."""
+        if rows is None:
+            return self
+        return AboutImages(self.together.of(rows), {name: np.asarray(x)[rows] for name, x in self.labels.items()})
 
 
 def analyse(
@@ -76,7 +101,7 @@ def analyse(
     halves: np.ndarray | Reliability | None = None,
     settings: AnalysisSettings | None = None,
     source: str = "",
-    groups: Sequence[str] | np.ndarray | None = None,
+    about: AboutImages | None = None,
 ) -> Analysis:
     """Correlate every measure with the scores, and predict the scores from all of them together.
 
@@ -88,7 +113,7 @@ def analyse(
         halves: scores of two halves of the observers ``[2, splits, n]``, or what follows from them for Spearman's rho.
         settings: by default those of a sweep.
         source: where the halves come from, in words.
-        groups: one label an image: images of a group stay in one fold of the readout.
+        about: which images belong together, and labels of them.
 
     Raises:
         InputError: lengths that differ, an unknown method, no measure with a value.
@@ -103,21 +128,23 @@ def analyse(
     most = _readout_images(measures, settings)
     found = correlated(measures, scores, How(settings.method, settings.bootstraps, settings.seed, most))
     columns, table, sample = found.columns, found.table, rows_kept(y, most, settings.seed)
-    if sample is not None:
-        y, groups = y[sample], None if groups is None else np.asarray(groups)[sample]
+    y, about = y if sample is None else y[sample], (about or AboutImages()).of(sample)
     chosen = columns if settings.readout_models is None else columns.of(settings.readout_models)
     images = int((np.isfinite(chosen.values).all(axis=1) & np.isfinite(y)).sum())
     wanted = settings.folds and images >= settings.readout_images and not table["rho"].isna().all()
     predicted: dict[str, Readout] = {}
+    how = ReadoutSettings(settings.folds, settings.repeats, seed=settings.seed)
     if wanted and chosen.models:
-        predicted = readouts(chosen, y, groups, settings.folds, settings.bootstraps, settings.seed)
+        predicted = readouts(chosen, y, about.together, how)
     ceiling = ceiling_for(halves, settings.method, source)
     rank_ceiling = ceiling if settings.method == "spearman" else ceiling_for(halves, "spearman", source)
-    rows = weights = None
+    rows = weights = beside = None
     if predicted:
         rows = readout_table(predicted, columns.keys.assign(rho=found.ranked), rank_ceiling)
         weights = weight_table(predicted, chosen)
-    return Analysis(columns, table, ceiling, rows, weights, rank_ceiling, predicted, images, sample)
+        if labels := usable_labels(about.labels, about.together.groups):
+            beside = label_table(predicted, chosen, y, labels, (about.together, how))
+    return Analysis(columns, table, ceiling, rows, weights, rank_ceiling, predicted, images, sample, beside)
 
 
 def _readout_images(measures: Measures, settings: AnalysisSettings) -> int:

@@ -1,29 +1,36 @@
 """Cross-validated readout: how well do many measures TOGETHER predict the scores of images that were not fitted?
 
-Ridge regression. Outer folds give every image a prediction from a model that never saw it; within each training part,
-inner folds choose the penalty. Standardisation and the choice of penalty happen inside the fold. Images of one group
-stay together; where there are fewer groups than folds, each group is a fold.
+Ridge regression, nested and repeated. Outer folds give every image a prediction from a model that never saw it; the folds that
+are left choose the penalty (`memjax.stats.ridge`). Rho is taken within each fold, where predictions come from one model, and
+averaged over folds and repeats (`memjax.stats.strata`): from noise its mean is 0. With groups, whole groups are held out and rho
+is taken within each group, so that what tells groups apart counts for nothing; the rho of all images pooled stands beside it.
 
-Predictions are centred by the mean score of each fold's training part before they are pooled. Ridge shrinks towards that
-mean, and a training part lies above the overall mean just where its test fold lies below: uncentred, predictions from noise
-correlate negatively with the scores. Simulated with 12 columns of noise, n = 60 and 256: mean rho -0.16 and -0.08 uncentred, the
-interval wholly below 0 in 30 and 33 % of the runs; -0.04 and -0.02 centred, 11 and 9 %. What remains is the negative dependence
-of training and test part; a readout whose interval does not lie above 0 shows nothing.
+p is the share of permutations of the scores that do as well when the whole procedure is repeated with each.
 
-Policy: columns that are constant or never finite are left out and named; images missing a value in a kept column are
-dropped (their prediction is NaN).
+Policy: columns that are constant, never finite, or a multiple of one before them are left out and named; images missing a value
+in a kept column are dropped (their prediction is NaN). Columns are scaled by their standard deviation over all images, which
+knows nothing of any score.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import scipy.stats
+from jaxtyping import Float, Int
 
 from memjax.checks import expected
-from memjax.stats.correlation import correlate, pearson
+from memjax.stats.correlation import coefficients
+from memjax.stats.importance import importance_of
+from memjax.stats.partitions import labelled
+from memjax.stats.repeats import Columned, ReadoutSettings, repeated, share_as_high
+from memjax.stats.ridge import PENALTIES
+from memjax.stats.strata import WithinRho, group_interval, rho_interval
 
-PENALTIES = tuple(np.logspace(-2, 5, 15).tolist())
+GROUP_IMAGES = 10
+"""Images of a group, on average, from which rho is taken within groups; in smaller ones there is no order to speak of."""
+
+MULTIPLE = 1 - 1e-8
+"""Pearson's r from which two columns of float32 values are one."""
 
 
 @dataclass(frozen=True)
@@ -31,132 +38,170 @@ class Readout:
     """What the measures predict together.
 
     Attributes:
-        rho, ci_low, ci_high: Spearman's rho of score and out-of-fold prediction; bootstrap interval over images, the
-            predictions held fixed (so it leaves out the variation of the fit).
-        predicted: float64 ``[n]``, in units of the score, NaN where the image was dropped. Centred by fold: what a fold's
-            training mean added is replaced by the mean of all scores.
-        fold: int64 ``[n]``: the outer fold of each image, -1 where dropped.
-        weights: float64 ``[k]``, mean over folds, score per standard deviation of the column; NaN for columns left out.
-        importance: float64 ``[k]``: fall of the out-of-fold rho when the column is shuffled over the images of its fold.
-        penalties: the penalty chosen in each outer fold.
+        rho, ci_low, ci_high: Spearman's rho of score and out-of-fold prediction within folds (with groups: within groups), its
+            interval over images (groups) and fits.
+        p: of permutations of the scores through the whole procedure, that rho is not above chance.
+        pooled: rho of all images together, of the mean prediction.
+        predicted: float64 ``[n]``, in units of the score, NaN where the image was dropped; mean over repeats. What a
+            fold's training mean added is replaced by the mean of all scores.
+        fold: int64 ``[n]``: the outer fold of each image in the first repeat, -1 where dropped.
+        weights: float64 ``[k]``, mean over folds of all repeats, score per standard deviation of the column; NaN for columns
+            left out.
+        importance: float64 ``[k]``: fall of rho when the column is shuffled over the images of its fold (first repeat).
+        penalties: the penalty chosen in each outer fold of each repeat, in variances of a standardised column.
+        at_ends: how many of these are the smallest or largest that could be chosen.
         n_images: images used.
         left_out: positions of the columns left out.
+        within: ``"fold"`` or ``"group"``.
+        parts: rho of each repeat and influence of each image used, for comparisons (`memjax.stats.strata.rho_difference`).
+        rows, clusters: the images used, and which of them count as drawn together.
     """
 
     rho: float
     ci_low: float
     ci_high: float
+    p: float
+    pooled: float
     predicted: np.ndarray
     fold: np.ndarray
     weights: np.ndarray
     importance: np.ndarray
     penalties: tuple[float, ...]
+    at_ends: int
     n_images: int
     left_out: tuple[int, ...]
+    within: str
+    parts: WithinRho = field(repr=False)
+    rows: np.ndarray = field(repr=False)
+    clusters: np.ndarray = field(repr=False)
 
 
 def readout(
     x: np.ndarray,
     y: np.ndarray,
     groups: Sequence[object] | np.ndarray | None = None,
-    n_folds: int = 5,
-    n_boot: int = 2000,
-    n_shuffles: int = 5,
-    seed: int = 0,
+    clusters: Sequence[object] | np.ndarray | None = None,
+    settings: ReadoutSettings | None = None,
 ) -> Readout:
     """Ridge of ``y [n]`` on all columns of ``x [n, k]``, out of fold.
 
     Args:
         x: measures (layers x metrics x encoders), one row an image.
         y: human scores.
-        groups: one label an image; images of a group are in one fold (outer and inner). None: images are independent.
-        n_folds: outer and inner folds, at most as many as there are groups.
-        n_boot: resamples for the interval.
-        n_shuffles: shuffles per column for the importance; 0 leaves it NaN.
-        seed: of folds, shuffles and resamples.
+        groups: one label an image: whole groups are held out, and rho is taken within groups (of groups of fewer than
+            `GROUP_IMAGES` images on average within folds). None: see ``clusters``.
+        clusters: one label an image: images that are nearly the same, or of one source, which stay in one fold. None: images
+            are independent.
+        settings: by default `ReadoutSettings()`.
 
     Raises:
-        InputError: shapes that do not fit, fewer than 2 ``n_folds`` images, fewer than three groups, no usable column.
+        InputError: shapes that do not fit, fewer than twice as many images as folds, fewer than three clusters or groups, no
+            usable column, one score throughout.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(90, 3))
+        >>> found = readout(x, x[:, 0] + rng.normal(size=90), settings=ReadoutSettings(repeats=3, permutations=99))
+        >>> found.rho > 0.5, found.p, found.weights.round().tolist()
+        (True, 0.01, [1.0, -0.0, 0.0])
     """
+    settings = settings or ReadoutSettings()
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.ndim != 2 or y.shape != x.shape[:1]:
         raise expected("readout(x, y)", "x of shape [n, k] and y of shape [n]", f"{x.shape} and {y.shape}")
+    columns = usable_columns(x)
+    rows = np.flatnonzero(np.isfinite(x[:, columns]).all(axis=1) & np.isfinite(y))
+    check_readout(len(columns), y[rows], settings)
+    values = x[np.ix_(rows, columns)]
+    scale = values.std(axis=0)
+    kept = labelled(
+        None if (names := clusters if groups is None else groups) is None else np.asarray(names)[rows], len(rows)
+    )
+    count = len(np.unique(kept))
+    if count < 3:
+        raise expected("readout, groups", "three or more", count)
+    large = groups is not None and len(rows) >= GROUP_IMAGES * count
+    z = (values - values.mean(axis=0)) / np.where(scale > 0, scale, 1)
+    problem = Columned(z, y[rows], kept, kept if large else None)
+    return _among_all(_readout(problem, settings), rows, columns, x.shape)
+
+
+def check_readout(columns: int, y: Float[np.ndarray, " n"], settings: ReadoutSettings) -> None:
+    """Raises `InputError` where there is nothing to predict, or nothing to predict it from."""
+    if settings.folds < 3 or settings.repeats < 1:
+        raise expected("readout", "three folds or more, one repeat or more", f"{settings.folds}, {settings.repeats}")
+    if not columns or len(y) < 2 * settings.folds:
+        raise expected("readout", f"a column that varies and {2 * settings.folds} images", f"{columns} and {len(y)}")
+    if np.ptp(y) == 0:
+        raise expected("readout, scores", "scores that differ", f"{y[0]:g} for all {len(y)} images")
+
+
+def usable_columns(x: Float[np.ndarray, "n k"]) -> Int[np.ndarray, " _"]:
+    """Positions of the columns that vary and are no multiple of one before them.
+
+    Example:
+        >>> x = np.array([[1.0, 2.0, 5.0, 0.3], [2.0, 4.0, 5.0, 0.1], [4.0, 8.0, 5.0, 0.9]])
+        >>> usable_columns(x).tolist()
+        [0, 3]
+    """
     finite = np.isfinite(x)
     low, high = (f(np.where(finite, x, fill), axis=0) for f, fill in ((np.min, np.inf), (np.max, -np.inf)))
-    columns = np.flatnonzero(high > low)
-    rows = np.flatnonzero(finite[:, columns].all(axis=1) & np.isfinite(y))
-    labels = (
-        np.arange(len(rows)) if groups is None else np.unique(np.asarray(groups, str)[rows], return_inverse=True)[1]
+    varied = np.flatnonzero(high > low)
+    z = np.where(finite[:, varied], x[:, varied], np.nan)
+    z = np.nan_to_num((z - np.nanmean(z, axis=0)) / np.nanstd(z, axis=0))
+    z /= np.sqrt((z * z).sum(axis=0))
+    kept: list[int] = []
+    for start in range(0, len(varied), 256):  # of many columns, some against all before them at a time
+        like = np.abs(z[:, : start + 256].T @ z[:, start : start + 256]) > MULTIPLE
+        for j in range(start, min(start + 256, len(varied))):
+            if not like[kept, j - start].any():
+                kept.append(j)
+    return varied[kept]
+
+
+def _readout(problem: Columned, settings: ReadoutSettings) -> Readout:
+    """The readout of complete columns of complete images."""
+    found = repeated(problem, settings)
+    grouped = problem.groups is not None
+    ends = group_interval(found.parts, settings.level) if grouped else None
+    ends = ends or rho_interval(found.parts, problem.clusters, settings.level)
+    predicted = np.mean(found.predicted, axis=0) + problem.y.mean()
+    return Readout(
+        rho=ends.value,
+        ci_low=ends.low,
+        ci_high=ends.high,
+        p=share_as_high(found.null),
+        pooled=float(coefficients(predicted[:, None], problem.y, "spearman")[0][0]),
+        predicted=predicted,
+        fold=found.folds[0],
+        weights=np.mean(np.concatenate(found.weights), axis=0),
+        importance=importance_of(problem, found, settings),
+        penalties=tuple(found.chosen),
+        at_ends=sum(penalty in (PENALTIES[0], PENALTIES[-1]) for penalty in found.chosen),
+        n_images=len(problem.y),
+        left_out=(),
+        within="group" if grouped else "fold",
+        parts=found.parts,
+        rows=np.arange(len(problem.y)),
+        clusters=problem.clusters,
     )
-    if not len(columns) or len(rows) < 2 * n_folds:
-        raise expected("readout", f"a column that varies and {2 * n_folds} images", f"{len(columns)} and {len(rows)}")
-    if len(np.unique(labels)) < 3:
-        raise expected("readout, groups", "three or more", len(np.unique(labels)))
-    parts = _out_of_fold(x[np.ix_(rows, columns)], y[rows], labels, n_folds, n_shuffles, seed)
-    predicted, fold = np.full(len(y), np.nan), np.full(len(y), -1)
-    predicted[rows], fold[rows] = parts[0], parts[1]
-    weights, importance = np.full(x.shape[1], np.nan), np.full(x.shape[1], np.nan)
-    weights[columns], importance[columns] = parts[2], parts[3]
-    found = correlate(predicted[:, None], y, n_boot=n_boot, seed=seed)
-    left_out = tuple(int(j) for j in range(x.shape[1]) if j not in set(columns.tolist()))
-    ends = float(found.rho[0]), float(found.ci_low[0]), float(found.ci_high[0])
-    return Readout(*ends, predicted, fold, weights, importance, parts[4], len(rows), left_out)
 
 
-def _out_of_fold(x, y, labels, n_folds: int, n_shuffles: int, seed: int):
-    """Predictions, folds, mean weights, importance and penalties, from complete columns."""
-    from sklearn.model_selection import GroupKFold  # heavy; not at import
+def _among_all(found: Readout, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...]) -> Readout:
+    """A readout of some rows and columns, with its arrays as long as all."""
 
-    n, k = x.shape
-    rng = np.random.default_rng(seed)
-    predicted, fold = np.empty(n), np.empty(n, np.int64)
-    n_folds = min(n_folds, len(np.unique(labels)))
-    weights, penalties, scaled, tests = np.empty((n_folds, k)), [], np.empty((n, k)), []
-    # pyrefly: ignore[unexpected-keyword]  (its stubs are older than scikit-learn 1.6)
-    splits = GroupKFold(n_folds, shuffle=True, random_state=seed).split(x, y, labels)
-    for f, (train, test) in enumerate(splits):
-        scaler, ridge = _fit(x[train], y[train], labels[train], n_folds, seed + 1 + f)
-        scaled[test] = z = scaler.transform(x[test])
-        predicted[test], fold[test], weights[f] = ridge.predict(z) - y[train].mean() + y.mean(), f, ridge.coef_
-        penalties.append(float(ridge.alpha))
-        tests.append((test, [rng.permutation(len(test)) for _ in range(n_shuffles)]))
-    importance = np.full(k, np.nan)
-    if n_shuffles:
-        ranks = scipy.stats.rankdata(y)
-        fall = [pearson(_shuffled_ranks(scaled, predicted, weights, tests, s), ranks) for s in range(n_shuffles)]
-        importance = pearson(scipy.stats.rankdata(predicted)[:, None], ranks)[0] - np.mean(fall, axis=0)
-    return predicted, fold, weights.mean(axis=0), importance, tuple(penalties)
+    def placed(values: np.ndarray, at: np.ndarray, size: int, fill: float | int) -> np.ndarray:
+        out = np.full(size, fill, values.dtype)
+        out[at] = values
+        return out
 
-
-def _shuffled_ranks(scaled, predicted, weights, tests, s: int) -> np.ndarray:
-    """Ranks ``[n, k]`` of the predictions with each column shuffled within the folds, in shuffle ``s``.
-
-    The model is linear: shuffling one column changes a prediction by its weight times the change of its z-score.
-    """
-    found = np.empty(scaled.shape[::-1])
-    for weight, (test, orders) in zip(weights, tests):
-        z = scaled[test]
-        found[:, test] = predicted[test] + ((z[orders[s]] - z) * weight).T
-    for column in found:  # one at a time: ranking takes several times the memory of what is ranked
-        column[:] = scipy.stats.rankdata(column)
-    return found.T
-
-
-def _fit(x: np.ndarray, y: np.ndarray, labels: np.ndarray, n_folds: int, seed: int):
-    """Scaler and ridge, the penalty chosen by inner folds (mean over folds of the mean squared error)."""
-    from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GroupKFold
-    from sklearn.preprocessing import StandardScaler
-
-    # pyrefly: ignore[unexpected-keyword]
-    inner = GroupKFold(min(n_folds, len(np.unique(labels))), shuffle=True, random_state=seed)
-    errors = []
-    for train, test in inner.split(x, y, labels):
-        scaler = StandardScaler().fit(x[train])
-        # One fit for all penalties: as many copies of the score, each with its own.
-        copies = np.repeat(y[train, None], len(PENALTIES), axis=1)
-        path = Ridge(alpha=np.array(PENALTIES)).fit(scaler.transform(x[train]), copies)
-        errors.append(((path.predict(scaler.transform(x[test])) - y[test, None]) ** 2).mean(axis=0))
-    scaler = StandardScaler().fit(x)
-    best = PENALTIES[int(np.mean(errors, axis=0).argmin())]
-    return scaler, Ridge(alpha=best).fit(scaler.transform(x), y)
+    n, k = shape
+    return replace(
+        found,
+        predicted=placed(found.predicted, rows, n, np.nan),
+        fold=placed(found.fold, rows, n, -1),
+        weights=placed(found.weights, columns, k, np.nan),
+        importance=placed(found.importance, columns, k, np.nan),
+        left_out=tuple(np.setdiff1d(np.arange(k), columns).tolist()),
+        rows=rows,
+    )

@@ -1,0 +1,169 @@
+"""Spearman's rho within folds, or within groups: how well out-of-fold predictions order images that share a model.
+
+Predictions of different folds come from different models. Pooled, they are biased: a model's mean lies above the mean of all
+scores just where its test fold lies below, so that predictions from noise correlate negatively with the scores. Within a fold
+the model is the same for all, and given the model the scores of its test images are exchangeable if there is nothing to predict:
+the expectation of each fold's rho is then exactly 0, and so is that of their mean. The mean is a plain one, weighted by the
+images less one: Fisher's z would run away in folds of few images. It is of the order within about n / 5 images and, like every
+rho of m images, by a factor of about m / (m + 1) smaller than that of a population.
+
+The interval takes in two things: which images were drawn (the influence of each image on the mean of its fold's rho, images of
+one cluster together), and what was fitted (the variance of rho between repeated partitions into folds, twice). The factor 2 was
+found by simulation: see docs/readouts.md, and `benchmarks/readout_calibration.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+from jaxtyping import Float, Int
+
+from memjax.stats.influence import ranked, spearman_influence
+
+BETWEEN = 2.0
+"""How often the variance between repeats counts in the variance of their mean."""
+
+FEWEST = 3
+"""Images of a stratum that has a rho."""
+
+
+@dataclass(frozen=True)
+class WithinRho:
+    """Spearman's rho within strata, repeated.
+
+    Attributes:
+        by_repeat: mean over the strata of each repeat, ``[q]``.
+        influence: of each image on the mean of all repeats, ``[n]``: its sum of squares is a variance.
+        by_stratum: mean over repeats of each stratum, where the strata are the same in all, with their weights; else None.
+    """
+
+    by_repeat: Float[np.ndarray, " q"]
+    influence: Float[np.ndarray, " n"]
+    by_stratum: tuple[Float[np.ndarray, " g"], Float[np.ndarray, " g"]] | None = None
+
+    @property
+    def rho(self) -> float:
+        """The mean over repeats."""
+        return float(self.by_repeat.mean())
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number, its standard error and its interval; for a difference also the two-sided p."""
+
+    value: float
+    error: float
+    low: float
+    high: float
+    p: float = float("nan")
+
+
+def rho_by_stratum(
+    x: Float[np.ndarray, "n r"], y: Float[np.ndarray, "n #r"], strata: Int[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "g r"], Float[np.ndarray, " g"]]:
+    """Spearman's rho of each column with the scores in each stratum, and the strata's weights, whose sum is 1.
+
+    A constant column orders nothing: its rho is 0. Strata of fewer than `FEWEST` images, or of one score, have no weight.
+
+    Example:
+        >>> x, y = np.array([[1.0], [2.0], [3.0], [6.0], [5.0], [4.0]]), np.array([[1.0], [2.0], [3.0], [1.0], [2.0], [3.0]])
+        >>> rho, weights = rho_by_stratum(x, y, np.array([0, 0, 0, 1, 1, 1]))
+        >>> rho[:, 0].round(6).tolist(), weights.tolist()
+        ([1.0, -1.0], [0.5, 0.5])
+    """
+    names = np.unique(strata)
+    rho, weights = np.zeros((len(names), x.shape[1])), np.zeros(len(names))
+    for place, name in enumerate(names):
+        here = np.flatnonzero(strata == name)
+        u, v = (scipy.stats.rankdata(values[here], axis=0) - (len(here) + 1) / 2 for values in (x, y))
+        scale = np.sqrt((u * u).sum(axis=0) * (v * v).sum(axis=0))
+        rho[place] = np.where(scale > 0, (u * v).sum(axis=0) / np.where(scale > 0, scale, 1), 0)
+        weights[place] = len(here) - 1 if len(here) >= FEWEST and np.ptp(y[here, 0]) > 0 else 0
+    return rho, weights / max(weights.sum(), 1)
+
+
+def within_rho(
+    predictions: Sequence[Float[np.ndarray, " n"]], y: Float[np.ndarray, " n"], strata: Sequence[Int[np.ndarray, " n"]]
+) -> WithinRho:
+    """Rho within strata, of each repeat, and what each image has to do with it.
+
+    Args:
+        predictions: of each repeat.
+        y: human scores.
+        strata: of each repeat, the stratum of every image: the fold whose model predicts it, or its group.
+    """
+    same = all(np.array_equal(one, strata[0]) for one in strata[1:])
+    by_repeat, every, weights = [], [], np.empty(0)
+    influence = np.zeros(len(y))
+    for x, labels in zip(predictions, strata, strict=True):
+        rho, weights = rho_by_stratum(x[:, None], y[:, None], labels)
+        by_repeat.append(weights @ rho[:, 0])
+        every.append(rho[:, 0])
+        for name, weight in zip(np.unique(labels), weights, strict=True):
+            here = np.flatnonzero(labels == name)
+            if weight and np.ptp(x[here]) > 0:
+                own = spearman_influence(ranked(x[here]), ranked(y[here]))
+                influence[here] += weight * own / len(here) / len(predictions)
+    by_stratum = (np.mean(every, axis=0), weights) if same else None
+    return WithinRho(np.array(by_repeat), influence, by_stratum)
+
+
+def rho_interval(of: WithinRho, clusters: Int[np.ndarray, " n"] | None = None, level: float = 0.95) -> Estimate:
+    """The interval of rho within folds, on the scale of Fisher's z.
+
+    Args:
+        of: from `within_rho`.
+        clusters: a label an image: images of one count as drawn together; None: each by itself.
+        level: its coverage.
+    """
+    error = np.sqrt(_drawn(of.influence, clusters) + BETWEEN * _between(of.by_repeat))
+    half = scipy.stats.norm.ppf((1 + level) / 2) * error / max(1 - of.rho**2, 1e-12)
+    middle = np.arctanh(np.clip(of.rho, -1 + 1e-12, 1 - 1e-12))
+    return Estimate(of.rho, float(error), float(np.tanh(middle - half)), float(np.tanh(middle + half)))
+
+
+def group_interval(of: WithinRho, level: float = 0.95) -> Estimate:
+    """The interval of rho within groups, where the groups are what was drawn: Student's t over their rho.
+
+    A bootstrap over five groups has too few resamples to cover; t with one degree of freedom less than there are groups does.
+
+    Args:
+        of: from `within_rho`, with the groups as strata.
+        level: its coverage.
+    """
+    rho, weights = of.by_stratum if of.by_stratum is not None else (np.full(1, of.rho), np.ones(1))
+    used = weights > 0
+    count = int(used.sum())
+    if count < 2:
+        return Estimate(of.rho, float("nan"), float("nan"), float("nan"))
+    variance = (weights[used] ** 2 * (rho[used] - of.rho) ** 2).sum() * count / (count - 1)
+    error = float(np.sqrt(variance + BETWEEN * _between(of.by_repeat)))
+    half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * error
+    return Estimate(of.rho, error, max(of.rho - half, -1.0), min(of.rho + half, 1.0))
+
+
+def rho_difference(
+    one: WithinRho, other: WithinRho, clusters: Int[np.ndarray, " n"] | None = None, level: float = 0.95
+) -> Estimate:
+    """By how much one rho is larger than another of the same images in the same strata, with its interval and two-sided p.
+
+    Args:
+        one, other: from `within_rho`, of as many repeats.
+        clusters, level: as in `rho_interval`.
+    """
+    apart = one.by_repeat - other.by_repeat
+    error = np.sqrt(_drawn(one.influence - other.influence, clusters) + BETWEEN * _between(apart))
+    value, half = float(apart.mean()), float(scipy.stats.norm.ppf((1 + level) / 2) * error)
+    p = 2 * scipy.stats.norm.sf(abs(value) / error) if error > 0 else (1.0 if value == 0 else 0.0)
+    return Estimate(value, float(error), value - half, value + half, float(p))
+
+
+def _drawn(influence: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"] | None) -> float:
+    """Variance that comes from which images, or clusters of images, were drawn."""
+    sums = influence if clusters is None else np.bincount(clusters, influence)
+    return float((sums**2).sum())
+
+
+def _between(by_repeat: Float[np.ndarray, " q"]) -> float:
+    return float(by_repeat.var(ddof=1)) if len(by_repeat) > 1 else 0.0
