@@ -71,14 +71,15 @@ class ReadoutRecord:
 
     Attributes:
         folds: of each partition.
-        rows: of `memjax.stats.readouts.readout_table`.
-        labels: of the widest readout, the rows of `memjax.stats.readouts.label_table`.
+        rows, labels: of `readout_table` and, of the widest readout, `label_table` (`memjax.stats.readouts`).
+        representations: of the readout of token vectors, the rows of all layers together.
         together: what was found of images that are nearly the same, in a sentence.
     """
 
     folds: int
     rows: tuple[Mapping[str, Json], ...] = ()
     labels: tuple[Mapping[str, Json], ...] = ()
+    representations: tuple[Mapping[str, Json], ...] = ()
     together: str = ""
 
 

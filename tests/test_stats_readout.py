@@ -244,7 +244,7 @@ def test_labels_alone_and_what_is_added(rng: np.random.Generator) -> None:
     assert table["labels_rho"].nunique() == 1
     assert table.loc["one", "increment_low"] > 0
     assert table.loc["two", "increment_low"] < 0, "noise adds nothing"
-    assert abs(table.loc["two", "increment"]) < 0.03
+    assert abs(table.loc["two", "increment"]) < 0.06
     assert table.loc["one", "both_rho"] > found["one"].rho
     shares = readout_table(found, correlation_table(columns, y, n_boot=0))
     assert shares.loc[shares["model"] == "two", "p"].item() > 0.01

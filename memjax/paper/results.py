@@ -60,7 +60,7 @@ def analyse_inputs(inputs: Inputs, settings: PaperSettings) -> Analysis:
     """Correlations of every measure, and a readout of the encoders' layer measures for each encoder and all together."""
     extra = tables.per_image_measures(inputs.released) if inputs.released else {}
     chosen = AnalysisSettings(
-        "spearman", settings.bootstraps, settings.folds, settings.seed, readout_images=0,
+        "spearman", settings.bootstraps, settings.folds, seed=settings.seed, readout_images=0,
         readout_models=tuple(inputs.measures), readout_values=None,
     )  # fmt: skip
     return analyse({**inputs.measures, **extra}, inputs.y, inputs.ceiling, chosen, about=about_images(inputs, settings))

@@ -1,7 +1,7 @@
 """The analysis of a sweep: its features against the scores that stand beside them in the store."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import xarray as xr
@@ -10,11 +10,13 @@ from memjax.datasets import Dataset
 from memjax.datasets.base import label_columns
 from memjax.measures import stored_measures
 from memjax.outputs import ReadoutRecord, plain_json
+from memjax.pipelines.sweep_representations import representations_of
 from memjax.pipelines.sweep_result import Sweep
 from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
 from memjax.stats.correlation import EXACT_IMAGES
 from memjax.stats.duplicates import NearDuplicates, near_duplicates
 from memjax.stats.readouts import Together
+from memjax.stats.representations import together_rows
 
 FOLDS = 5
 """Folds of the readout, outer and inner."""
@@ -26,31 +28,49 @@ LINEARISED = f"of correlations over more than {EXACT_IMAGES:,} images: the boots
 """How intervals are made of very many images, see `memjax.stats.influence`."""
 
 
-def analyse_sweep(result: Sweep, dataset: Dataset) -> tuple[Sweep, Analysis]:
-    """The result with its tables, ceiling and readouts, and the analysis that they come from."""
+def analyse_sweep(
+    result: Sweep, dataset: Dataset, report: Callable[[str], None] = lambda said: None
+) -> tuple[Sweep, Analysis]:
+    """The result with its tables, ceiling and readouts, and the analysis that they come from.
+
+    Args:
+        result: as measured.
+        dataset: its images.
+        report: told which token vectors are being read.
+    """
     measures, scores = stored_measures(result.features)
     run = result.run
-    settings = AnalysisSettings(run.method, run.bootstraps, FOLDS, run.seed)
+    settings = AnalysisSettings(run.method, run.bootstraps, FOLDS, seed=run.seed)
     halves = None if run.dataset.synthetic else dataset.halves  # generated scores have no human ceiling
     alike = alike_images(result.features)
     labels = label_columns(dataset.table.reindex(next(iter(result.features.values())).indexes["image"]))
     about = AboutImages(Together(clusters=None if alike is None else alike.clusters), labels)
     found = analyse(measures, scores, halves, settings, f"half-splits published with {dataset.name}", about)
-    readout = None if found.readouts is None else record_of_readouts(found, alike)
+    found = dataclasses.replace(
+        found, representations=representations_of(result.features, found, alike, run.seed, report)
+    )
+    readout = record_of_readouts(found, alike)
     many = bool((found.table["n"] > EXACT_IMAGES).any()) and run.bootstraps > 0
     run = dataclasses.replace(run, ceiling=found.ceiling, readout=readout, intervals=LINEARISED if many else "")
     return dataclasses.replace(
-        result, run=run, table=found.table, readouts=found.readouts, weights=found.weights
+        result,
+        run=run,
+        table=found.table,
+        readouts=found.readouts,
+        weights=found.weights,
+        representations=None if found.representations is None else found.representations.table,
     ), found
 
 
-def record_of_readouts(found: Analysis, alike: NearDuplicates | None) -> ReadoutRecord:
+def record_of_readouts(found: Analysis, alike: NearDuplicates | None) -> ReadoutRecord | None:
     """The readouts as run.json has them."""
-    assert found.readouts is not None
+    if found.readouts is None:
+        return None
     widest = found.readouts["model"].iloc[-1]
     labels = () if found.labels is None else found.labels[found.labels["model"] == widest].to_dict("records")
-    rows = tuple(plain_json(row) for row in found.readouts.to_dict("records"))
-    return ReadoutRecord(FOLDS, rows, tuple(plain_json(row) for row in labels), said_of_alike(alike))
+    read = () if found.representations is None else together_rows(found.representations.table).to_dict("records")
+    tables = [tuple(plain_json(row) for row in rows) for rows in (found.readouts.to_dict("records"), labels, read)]
+    return ReadoutRecord(FOLDS, *tables, said_of_alike(alike))
 
 
 def alike_images(features: Mapping[str, xr.Dataset]) -> NearDuplicates | None:

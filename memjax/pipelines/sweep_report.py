@@ -13,14 +13,17 @@ from memjax.metrics import METRICS
 from memjax.naming import file_stems
 from memjax.outputs import Run, failed_images, write_table
 from memjax.pipelines.illustrations import attention_maps, thumbnails
-from memjax.pipelines.sweep_result import CORRELATIONS, LABELLED, READOUTS, REPORT, WEIGHTS, Sweep
+from memjax.pipelines.sweep_representations import HOW
+from memjax.pipelines.sweep_result import CORRELATIONS, LABELLED, READOUTS, REPORT, REPRESENTATIONS, WEIGHTS, Sweep
 from memjax.report import figures as draw
 from memjax.report.heads import rho_by_head
 from memjax.report.labels import Context, Label, head_of
 from memjax.report.notebook import run_html
 from memjax.report.page import Page, Section, write_report
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
+from memjax.report.representations import representation_section, representation_sentences
 from memjax.stats.analysis import READOUT_IMAGES, Analysis
+from memjax.stats.repeats import FOLDS
 from memjax.store import metric_variables
 
 
@@ -51,13 +54,16 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         READOUTS: analysis.readouts,
         WEIGHTS: analysis.weights,
         LABELLED: analysis.labels,
+        REPRESENTATIONS: None if analysis.representations is None else analysis.representations.table,
     }
     for name, table in tables.items():
         if table is not None:
             write_table(table, folder, name)
     drawn, maps = sweep_figures(analysis.table, context), attention_maps(*shown)
-    part = readout_part(analysis, run, context)
-    save_figures(folder / "figures", {**drawn, **part.figures})
+    parts = [*representation_parts(analysis, run, context), readout_part(analysis, run, context)]
+    save_figures(
+        folder / "figures", {**drawn, **{name: figure for part in parts for name, figure in part.figures.items()}}
+    )
     save_figures(folder / "figures", {f"attention_of_{image}": figure for image, figure in maps.items()})
     page = Page(
         run=run,
@@ -68,10 +74,8 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         figures=drawn,
         thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),
         attention=maps,
-        sections=[part],
-        findings=[]
-        if analysis.readouts is None
-        else sentences(analysis.readouts, analysis.readout_ceiling, analysis.labels),
+        sections=parts,
+        findings=findings_of(analysis),
     )
     write_report(folder / REPORT, page)
 
@@ -104,6 +108,23 @@ def save_figures(folder: Path, drawn: Mapping[str, Figure]) -> None:
         for twin in (metric for metric in METRICS if shared_with(metric) == name):
             for file in files:
                 shutil.copyfile(file, file.with_stem(twin))
+
+
+def findings_of(analysis: Analysis) -> list[str]:
+    """The readouts in sentences: of representations, then of measures."""
+    ceiling, read = analysis.readout_ceiling, analysis.representations
+    said = [] if read is None else representation_sentences(read.table, ceiling)
+    return said if analysis.readouts is None else [*said, *sentences(analysis.readouts, ceiling, analysis.labels)]
+
+
+def representation_parts(analysis: Analysis, run: Run, context: Context) -> list[Section]:
+    """The section on what can be read from token vectors, if any were kept."""
+    if analysis.representations is None:
+        return []
+    table = analysis.representations.table
+    how = f"{FOLDS} folds of {table['n'].iloc[0]:,} images, drawn at random {HOW.repeats} times (seed {run.seed})."
+    ranked = Context("spearman", run.level, context.synthetic, analysis.readout_ceiling, context.labels)
+    return [representation_section(table, ranked, how)]
 
 
 def readout_part(analysis: Analysis, run: Run, context: Context) -> Section:

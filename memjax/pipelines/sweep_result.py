@@ -25,7 +25,7 @@ from memjax.store import (
 )
 
 CORRELATIONS, READOUTS, WEIGHTS, REPORT = "correlations", "readout", "readout_weights", "report.html"
-LABELLED = "label_baselines"
+LABELLED, REPRESENTATIONS = "label_baselines", "representations"
 """Names of the tables (CSV and Parquet) and of the page."""
 
 
@@ -42,6 +42,7 @@ class Sweep:
         failures: columns ``image, stage, error``: every image that could not be used, and why.
         readouts: out-of-fold rho of all measures together, beside the best single one; None where there is none.
         weights: of the widest readout, by metric and layer; None where there is none.
+        representations: what can be read from token vectors, by encoder, token and layer; None where none were kept.
         recognised: the run was finished before, and nothing was left to do.
         kept: the temporary folder of a run without ``out``, which lives as long as the result.
     """
@@ -53,6 +54,7 @@ class Sweep:
     failures: pd.DataFrame
     readouts: pd.DataFrame | None = None
     weights: pd.DataFrame | None = None
+    representations: pd.DataFrame | None = None
     recognised: bool = False
     kept: TemporaryFolder | None = field(default=None, repr=False)
 
@@ -165,5 +167,5 @@ def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
         for model in models:
             verify_group(where, group_name(model))
     features = features_of(where, models)
-    tables = [read_table(where, name) for name in (CORRELATIONS, READOUTS, WEIGHTS)]
-    return Sweep(where, found, tables[0], features, read_failures(where), tables[1], tables[2], recognised=True)
+    tables = [read_table(where, name) for name in (CORRELATIONS, READOUTS, WEIGHTS, REPRESENTATIONS)]
+    return Sweep(where, found, tables[0], features, read_failures(where), *tables[1:], recognised=True)

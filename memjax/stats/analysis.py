@@ -12,6 +12,7 @@ from memjax.stats.readout import Readout
 from memjax.stats.readouts import Together, label_table, readout_table, readouts, usable_labels, weight_table
 from memjax.stats.reliability import Reliability, split_half
 from memjax.stats.repeats import REPEATS, ReadoutSettings
+from memjax.stats.representations import RepresentationReadouts
 from memjax.stats.table import Columns, Measures
 
 READOUT_IMAGES = 50
@@ -62,6 +63,7 @@ class Analysis:
         sample: positions of the images that the readout was made from, drawn at random; None: all.
         labels: what labels of the images predict alone, and what readouts add (`memjax.stats.readouts.label_table`); None where
             there is neither.
+        representations: what can be read from token vectors; None where none are known.
     """
 
     columns: Columns
@@ -74,6 +76,7 @@ class Analysis:
     images: int
     sample: np.ndarray | None = None
     labels: pd.DataFrame | None = None
+    representations: RepresentationReadouts | None = None
 
 
 @dataclass(frozen=True)

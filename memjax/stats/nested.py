@@ -94,9 +94,40 @@ class _Dual:
 
 
 def _by_images(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
-    """From the products of all pairs of images."""
-    count, products = int(folds.max()) + 1, x @ x.T
-    penalties = np.array(ridge.PENALTIES)
+    found = nested_products(x @ x.T, scores, folds)
+    weights = np.zeros((len(found.combined), x.shape[1]))
+    for f, combined in enumerate(found.combined):
+        rows = folds != f
+        weights[f] = combined @ (x[rows] - x[rows].mean(axis=0))
+    return Nested(found.predicted, found.error, found.chosen, weights)
+
+
+@dataclass(frozen=True)
+class NestedProducts:
+    """As `Nested`, of columns that are known by the products of images alone.
+
+    Attributes:
+        predicted, error, chosen: see `Nested`.
+        combined: of each fold's model of the first scores, what it makes of the images that it was fitted on: its weights are
+            that combination of their columns.
+    """
+
+    predicted: Float[np.ndarray, "n r"]
+    error: Float[np.ndarray, "f r"]
+    chosen: Int[np.ndarray, "f r"]
+    combined: list[np.ndarray]
+
+
+def nested_products(
+    products: np.ndarray, scores: Float[np.ndarray, "n r"], folds: Int[np.ndarray, " n"]
+) -> NestedProducts:
+    """Nested cross-validation of one partition, from the products of all pairs of images.
+
+    Args:
+        products: ``[n, n]``, sums over columns.
+        scores, folds: see `nested`.
+    """
+    count, penalties = int(folds.max()) + 1, np.array(ridge.PENALTIES)
     errors = np.zeros((count, len(penalties), scores.shape[1]))
     for i, j in itertools.combinations(range(count), 2):
         model = _Dual.of(products, scores, np.flatnonzero((folds != i) & (folds != j)))
@@ -106,10 +137,10 @@ def _by_images(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
             for place, penalty in enumerate(penalties):
                 errors[out, place] += ((seen @ model.combination(penalty) - wanted) ** 2).sum(axis=0)
     chosen = errors.argmin(axis=1)
-    predicted, weights = np.empty(scores.shape), np.empty((count, x.shape[1]))
+    predicted, combined = np.empty(scores.shape), []
     for f in range(count):
         model, others = _Dual.of(products, scores, np.flatnonzero(folds != f)), np.flatnonzero(folds == f)
-        combined = model.combination(penalties[chosen[f]])
-        predicted[others] = model.seen(products, others) @ combined
-        weights[f] = (model.vectors @ combined[:, 0]) @ (x[model.rows] - x[model.rows].mean(axis=0))
-    return Nested(predicted, errors.min(axis=1), chosen, weights)
+        combination = model.combination(penalties[chosen[f]])
+        predicted[others] = model.seen(products, others) @ combination
+        combined.append(model.vectors @ combination[:, 0])
+    return NestedProducts(predicted, errors.min(axis=1), chosen, combined)

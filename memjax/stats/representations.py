@@ -1,0 +1,216 @@
+"""Readout of representations: how much of memorability can be read linearly from an encoder's token vectors, layer by layer.
+
+Each layer by itself; the layer that the inner folds prefer (chosen anew inside every training part, so that the choice is paid
+for); and all layers together. Together, every layer and token is a band: its columns are standardised and divided by the root of
+its width, so that all bands weigh the same under one penalty. Folds, rho and intervals are those of `memjax.stats.readout`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from memjax.stats.nested import nested, nested_products
+from memjax.stats.repeats import Columned, ReadoutSettings, share_as_high
+from memjax.stats.strata import WithinRho, group_interval, rho_by_stratum, rho_interval, within_rho
+
+ALL_LAYERS, CHOSEN_LAYER = -1, -2
+"""In place of a layer: all of them together, and the one that is chosen inside each training part."""
+
+COLUMNS = ["model", "token", "layer", "rho", "ci_low", "ci_high", "p", "n", "columns"]
+
+EVERY = "all encoders"
+"""In place of an encoder: the vectors of all of them."""
+
+Vectors = Mapping[str, Mapping[str, Float[np.ndarray, "n l1 d"]]]
+"""Encoder -> token -> vectors of every image at every layer; a token that has one layer stands at the last."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One place to read from: an encoder's token (``both``: cls and mean side by side) at a layer."""
+
+    model: str
+    token: str
+    layer: int
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What is predicted from one source: of each repeat, ``[n]``, less the training part's mean, and the inner folds' error."""
+
+    source: Site
+    columns: int
+    by_repeat: list[np.ndarray]
+    errors: list[np.ndarray]
+    p: float = float("nan")
+
+
+@dataclass(frozen=True)
+class RepresentationReadouts:
+    """Readouts of token vectors.
+
+    Attributes:
+        table: ``model, token, layer, rho, ci_low, ci_high, p, n, columns``; `ALL_LAYERS` and `CHOSEN_LAYER` in place of a layer;
+            p is of permutations of the scores, for all layers together.
+        widest: rho and influence of the last row, of all that there is together.
+        predicted: of the same, ``[n]``: mean over repeats.
+        strata: of each repeat, within what rho is taken.
+    """
+
+    table: pd.DataFrame
+    widest: WithinRho
+    predicted: Float[np.ndarray, " n"]
+    strata: list[Int[np.ndarray, " n"]]
+
+
+def standardised(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+    """The columns that vary, with mean 0 and variance 1."""
+    x = np.asarray(x, np.float64)
+    x = x - x.mean(axis=0)
+    scale = x.std(axis=0)
+    varied = scale > 1e-12 * max(float(np.abs(scale).max(initial=0)), 1e-300)
+    return x[:, varied] / scale[varied]
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Columns of several bands, known by the products of all pairs of images; a band's weight does not depend on its width."""
+
+    products: np.ndarray
+    columns: int
+
+    @classmethod
+    def none(cls, images: int) -> "Bands":
+        """No columns."""
+        return cls(np.zeros((images, images)), 0)
+
+    def beside(self, x: Float[np.ndarray, "n k"]) -> "Bands":
+        """These, and a band of standardised columns."""
+        return Bands(self.products + x @ x.T / x.shape[1], self.columns + x.shape[1])
+
+    def and_those_of(self, others: "Bands") -> "Bands":
+        """These and others."""
+        return Bands(self.products + others.products, self.columns + others.columns)
+
+
+def layers_of(tokens: Mapping[str, Float[np.ndarray, "n l1 d"]]) -> dict[str, range]:
+    """The layer coordinates of each token; one that stands at a single layer stands at the last."""
+    last = max(x.shape[1] for x in tokens.values()) - 1
+    return {token: range(last + 1 - x.shape[1], last + 1) for token, x in tokens.items()}
+
+
+def sources(model: str, layers: Mapping[str, Sequence[int]]) -> list[Site]:
+    """Each token at each of its layers, and cls and mean side by side where both were kept."""
+    found = [Site(model, token, layer) for token, every in layers.items() for layer in every]
+    if {"cls", "mean"} <= set(layers):
+        found += [Site(model, "both", layer) for layer in layers["cls"]]
+    return found
+
+
+def together_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Of the table of readouts, the rows of all layers together."""
+    return table[table["layer"] == ALL_LAYERS]
+
+
+class _Reading:
+    """The readouts of some images' vectors, all over the same partitions."""
+
+    def __init__(self, problem: Columned, settings: ReadoutSettings) -> None:
+        self.problem, self.settings = problem, settings
+        self.partitions = problem.partitions(settings)
+        self.strata = [problem.strata(folds) for folds in self.partitions]
+        self.permuted = problem.permuted(settings)
+
+    def of_columns(self, source: Site, x: np.ndarray) -> Predicted:
+        """From one layer's columns."""
+        found = [nested(x, self.problem.y[:, None], folds) for folds in self.partitions]
+        return Predicted(source, x.shape[1], [one.predicted[:, 0] for one in found], [one.error[:, 0] for one in found])
+
+    def of_bands(self, source: Site, bands: Bands) -> Predicted:
+        """From many columns; with p."""
+        by_repeat, errors, null = [], [], np.empty(0)
+        for repeat, folds in enumerate(self.partitions):
+            y = self.problem.y[:, None]
+            scores = np.column_stack([y, self.permuted]) if repeat == 0 else y
+            found = nested_products(bands.products, scores, folds)
+            if repeat == 0:
+                rho, shares = rho_by_stratum(found.predicted, scores, self.strata[0])
+                null = shares @ rho
+            by_repeat.append(found.predicted[:, 0])
+            errors.append(found.error[:, 0])
+        return Predicted(source, bands.columns, by_repeat, errors, share_as_high(null))
+
+    def chosen(self, model: str, among: Sequence[Predicted]) -> Predicted:
+        """In every fold of every repeat what the source predicts whose error over the inner folds is smallest."""
+        by_repeat, errors = [], []
+        for repeat, folds in enumerate(self.partitions):
+            every = np.stack([one.errors[repeat] for one in among])
+            best = every.argmin(axis=0)
+            by_repeat.append(np.stack([one.by_repeat[repeat] for one in among])[best[folds], np.arange(len(folds))])
+            errors.append(every.min(axis=0))
+        return Predicted(Site(model, "any", CHOSEN_LAYER), max(one.columns for one in among), by_repeat, errors)
+
+    def parts(self, one: Predicted) -> WithinRho:
+        """Rho and influence."""
+        return within_rho(one.by_repeat, self.problem.y, self.strata)
+
+    def row(self, one: Predicted) -> tuple[object, ...]:
+        """Of the table."""
+        parts, level = self.parts(one), self.settings.level
+        grouped = self.problem.groups is not None
+        ends = group_interval(parts, level) if grouped else rho_interval(parts, self.problem.clusters, level)
+        named = (one.source.model, one.source.token, one.source.layer)
+        return *named, ends.value, ends.low, ends.high, one.p, len(self.problem.y), one.columns
+
+
+def read_representations(
+    vectors: Vectors,
+    problem: Columned,
+    settings: ReadoutSettings,
+    measures: Float[np.ndarray, "n k"] | None = None,
+    report: Callable[[str], None] = lambda said: None,
+) -> RepresentationReadouts:
+    """Read every layer, the chosen layer and all layers of every encoder, then all encoders, then these and the measures.
+
+    Args:
+        vectors: of the images of ``problem``, finite, with their scores.
+        problem: scores, clusters and groups; its columns are not used.
+        settings: folds, repeats, permutations (of the first repeat), seed.
+        measures: the encoders' scalar measures, complete columns, as one more band; None: without.
+        report: told what is being read.
+    """
+    reading = _Reading(problem, settings)
+    found: list[Predicted] = []
+    bands = Bands.none(len(problem.y))
+    for model, tokens in vectors.items():
+        layers, own = layers_of(tokens), Bands.none(len(problem.y))
+        each = []
+        for source in sources(model, layers):
+            report(f"{model}, {source.token}, layer {source.layer}")
+            if (x := columns_of(tokens, source, layers)).shape[1]:
+                each.append(reading.of_columns(source, x))
+                own = own if source.token == "both" else own.beside(x)
+        report(f"{model}, all layers")
+        found += [*each, reading.chosen(model, each), reading.of_bands(Site(model, "all", ALL_LAYERS), own)]
+        bands = bands.and_those_of(own)
+    widest = EVERY if len(vectors) > 1 else next(iter(vectors))
+    if len(vectors) > 1:
+        report(EVERY)
+        found.append(reading.of_bands(Site(EVERY, "all", ALL_LAYERS), bands))
+    if measures is not None and (x := standardised(measures)).shape[1]:
+        report(f"{widest} and measures")
+        found.append(reading.of_bands(Site(widest, "all and measures", ALL_LAYERS), bands.beside(x)))
+    table = pd.DataFrame([reading.row(one) for one in found], columns=COLUMNS)
+    predicted = np.mean(found[-1].by_repeat, axis=0) + problem.y.mean()
+    return RepresentationReadouts(table, reading.parts(found[-1]), predicted, reading.strata)
+
+
+def columns_of(
+    tokens: Mapping[str, Float[np.ndarray, "n l1 d"]], source: Site, layers: Mapping[str, Sequence[int]]
+) -> Float[np.ndarray, "n k"]:
+    """A source's standardised columns."""
+    parts = ("cls", "mean") if source.token == "both" else (source.token,)
+    return np.concatenate([standardised(tokens[part][:, source.layer - layers[part][0]]) for part in parts], axis=1)
