@@ -35,6 +35,7 @@ from memjax.pipelines.vgg_layers import vgg_vectors
 from memjax.progress import ProgressCallback, progress_of
 from memjax.promises import start_writing
 from memjax.stats.reliability import split_half
+from memjax.stats.scores import check_scores_vary
 from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
 BASELINES = "baselines"
@@ -160,6 +161,7 @@ def measure_vgg_baselines(
         scored = np.isfinite(y)
         if scored.sum() < FEWEST:
             raise expected(f"data set {dataset.name}, readable images with a score", "ten or more", int(scored.sum()))
+        check_scores_vary(y, f"scores of data set {dataset.name}")
         ids = dataset.table.index.to_numpy(object)[found.positions]
         x = [found.vectors[LAYERS[layer - 1]][scored] for layer in chosen]
         vectors = Vectors("vgg16", "", np.array(chosen), x, ids[scored], y[scored])

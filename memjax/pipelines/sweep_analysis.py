@@ -8,12 +8,18 @@ from memjax.outputs import ReadoutRecord, plain_json
 from memjax.pipelines.sweep_result import Sweep
 from memjax.stats.analysis import Analysis, AnalysisSettings, analyse
 from memjax.stats.correlation import EXACT_IMAGES
+from memjax.stats.exact import MOST_IMAGES
 
 FOLDS = 5
 """Folds of the readout, outer and inner."""
 
 LINEARISED = f"of correlations over more than {EXACT_IMAGES:,} images: the bootstrap's linear part, no resamples drawn"
 """How intervals are made of very many images, see `memjax.stats.influence`."""
+
+COUNTED = (
+    f"of correlations over fewer than {MOST_IMAGES + 1} images: ends of Fisher's z or the bootstrap's, the further ones"
+)
+"""How intervals are made of few images, see `memjax.stats.exact`."""
 
 
 def analyse_sweep(result: Sweep, dataset: Dataset) -> tuple[Sweep, Analysis]:
@@ -26,8 +32,20 @@ def analyse_sweep(result: Sweep, dataset: Dataset) -> tuple[Sweep, Analysis]:
     readout = None
     if found.readouts is not None:
         readout = ReadoutRecord(FOLDS, tuple(plain_json(row) for row in found.readouts.to_dict("records")))
-    many = bool((found.table["n"] > EXACT_IMAGES).any()) and run.bootstraps > 0
-    run = dataclasses.replace(run, ceiling=found.ceiling, readout=readout, intervals=LINEARISED if many else "")
+    n, strongest = found.table["n"], found.strongest
+    kinds = [words for words, of in ((COUNTED, n <= MOST_IMAGES), (LINEARISED, n > EXACT_IMAGES)) if of.any()]
+    run = dataclasses.replace(
+        run,
+        ceiling=found.ceiling,
+        readout=readout,
+        intervals="; ".join(kinds) if run.bootstraps else "",
+        strongest=strongest.strongest if strongest else None,
+    )
     return dataclasses.replace(
-        result, run=run, table=found.table, readouts=found.readouts, weights=found.weights
+        result,
+        run=run,
+        table=found.table,
+        readouts=found.readouts,
+        weights=found.weights,
+        rivals=strongest.table if strongest else None,
     ), found

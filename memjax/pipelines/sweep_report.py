@@ -13,7 +13,7 @@ from memjax.metrics import METRICS
 from memjax.naming import file_stems
 from memjax.outputs import Run, failed_images, write_table
 from memjax.pipelines.illustrations import attention_maps, thumbnails
-from memjax.pipelines.sweep_result import CORRELATIONS, READOUTS, REPORT, WEIGHTS, Sweep
+from memjax.pipelines.sweep_result import CORRELATIONS, READOUTS, REPORT, STRONGEST, WEIGHTS, Sweep
 from memjax.report import figures as draw
 from memjax.report.heads import rho_by_head
 from memjax.report.labels import Context, Label, head_of
@@ -46,7 +46,12 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         shown: where the images on the page are, and whose attention is drawn over them.
     """
     run, context = result.run, context_of(result)
-    tables = {CORRELATIONS: analysis.table, READOUTS: analysis.readouts, WEIGHTS: analysis.weights}
+    tables = {
+        CORRELATIONS: analysis.table,
+        READOUTS: analysis.readouts,
+        WEIGHTS: analysis.weights,
+        STRONGEST: result.rivals,
+    }
     for name, table in tables.items():
         if table is not None:
             write_table(table, folder, name)
@@ -117,4 +122,4 @@ def notebook_html(result: Sweep) -> str:
     kept = None if result.table is None else _drawn_once(result.table)
     ranked = result.run.ceiling if result.run.method == "spearman" else None
     findings = [] if result.readouts is None else sentences(result.readouts, ranked)
-    return run_html(f"Sweep of {result.run.dataset.name}", kept, context_of(result), findings)
+    return run_html(f"Sweep of {result.run.dataset.name}", kept, context_of(result), findings, result.run.strongest)

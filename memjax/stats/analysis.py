@@ -11,6 +11,8 @@ from memjax.stats.blocks import How, Scores, correlated, rows_kept, values_read
 from memjax.stats.readout import Readout
 from memjax.stats.readouts import readout_table, readouts, weight_table
 from memjax.stats.reliability import Reliability, split_half
+from memjax.stats.scores import check_scores_vary
+from memjax.stats.strongest import StrongestFound, find_strongest
 from memjax.stats.table import Columns, Measures
 
 READOUT_IMAGES = 50
@@ -57,6 +59,7 @@ class Analysis:
         predicted: the readouts themselves, by model.
         images: with every measure and a score, of those in ``columns``.
         sample: positions of the images that the readout was made from, drawn at random; None: all.
+        strongest: the strongest correlation against chance and its rivals, over those images; None where there are too few.
     """
 
     columns: Columns
@@ -68,6 +71,7 @@ class Analysis:
     predicted: Mapping[str, Readout]
     images: int
     sample: np.ndarray | None = None
+    strongest: StrongestFound | None = None
 
 
 def analyse(
@@ -91,7 +95,7 @@ def analyse(
         groups: one label an image: images of a group stay in one fold of the readout.
 
     Raises:
-        InputError: lengths that differ, an unknown method, no measure with a value.
+        InputError: lengths that differ, an unknown method, no measure with a value, scores that do not vary.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -100,6 +104,7 @@ def analyse(
         (3, [60], None)
     """
     settings, y = settings or AnalysisSettings(), np.asarray(values_read(scores)[0], np.float64)
+    check_scores_vary(y)
     most = _readout_images(measures, settings)
     found = correlated(measures, scores, How(settings.method, settings.bootstraps, settings.seed, most))
     columns, table, sample = found.columns, found.table, rows_kept(y, most, settings.seed)
@@ -117,7 +122,8 @@ def analyse(
     if predicted:
         rows = readout_table(predicted, columns.keys.assign(rho=found.ranked), rank_ceiling)
         weights = weight_table(predicted, chosen)
-    return Analysis(columns, table, ceiling, rows, weights, rank_ceiling, predicted, images, sample)
+    strongest = find_strongest(columns, y, table, settings.method, settings.seed)
+    return Analysis(columns, table, ceiling, rows, weights, rank_ceiling, predicted, images, sample, strongest)
 
 
 def _readout_images(measures: Measures, settings: AnalysisSettings) -> int:

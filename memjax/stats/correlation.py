@@ -109,7 +109,7 @@ def _correlate_many(
     def one(column: int) -> None:
         values = x[rows, column]
         own = ranked(values)
-        rho, p = _coefficient(values, score, own, order, method)
+        rho, p = coefficient(values, score, own, order, method)
         out.rho[column], out.p[column] = rho, p
         if level is not None and np.isfinite(rho):
             half = half_width(INFLUENCES[method](values, score, own, order), level)
@@ -120,7 +120,7 @@ def _correlate_many(
         list(pool.map(one, columns.tolist()))
 
 
-def _coefficient(x: np.ndarray, y: np.ndarray, x_ranked: Ranked, y_ranked: Ranked, method: str) -> tuple[float, float]:
+def coefficient(x: np.ndarray, y: np.ndarray, x_ranked: Ranked, y_ranked: Ranked, method: str) -> tuple[float, float]:
     """`coefficients` of one column, from the ranks that there are."""
     if method == "spearman":  # Pearson's of the ranks
         x, y, method = x_ranked.ranks, y_ranked.ranks, "pearson"
