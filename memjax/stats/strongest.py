@@ -163,10 +163,11 @@ def _against_rivals(
     shared = np.where(np.isfinite(x[:, 0]), y, np.nan)
     n[0] = np.isfinite(shared).sum()
     for found, rows in complete_groups(x[:, 1:], shared):
-        score, order = y[rows], ranked(y[rows])
+        score = y[rows]
         n[found + 1] = len(rows)
         if len(rows) < FEWEST or np.ptp(score) == 0 or np.ptp(x[rows, 0]) == 0:
             continue
+        order = ranked(score)
         rho, influence = _values(x[rows, 0], score, order, method)
         for rival in found[np.ptp(x[np.ix_(rows, found + 1)], axis=0) > 0] + 1:
             own, its = _values(x[rows, rival], score, order, method)
