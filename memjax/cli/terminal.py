@@ -52,7 +52,8 @@ def show_strongest(table: pd.DataFrame, run: Run) -> None:
     """The strongest correlation against chance and against the others; or that there are too few images to speak of it."""
     if (most := int(table["n"].max())) < FEWEST:
         say(too_few(most))
-        say(FEW_INTERVALS)
+        if table["ci_low"].notna().any():
+            say(FEW_INTERVALS)
     if found := run.strongest:
         p = f", {corrected(found)}" if found.p_family is not None else ""
         say(f"largest of {found.correlations}: {found.metric}, layer {found.layer}, {found.model}: {found.rho:+.3f}{p}")

@@ -150,6 +150,7 @@ def measure_vgg_baselines(
     chosen = settings.layers or tuple(range(1, len(LAYERS) + 1))
     if wrong := sorted(set(chosen) - set(range(1, len(LAYERS) + 1))):
         raise expected("layers", f"among 1 to {len(LAYERS)} of VGG-16", wrong, argument="layers")
+    check_scores_vary(dataset.table["memorability"].to_numpy(np.float64), f"scores of data set {dataset.name}")
     human = dataset.halves is not None and not dataset.info.get("synthetic")
     ceiling = split_half(dataset.halves, source=f"half-splits published with {dataset.name}") if human else None
     folder, kept = _folder(out)
@@ -161,7 +162,6 @@ def measure_vgg_baselines(
         scored = np.isfinite(y)
         if scored.sum() < FEWEST:
             raise expected(f"data set {dataset.name}, readable images with a score", "ten or more", int(scored.sum()))
-        check_scores_vary(y, f"scores of data set {dataset.name}")
         ids = dataset.table.index.to_numpy(object)[found.positions]
         x = [found.vectors[LAYERS[layer - 1]][scored] for layer in chosen]
         vectors = Vectors("vgg16", "", np.array(chosen), x, ids[scored], y[scored])

@@ -101,7 +101,7 @@ def write_report(path: str | Path, page: Page) -> None:
         method=context.method,
         summary=_summary(page),
         figures=[_vector(name, figure) for name, figure in page.figures.items()],
-        few_intervals=FEW_INTERVALS if (page.table["n"] < FEWEST).any() else "",
+        few_intervals=FEW_INTERVALS if ((page.table["n"] < FEWEST) & page.table["ci_low"].notna()).any() else "",
         rows=[row._asdict() for row in page.table[CORRELATION_COLUMNS].itertuples(index=False)],
         gallery=gallery(page.features, best, page.thumbnails, context) if best is not None else (),
         attention=[_raster(name, figure) for name, figure in page.attention.items()],

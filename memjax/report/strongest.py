@@ -65,8 +65,8 @@ def rivals_sentence(found: Strongest) -> str:
         return f"Each of the other {others} correlations can be told from it ({test}; all are in strongest.csv)."
     return (
         f"{count(found.unsettled)} of the other {others} correlations cannot be told from it (sizes compared, signs left aside; "
-        f"{test}): the truly strongest one is among these {count(found.unsettled + 1)}, and which it is, is not settled. All are "
-        "in strongest.csv."
+        f"{test}): with 95 % confidence the truly strongest one is among these {count(found.unsettled + 1)}, and which it is, is "
+        "not settled. All are in strongest.csv."
     )
 
 
