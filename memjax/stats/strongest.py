@@ -117,7 +117,7 @@ def find_strongest(
     order = family[np.argsort(-table["rho"].abs().to_numpy()[family], kind="stable")]
     rows, x = table.iloc[order].reset_index(drop=True), columns.values[:, order]
     p_family, images, permutations = _of_family(x, scores, method, seed)
-    tested = _against_rivals(x, scores, np.sign(rows["rho"].to_numpy()), method)
+    tested = against_rivals(x, scores, np.sign(rows["rho"].to_numpy()), method)
     out = rows[[*KEYS, "rho"]].assign(p_family=p_family, **tested)
     best = out.iloc[0]
     others = set(columns.keys["metric"][~twins & table["rho"].notna().to_numpy()])
@@ -155,10 +155,20 @@ def _complete(x: Float[np.ndarray, "n k"], y: Float[np.ndarray, " n"]) -> Bool[n
     return np.isfinite(x).all(axis=1) & np.isfinite(y)
 
 
-def _against_rivals(
+def against_rivals(
     x: Float[np.ndarray, "n k"], y: Float[np.ndarray, " n"], signs: Float[np.ndarray, " k"], method: str
 ) -> dict[str, np.ndarray]:
-    """The columns of `StrongestFound.table` from ``difference`` on, the strongest being column 0."""
+    """How far each column falls short of column 0, on the images that have both.
+
+    Args:
+        x: measures, the strongest one first.
+        y: human scores.
+        signs: 1 or -1 a column: sizes are compared, of correlations turned by their signs.
+        method: the coefficient.
+
+    Returns:
+        The columns of `StrongestFound.table` from ``difference`` on, ``[k]`` each, NaN for column 0.
+    """
     difference, error, n = (np.full(x.shape[1], np.nan) for _ in range(3))
     shared = np.where(np.isfinite(x[:, 0]), y, np.nan)
     n[0] = np.isfinite(shared).sum()
