@@ -22,6 +22,7 @@ from memjax.records import fields_of, list_of, object_of, record_from
 from memjax.seals import seal_holds, sealed
 from memjax.spreadsheets import as_written, write_csv
 from memjax.stats.reliability import Reliability
+from memjax.stats.strongest import Strongest
 from memjax.storage import Place, read_json, write_atomically
 
 RUN, FAILURES, IMAGES = "run.json", "failures.csv", "images.parquet"
@@ -108,6 +109,7 @@ class Run:
         ceiling: None where it is not known.
         readout: None where there is none.
         intervals: how they were made, where that is not by drawing resamples.
+        strongest: what the tests of the strongest correlation say; None where there are too few images.
     """
 
     dataset: DatasetRecord
@@ -135,6 +137,7 @@ class Run:
     ceiling: Reliability | None = None
     readout: ReadoutRecord | None = None
     intervals: str = ""
+    strongest: Strongest | None = None
 
     @property
     def measured_by_others(self) -> str:
@@ -169,6 +172,8 @@ class Run:
             if "readout" in found:
                 readout = record_from(ReadoutRecord, found["readout"])
                 parts["readout"] = dataclasses.replace(readout, rows=tuple(map(_readout_row, readout.rows)))
+            if "strongest" in found:
+                parts["strongest"] = record_from(Strongest, found["strongest"])
             return cls(**(values | parts))  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError) as error:
             raise expected(RUN, "the record of a run", f"something else ({error})", "run again") from error

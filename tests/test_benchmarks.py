@@ -75,6 +75,15 @@ def test_coverage_is_counted_for_both_intervals():
     assert all(0 < float(line.split("|")[7]) < 1 for line in done.stdout.splitlines() if line.startswith("| pearson"))
 
 
+def test_small_samples_are_counted():
+    done = run("small_samples.py", "--images", 6, 30, "--methods", "spearman", "--runs", 3, "--n-boot", 20)
+    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| spearman")]
+    assert len(rows) == 2 * 4 * 2 + 2 * 4
+    assert all(0 <= float(share) <= 1 for row in rows for share in row[4:6])
+    assert all(0 < float(row[6]) <= 2 for row in rows[:16])
+    assert done.stdout.rstrip().splitlines()[-1].startswith("| 60 | 30 |")
+
+
 def test_sides_take_turns():
     order: list[str] = []
     sides = {name: turns.Side(lambda name=name: order.append(name), 10.0) for name in ("a", "b")}

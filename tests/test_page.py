@@ -19,6 +19,7 @@ from memjax.report import figures, page
 from memjax.report.gallery import EDGE, data_uri
 from memjax.report.headline import best_row, caveats, headline
 from memjax.report.labels import Context
+from memjax.stats.strongest import Strongest
 from tests import fake_run
 
 IDS = [f"{i:04d}.jpg" for i in range(1, 61)]
@@ -135,12 +136,15 @@ def test_headline_claims_nothing_where_chance_would_do() -> None:
     assert headline(quiet, Context()).startswith("No metric is clearly related to memorability")
 
 
-def test_caveats_count_the_overlapping_intervals() -> None:
+def test_caveats_count_those_that_the_paired_test_leaves() -> None:
     table = pd.DataFrame(
         [("m", "a", 0, 0.5, 0.4, 0.6), ("m", "a", 1, -0.35, -0.45, -0.25), ("m", "a", 2, 0.1, 0.0, 0.2)],
         columns=fake_run.COLUMNS[:6],
     ).assign(p=0.01, q=0.01, n=100)
-    assert any(note.startswith("1 of the other 2 correlations") for note in caveats(table, synthetic=False))
+    strongest = Strongest("m", "a", 0, 0.5, 100, 3, 0.001, 100, 10_000, 1)
+    notes = caveats(table, False, strongest)
+    assert any(note.startswith("1 of the other 2 correlations cannot be told from it") for note in notes)
+    assert not any("overlap" in note or "told from" in note for note in caveats(table, synthetic=False))
 
 
 @pytest.mark.parametrize("sign", [1, -1])

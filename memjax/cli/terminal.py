@@ -8,7 +8,9 @@ from rich.text import Text
 from memjax.naming import printable
 from memjax.outputs import FAILURES, DatasetRecord, Run
 from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
-from memjax.report.labels import is_number
+from memjax.report.labels import MARK, is_number
+from memjax.report.strongest import FEW_INTERVALS, corrected, rivals_sentence, too_few
+from memjax.stats.strongest import FEWEST
 from memjax.store import STORE
 
 
@@ -40,8 +42,22 @@ def show_sweep(result: Sweep) -> None:
         CONSOLE.print(strongest_of_each(result.table, result.run))
         if (constant := int(result.table["rho"].isna().sum())) > 0:
             say(f"{constant} columns are constant and have no correlation")
+    if result.table is not None:
+        show_strongest(result.table, result.run)
     show_ceiling_and_readout(result.run)
     show_files(result)
+
+
+def show_strongest(table: pd.DataFrame, run: Run) -> None:
+    """The strongest correlation against chance and against the others; or that there are too few images to speak of it."""
+    if (most := int(table["n"].max())) < FEWEST:
+        say(too_few(most))
+        if table["ci_low"].notna().any():
+            say(FEW_INTERVALS)
+    if found := run.strongest:
+        p = f", {corrected(found)}" if found.p_family is not None else ""
+        say(f"largest of {found.correlations}: {found.metric}, layer {found.layer}, {found.model}: {found.rho:+.3f}{p}")
+        say(rivals_sentence(found))
 
 
 def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
@@ -59,6 +75,7 @@ def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
     for row in best.sort_values("rho", key=lambda r: -r.abs()).to_dict("records"):
         bounded = is_number(row["ci_low"]) and is_number(row["ci_high"])
         interval = f"{row['ci_low']:+.2f} to {row['ci_high']:+.2f}" if bounded else "–"
+        interval += f" {MARK}" if bounded and row["n"] < FEWEST else ""
         q = "< 0.001" if row["q"] < 0.001 else f"{row['q']:.3f}"
         of_ceiling = [f"{row['rho'] / ceiling:+.3f}"] if ceiling else []
         name = [unmarked(row["model"])] if len(models) > 1 else []

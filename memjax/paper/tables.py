@@ -8,7 +8,8 @@ import pandas as pd
 from memjax.checks import InputError
 from memjax.paper import published
 from memjax.paper.released import Released
-from memjax.stats.correlation import benjamini_hochberg, correlate
+from memjax.stats.correlation import benjamini_hochberg
+from memjax.stats.exact import reported
 from memjax.stats.partial import partial_correlation, within_category
 from memjax.stats.readout import Readout
 from memjax.stats.regression import Glm, fit_glm
@@ -172,7 +173,7 @@ def isola_table(isola: pd.DataFrame, n_boot: int = 2000, seed: int = 0) -> pd.Da
     r."""
     measures = ["sparse_coding_error", "nearest_neighbour"]
     x, y = isola[measures].to_numpy(), isola["corrected_hit"].to_numpy()
-    plain = correlate(x, y, "pearson", n_boot, seed)
+    plain = reported(x, y, "pearson", n_boot, seed)
     partial = partial_correlation(x[:, :1], y, x[:, 1:], "pearson")
     values = ("rho", "ci_low", "ci_high", "p", "n_images")
     table = pd.DataFrame({v: np.append(getattr(plain, v), getattr(partial, v)) for v in values})

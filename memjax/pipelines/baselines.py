@@ -35,6 +35,7 @@ from memjax.pipelines.vgg_layers import vgg_vectors
 from memjax.progress import ProgressCallback, progress_of
 from memjax.promises import start_writing
 from memjax.stats.reliability import split_half
+from memjax.stats.scores import check_scores_vary
 from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
 BASELINES = "baselines"
@@ -149,6 +150,7 @@ def measure_vgg_baselines(
     chosen = settings.layers or tuple(range(1, len(LAYERS) + 1))
     if wrong := sorted(set(chosen) - set(range(1, len(LAYERS) + 1))):
         raise expected("layers", f"among 1 to {len(LAYERS)} of VGG-16", wrong, argument="layers")
+    check_scores_vary(dataset.table["memorability"].to_numpy(np.float64), f"scores of data set {dataset.name}")
     human = dataset.halves is not None and not dataset.info.get("synthetic")
     ceiling = split_half(dataset.halves, source=f"half-splits published with {dataset.name}") if human else None
     folder, kept = _folder(out)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from memjax.pipelines.sae_epochs import EpochScores
 from memjax.sae.presets import SPACES
-from memjax.stats.correlation import correlate
+from memjax.stats.exact import reported
 from memjax.stats.partial import partial_correlation
 from memjax.stats.reliability import Reliability
 
@@ -21,7 +21,7 @@ def with_rho(
     keys: pd.DataFrame, columns: Float[np.ndarray, "n k"], y: Float[np.ndarray, " n"], n_boot: int
 ) -> pd.DataFrame:
     """``keys``, one row a column of ``columns``, with Spearman's rho, its 95 % interval, p and n."""
-    found = correlate(columns.astype(np.float64), y, "spearman", n_boot)
+    found = reported(columns.astype(np.float64), y, "spearman", n_boot)
     values = (found.rho, found.ci_low, found.ci_high, found.p, found.n_images)
     return keys.assign(**dict(zip(RHO, values, strict=True)))
 

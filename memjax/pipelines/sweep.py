@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from memjax import devices, processes
 from memjax.checks import InputError, expected
 from memjax.clusters import check_scheduler, cluster
@@ -41,6 +43,7 @@ from memjax.pipelines.sweep_result import (
 from memjax.pipelines.values import noted
 from memjax.progress import ProgressCallback, progress_of, tell
 from memjax.promises import start_writing, unfinish
+from memjax.stats.scores import check_scores_vary
 from memjax.storage import Place, asked, locked, results_folder, staged
 from memjax.store import STORE, images_turned, mend, verify_group
 
@@ -89,6 +92,8 @@ def sweep(
     with processes.failures_told():
         if scheduler is not None and processes.this()[0] == 0:
             check_scheduler(scheduler)
+        if dataset.scored:
+            check_scores_vary(dataset.table["memorability"].to_numpy(np.float64), f"scores of data set {dataset.name}")
         job = _Job(dataset, load_encoders(encoders, settings), where, settings, scheduler)
         agree_on_run(job.dataset, job.encoders, settings)
         made = _run(job, progress)

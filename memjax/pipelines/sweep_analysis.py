@@ -15,6 +15,7 @@ from memjax.pipelines.sweep_result import Sweep
 from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
 from memjax.stats.correlation import EXACT_IMAGES
 from memjax.stats.duplicates import NearDuplicates, near_duplicates
+from memjax.stats.exact import MOST_IMAGES
 from memjax.stats.readouts import Together
 from memjax.stats.representations import together_rows
 
@@ -26,6 +27,11 @@ ALIKE_IMAGES = 20_000
 
 LINEARISED = f"of correlations over more than {EXACT_IMAGES:,} images: the bootstrap's linear part, no resamples drawn"
 """How intervals are made of very many images, see `memjax.stats.influence`."""
+
+COUNTED = (
+    f"of correlations over fewer than {MOST_IMAGES + 1} images: ends of Fisher's z or the bootstrap's, the further ones"
+)
+"""How intervals are made of few images, see `memjax.stats.exact`."""
 
 
 def analyse_sweep(
@@ -49,9 +55,15 @@ def analyse_sweep(
     found = dataclasses.replace(
         found, representations=representations_of(result.features, found, alike, run.seed, report)
     )
-    readout = record_of_readouts(found, alike)
-    many = bool((found.table["n"] > EXACT_IMAGES).any()) and run.bootstraps > 0
-    run = dataclasses.replace(run, ceiling=found.ceiling, readout=readout, intervals=LINEARISED if many else "")
+    n, strongest = found.table["n"], found.strongest
+    kinds = [words for words, of in ((COUNTED, n <= MOST_IMAGES), (LINEARISED, n > EXACT_IMAGES)) if of.any()]
+    run = dataclasses.replace(
+        run,
+        ceiling=found.ceiling,
+        readout=record_of_readouts(found, alike),
+        intervals="; ".join(kinds) if run.bootstraps else "",
+        strongest=strongest.strongest if strongest else None,
+    )
     return dataclasses.replace(
         result,
         run=run,
@@ -59,6 +71,7 @@ def analyse_sweep(
         readouts=found.readouts,
         weights=found.weights,
         representations=None if found.representations is None else found.representations.table,
+        rivals=strongest.table if strongest else None,
     ), found
 
 

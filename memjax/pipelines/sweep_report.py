@@ -14,7 +14,16 @@ from memjax.naming import file_stems
 from memjax.outputs import Run, failed_images, write_table
 from memjax.pipelines.illustrations import attention_maps, thumbnails
 from memjax.pipelines.sweep_representations import HOW
-from memjax.pipelines.sweep_result import CORRELATIONS, LABELLED, READOUTS, REPORT, REPRESENTATIONS, WEIGHTS, Sweep
+from memjax.pipelines.sweep_result import (
+    CORRELATIONS,
+    LABELLED,
+    READOUTS,
+    REPORT,
+    REPRESENTATIONS,
+    STRONGEST,
+    WEIGHTS,
+    Sweep,
+)  # fmt: skip
 from memjax.report import figures as draw
 from memjax.report.heads import rho_by_head
 from memjax.report.labels import Context, Label, head_of
@@ -55,6 +64,7 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         WEIGHTS: analysis.weights,
         LABELLED: analysis.labels,
         REPRESENTATIONS: None if analysis.representations is None else analysis.representations.table,
+        STRONGEST: result.rivals,
     }
     for name, table in tables.items():
         if table is not None:
@@ -146,4 +156,4 @@ def notebook_html(result: Sweep) -> str:
     kept = None if result.table is None else _drawn_once(result.table)
     ranked = result.run.ceiling if result.run.method == "spearman" else None
     findings = [] if result.readouts is None else sentences(result.readouts, ranked)
-    return run_html(f"Sweep of {result.run.dataset.name}", kept, context_of(result), findings)
+    return run_html(f"Sweep of {result.run.dataset.name}", kept, context_of(result), findings, result.run.strongest)

@@ -24,7 +24,9 @@ from memjax.store import (
     versions_of,
 )
 
-CORRELATIONS, READOUTS, WEIGHTS, REPORT = "correlations", "readout", "readout_weights", "report.html"
+CORRELATIONS, READOUTS, WEIGHTS, STRONGEST, REPORT = (
+    "correlations", "readout", "readout_weights", "strongest", "report.html",
+)  # fmt: skip
 LABELLED, REPRESENTATIONS = "label_baselines", "representations"
 """Names of the tables (CSV and Parquet) and of the page."""
 
@@ -43,6 +45,8 @@ class Sweep:
         readouts: out-of-fold rho of all measures together, beside the best single one; None where there is none.
         weights: of the widest readout, by metric and layer; None where there is none.
         representations: what can be read from token vectors, by encoder, token and layer; None where none were kept.
+        rivals: the strongest correlation and each other one beside it: see `memjax.stats.strongest.StrongestFound`; None where
+            there are too few images.
         recognised: the run was finished before, and nothing was left to do.
         kept: the temporary folder of a run without ``out``, which lives as long as the result.
     """
@@ -55,6 +59,7 @@ class Sweep:
     readouts: pd.DataFrame | None = None
     weights: pd.DataFrame | None = None
     representations: pd.DataFrame | None = None
+    rivals: pd.DataFrame | None = None
     recognised: bool = False
     kept: TemporaryFolder | None = field(default=None, repr=False)
 
@@ -111,6 +116,7 @@ def finished_run(out: Place, identity: str, models: Sequence[str], scored: bool)
         return None, [f"{line}; made anew" for line in broken]
     promised = [FAILURES] + [REPORT, f"{CORRELATIONS}.csv", f"{CORRELATIONS}.parquet"] * scored
     promised += [f"{name}.parquet" for name in (READOUTS, WEIGHTS)] * (run.readout is not None)
+    promised += [f"{STRONGEST}.{kind}" for kind in ("csv", "parquet")] * (run.strongest is not None)
     if gone := [name for name in promised if not (out / name).is_file()]:  # an earlier version promised nothing
         return None, [f"{out / name}: has gone; made anew" for name in gone]
     there = stored_metrics(features_of(out, models)) if all(measured_wholly(out, model) for model in models) else {}
@@ -167,5 +173,5 @@ def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
         for model in models:
             verify_group(where, group_name(model))
     features = features_of(where, models)
-    tables = [read_table(where, name) for name in (CORRELATIONS, READOUTS, WEIGHTS, REPRESENTATIONS)]
-    return Sweep(where, found, tables[0], features, read_failures(where), *tables[1:], recognised=True)
+    table, *others = [read_table(where, name) for name in (CORRELATIONS, READOUTS, WEIGHTS, REPRESENTATIONS, STRONGEST)]
+    return Sweep(where, found, table, features, read_failures(where), *others, recognised=True)

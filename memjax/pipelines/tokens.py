@@ -15,6 +15,7 @@ from memjax.outputs import DatasetRecord, ModelRecord, read_run
 from memjax.sae.checkpoint import digest
 from memjax.sae.stream import ImageTokens, in_memory
 from memjax.stats.reliability import Reliability
+from memjax.stats.scores import check_scores_vary
 from memjax.storage import Place, locked
 from memjax.store import add_metrics, open_features, store_place, verify_group
 
@@ -121,7 +122,7 @@ def usable_images(group: Group, vectors: xr.DataArray, block: int) -> Bool[np.nd
     """Which images have token vectors (others could not be read) and a score; looked through block by block.
 
     Raises:
-        InputError: fewer than `FEWEST`.
+        InputError: fewer than `FEWEST`, or scores that do not vary.
     """
     axes = tuple(range(1, vectors.ndim))
     starts = range(0, len(vectors), block)
@@ -129,6 +130,7 @@ def usable_images(group: Group, vectors: xr.DataArray, block: int) -> Bool[np.nd
     used = np.concatenate(finite) & np.isfinite(group.values["memorability"].values.astype(np.float64))
     if used.sum() < FEWEST:
         raise expected(f"{group.store}, images with token vectors and a score", "ten or more", int(used.sum()))
+    check_scores_vary(group.values["memorability"].values[used], f"scores in {group.store}")
     return used
 
 

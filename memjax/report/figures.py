@@ -19,7 +19,9 @@ from memjax.checks import expected
 from memjax.report.chart import Chart
 from memjax.report.labels import Context, count, interval_text, plain, shorten, signed
 from memjax.report.panel import draw_panel, legend_entries, strongest_side
+from memjax.report.strongest import too_few
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
+from memjax.stats.strongest import FEWEST
 from memjax.stats.table import CORRELATION_COLUMNS
 
 SYNTHETIC = "Synthetic data: generated images and scores, no human memory."
@@ -229,7 +231,8 @@ def _note_colour(synthetic: bool) -> str:
 def _subtitle(rows: pd.DataFrame, context: Context) -> str:
     low, high = rows["n"].min(), rows["n"].max()
     n = count(low) if low == high else f"{count(low)} to {count(high)}"
-    text = f"n = {n} images · band: {100 * context.level:g} % bootstrap interval of each value"
+    kind = "interval, too few images for a claim" if high < FEWEST else "bootstrap interval of each value"
+    text = f"n = {n} images · band: {100 * context.level:g} % {kind}"
     return f"{text}\n{SYNTHETIC}" if context.synthetic else text
 
 
@@ -243,11 +246,14 @@ def _caption(rows: pd.DataFrame, metric: str, context: Context) -> str:
     title = title[0].lower() + title[1:]
     parts = [f"{context.symbol} between {title} ({metric}) and memorability."]
     found = rows[rows["rho"].notna()]
-    for model, group in found.groupby("model", sort=False):
+    for model, group in found[found["n"] >= FEWEST].groupby("model", sort=False):
         best = group.loc[group["rho"].abs().idxmax()]
         ends = interval_text(best["ci_low"], best["ci_high"])
         parts.append(f"Strongest in {model}: layer {best['layer']}, {signed(best['rho'])} {ends}.")
     if found.empty:
         parts.append("No value at any layer (constant or undefined).")
-    parts.append(f"Bands are {plain(100 * context.level)} % bootstrap intervals, each for one correlation on its own.")
+    if (few := found.loc[found["n"] < FEWEST, "n"]).any():
+        parts.append(too_few(int(few.max())))
+    kind = "intervals" if len(few) == len(found) else "bootstrap intervals"
+    parts.append(f"Bands are {plain(100 * context.level)} % {kind}, each for one correlation on its own.")
     return " ".join([*parts, SYNTHETIC] if context.synthetic else parts)

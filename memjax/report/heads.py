@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from memjax.checks import expected
 from memjax.report.chart import Chart
 from memjax.report.figures import CONTEXT, SYNTHETIC
-from memjax.report.headline import ALPHA
+from memjax.report.headline import claimed_row
 from memjax.report.labels import Context, count, head_of, shorten, signed
 from memjax.report.style import INK, MUTED, WARNING, style
+from memjax.stats.strongest import ALPHA
 
 
 def rho_by_head(table: pd.DataFrame, metric: str, context: Context = CONTEXT) -> Figure:
@@ -44,7 +45,7 @@ def rho_by_head(table: pd.DataFrame, metric: str, context: Context = CONTEXT) ->
         figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
         if context.synthetic:
             figure.supxlabel(SYNTHETIC, fontsize=8.5, color=WARNING, x=0.02, ha="left")
-    best = rows.loc[rows["rho"].abs().idxmax()] if rows["rho"].notna().any() else None
+    best = claimed_row(rows)
     strongest = "" if best is None else f" Strongest: {best['model']}, layer {best['layer']}, head {best['head']}, "
     strongest += "" if best is None else f"{signed(best['rho'])} of {count(len(rows))} correlations."
     end = f" {SYNTHETIC}" if context.synthetic else ""

@@ -18,6 +18,7 @@ from memjax.baselines.proxies import PROXIES
 from memjax.metrics import METRICS
 from memjax.sae.variants import VARIANTS
 from memjax.stats.reliability import Reliability
+from memjax.stats.strongest import FEWEST
 
 Number = float | int | np.floating | np.integer | None
 
@@ -132,9 +133,19 @@ def signed(value: Number) -> str:
     return f"{value:+.3f}".replace("-", "−") if is_number(value) else "–"
 
 
-def interval_text(low: Number, high: Number) -> str:
-    """``[+0.270, +0.340]``."""
-    return f"[{signed(low)}, {signed(high)}]"
+MARK = "†"
+"""Beside an interval of few images."""
+
+
+def interval_text(low: Number, high: Number, images: Number = None) -> str:
+    """``[+0.270, +0.340]``, with `MARK` where it is of too few images.
+
+    Example:
+        >>> interval_text(0.27, 0.34), interval_text(-0.1, 0.9, 12), interval_text(None, None)
+        ('[+0.270, +0.340]', '[−0.100, +0.900] †', '[–, –]')
+    """
+    text = f"[{signed(low)}, {signed(high)}]"
+    return f"{text} {MARK}" if images is not None and images < FEWEST and is_number(low) else text
 
 
 def probability(value: Number) -> str:

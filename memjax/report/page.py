@@ -20,9 +20,11 @@ from matplotlib.figure import Figure
 from memjax.outputs import Run
 from memjax.report import labels
 from memjax.report.gallery import Thumbnails, gallery
-from memjax.report.headline import best_row, caveats, headline
+from memjax.report.headline import caveats, claimed_row, headline
 from memjax.report.labels import Context
+from memjax.report.strongest import FEW_INTERVALS
 from memjax.report.style import style
+from memjax.stats.strongest import FEWEST
 from memjax.stats.table import CORRELATION_COLUMNS
 
 MAX_FAILURES = 200
@@ -85,19 +87,21 @@ class Page:
 
 def write_report(path: str | Path, page: Page) -> None:
     """Write the report of one run into one HTML file, whose folder must exist."""
-    best, context, run = best_row(page.table), page.context, page.run
+    context, run = page.context, page.run
+    best = claimed_row(page.table, run.strongest)
     ceiling = context.ceiling
     text = _environment().get_template("page.html.j2").render(
         title=f"Image memorability in vision encoders: {run.dataset.name}",
-        headline=headline(page.table, context),
+        headline=headline(page.table, context, run.strongest),
         findings=page.findings,
-        caveats=caveats(page.table, context.synthetic),
+        caveats=caveats(page.table, context.synthetic, run.strongest, context.method),
         synthetic=context.synthetic,
         symbol=context.symbol,
         ceiling=ceiling if ceiling is not None and labels.is_number(ceiling.consistency) else None,
         method=context.method,
         summary=_summary(page),
         figures=[_vector(name, figure) for name, figure in page.figures.items()],
+        few_intervals=FEW_INTERVALS if ((page.table["n"] < FEWEST) & page.table["ci_low"].notna()).any() else "",
         rows=[row._asdict() for row in page.table[CORRELATION_COLUMNS].itertuples(index=False)],
         gallery=gallery(page.features, best, page.thumbnails, context) if best is not None else (),
         attention=[_raster(name, figure) for name, figure in page.attention.items()],

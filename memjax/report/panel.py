@@ -8,10 +8,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from memjax.report.headline import ALPHA
 from memjax.report.labels import is_number, legend_name
 from memjax.report.style import GRID, MUTED, EncoderStyle
 from memjax.stats.reliability import Reliability
+from memjax.stats.strongest import ALPHA
 
 DASHED = (0, (6, 3))
 

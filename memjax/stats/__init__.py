@@ -15,6 +15,7 @@ _NAMES = {
     "correlation_table": "memjax.stats.table",
     # Correlations, intervals, corrections for multiplicity
     "correlate": "memjax.stats.correlation",
+    "reported": "memjax.stats.exact",
     "benjamini_hochberg": "memjax.stats.correlation",
     "holm": "memjax.stats.correlation",
     "interval": "memjax.stats.intervals",

@@ -13,6 +13,8 @@ from memjax.stats.readouts import Together, label_table, readout_table, readouts
 from memjax.stats.reliability import Reliability, split_half
 from memjax.stats.repeats import REPEATS, ReadoutSettings
 from memjax.stats.representations import RepresentationReadouts
+from memjax.stats.scores import check_scores_vary
+from memjax.stats.strongest import StrongestFound, find_strongest
 from memjax.stats.table import Columns, Measures
 
 READOUT_IMAGES = 50
@@ -64,6 +66,7 @@ class Analysis:
         labels: what labels of the images predict alone, and what readouts add (`memjax.stats.readouts.label_table`); None where
             there is neither.
         representations: what can be read from token vectors; None where none are known.
+        strongest: the strongest correlation against chance and its rivals, over those images; None where there are too few.
     """
 
     columns: Columns
@@ -77,6 +80,7 @@ class Analysis:
     sample: np.ndarray | None = None
     labels: pd.DataFrame | None = None
     representations: RepresentationReadouts | None = None
+    strongest: StrongestFound | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def analyse(
         about: which images belong together, and labels of them.
 
     Raises:
-        InputError: lengths that differ, an unknown method, no measure with a value.
+        InputError: lengths that differ, an unknown method, no measure with a value, scores that do not vary.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -128,6 +132,7 @@ def analyse(
         (3, [60], None)
     """
     settings, y = settings or AnalysisSettings(), np.asarray(values_read(scores)[0], np.float64)
+    check_scores_vary(y)
     most = _readout_images(measures, settings)
     found = correlated(measures, scores, How(settings.method, settings.bootstraps, settings.seed, most))
     columns, table, sample = found.columns, found.table, rows_kept(y, most, settings.seed)
@@ -147,7 +152,10 @@ def analyse(
         weights = weight_table(predicted, chosen)
         if labels := usable_labels(about.labels, about.together.groups):
             beside = label_table(predicted, chosen, y, labels, (about.together, how))
-    return Analysis(columns, table, ceiling, rows, weights, rank_ceiling, predicted, images, sample, beside)
+    strongest = find_strongest(columns, y, table, settings.method, settings.seed)
+    return Analysis(
+        columns, table, ceiling, rows, weights, rank_ceiling, predicted, images, sample, beside, strongest=strongest
+    )
 
 
 def _readout_images(measures: Measures, settings: AnalysisSettings) -> int:

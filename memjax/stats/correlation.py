@@ -18,6 +18,7 @@ import scipy.stats
 
 from memjax.checks import expected
 from memjax.stats import resampling
+from memjax.stats.bounds import held
 from memjax.stats.influence import INFLUENCES, Ranked, half_width, ranked
 
 METHODS = ("spearman", "pearson", "kendall")
@@ -89,7 +90,8 @@ def correlate(
         if n_boot and len(defined):
             boot = bootstrap(x[np.ix_(rows, defined)], score, method, n_boot, seed)
             tail = (1 - level) / 2
-            out.ci_low[defined], out.ci_high[defined] = np.nanquantile(boot, [tail, 1 - tail], axis=0)
+            ends = np.nanquantile(boot, [tail, 1 - tail], axis=0)
+            out.ci_low[defined], out.ci_high[defined] = held(out.rho[defined], *ends)
     return out
 
 
@@ -107,17 +109,18 @@ def _correlate_many(
     def one(column: int) -> None:
         values = x[rows, column]
         own = ranked(values)
-        rho, p = _coefficient(values, score, own, order, method)
+        rho, p = coefficient(values, score, own, order, method)
         out.rho[column], out.p[column] = rho, p
         if level is not None and np.isfinite(rho):
             half = half_width(INFLUENCES[method](values, score, own, order), level)
-            out.ci_low[column], out.ci_high[column] = max(rho - half, -1.0), min(rho + half, 1.0)
+            ends = held(*np.array([[rho], [rho - half], [rho + half]]))
+            out.ci_low[column], out.ci_high[column] = (float(end[0]) for end in ends)
 
     with ThreadPoolExecutor(resampling.threads_for(len(rows), COLUMN_BYTES)) as pool:
         list(pool.map(one, columns.tolist()))
 
 
-def _coefficient(x: np.ndarray, y: np.ndarray, x_ranked: Ranked, y_ranked: Ranked, method: str) -> tuple[float, float]:
+def coefficient(x: np.ndarray, y: np.ndarray, x_ranked: Ranked, y_ranked: Ranked, method: str) -> tuple[float, float]:
     """`coefficients` of one column, from the ranks that there are."""
     if method == "spearman":  # Pearson's of the ranks
         x, y, method = x_ranked.ranks, y_ranked.ranks, "pearson"

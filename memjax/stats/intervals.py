@@ -5,9 +5,13 @@ import scipy.stats
 
 from memjax.checks import expected
 from memjax.stats import resampling
+from memjax.stats.bounds import held
 from memjax.stats.correlation import bootstrap, check_columns, coefficients, complete_groups
 
 KINDS = ("percentile", "bca", "fisher")
+
+PERFECT = 1 - 1e-9
+"""A correlation from which on it is perfect, to rounding."""
 
 
 def interval(
@@ -47,7 +51,7 @@ def interval(
         tails = np.broadcast_to(np.array([(1 - level) / 2, (1 + level) / 2])[:, None], (2, len(defined)))
         if kind == "bca":
             tails = bca_tails(rho, boot, jackknife(values, score, method), level)
-        low[defined], high[defined] = quantiles(boot, tails)
+        low[defined], high[defined] = held(rho, *quantiles(boot, tails))
     return low, high
 
 
@@ -92,6 +96,8 @@ def fisher_z(rho: np.ndarray, n: int, method: str = "pearson", level: float = 0.
 
     pearson 1 / sqrt(n - 3); spearman sqrt((1 + rho^2 / 2) / (n - 3)); kendall sqrt(0.437 / (n - 4)).
 
+    NaN for fewer than five images, and for a perfect correlation, whose z is infinite.
+
     Reference: Bonett & Wright 2000, Psychometrika 65; Fieller, Hartley & Pearson 1957.
 
     Example:
@@ -102,12 +108,12 @@ def fisher_z(rho: np.ndarray, n: int, method: str = "pearson", level: float = 0.
     rho = np.asarray(rho, np.float64)
     if n < 5:
         return np.full(rho.shape, np.nan), np.full(rho.shape, np.nan)
+    rho = np.where(np.abs(rho) < PERFECT, rho, np.nan)
     variance = {
         "pearson": np.full(rho.shape, 1 / (n - 3)),
         "spearman": (1 + rho**2 / 2) / (n - 3),
         "kendall": np.full(rho.shape, 0.437 / (n - 4)),
     }[method]
     half = scipy.stats.norm.ppf((1 + level) / 2) * np.sqrt(variance)
-    with np.errstate(divide="ignore"):
-        z = np.arctanh(rho)
-    return np.tanh(z - half), np.tanh(z + half)
+    z = np.arctanh(rho)
+    return held(rho, np.tanh(z - half), np.tanh(z + half))

@@ -6,7 +6,9 @@ import numpy as np
 import scipy.stats
 
 from memjax.checks import expected
-from memjax.stats.correlation import Correlations, check_columns, complete_groups, correlate, pearson
+from memjax.stats.bounds import held
+from memjax.stats.correlation import Correlations, check_columns, complete_groups, pearson
+from memjax.stats.exact import reported
 from memjax.stats.intervals import fisher_z
 
 
@@ -89,7 +91,7 @@ def within_category(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Correlations]:
-    """`correlate` in each category (key: its name), over all images (``"all"``), and ``"pooled"``.
+    """`memjax.stats.exact.reported` in each category (key: its name), over all images (``"all"``), and ``"pooled"``.
 
     Pooled: mean of Fisher's z over the categories, weighted by n - 3; p and interval from its standard error. Where
     "all" and "pooled" differ, the categories differ in their means: the measure tells categories apart, not images.
@@ -98,9 +100,9 @@ def within_category(
     names = np.asarray(categories, dtype=str)
     if names.shape != y.shape:
         raise expected("categories", f"one for each of {len(y)} images", len(names))
-    out = {"all": correlate(x, y, method, n_boot, seed, level)}
+    out = {"all": reported(x, y, method, n_boot, seed, level)}
     for name in np.unique(names):
-        out[str(name)] = correlate(x[names == name], y[names == name], method, n_boot, seed, level)
+        out[str(name)] = reported(x[names == name], y[names == name], method, n_boot, seed, level)
     out["pooled"] = _pooled([found for name, found in out.items() if name != "all"], level)
     return out
 
@@ -117,4 +119,5 @@ def _pooled(parts: list[Correlations], level: float) -> Correlations:
     half = scipy.stats.norm.ppf((1 + level) / 2) * error
     p = 2 * scipy.stats.norm.sf(np.abs(mean) / error)
     kept = np.where(known, n, 0).sum(axis=0)
-    return Correlations(np.tanh(mean), np.tanh(mean - half), np.tanh(mean + half), p, kept)
+    rho = np.tanh(mean)
+    return Correlations(rho, *held(rho, np.tanh(mean - half), np.tanh(mean + half)), p, kept)

@@ -9,8 +9,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from memjax.checks import expected
-from memjax.stats.correlation import benjamini_hochberg, correlate
-from memjax.stats.exact import of_few_images
+from memjax.stats.correlation import benjamini_hochberg
+from memjax.stats.exact import reported
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -100,14 +100,14 @@ def correlation_table(
 
     Returns:
         Columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``; a constant column has NaN for ``rho``; ``q`` is
-        Benjamini-Hochberg over the whole table. Policy for NaN and ties: `memjax.stats.correlation`; p of fewer than ten
-        images is exact and they have no interval without width, see `memjax.stats.exact`.
+        Benjamini-Hochberg over the whole table. Policy for NaN and ties: `memjax.stats.correlation`; p and intervals of
+        fewer than 30 images: `memjax.stats.exact`.
 
     Example:
         >>> columns = stack({"m": {"a": np.array([[1.0], [2.0], [3.0], [4.0]])}})
         >>> correlation_table(columns, np.array([0.1, 0.2, 0.4, 0.3]), n_boot=0)["rho"].round(2).tolist()
         [0.8]
     """
-    found = of_few_images(correlate(columns.values, scores, method, n_boot, seed), columns.values, scores, method)
+    found = reported(columns.values, scores, method, n_boot, seed)
     values = {"rho": found.rho, "ci_low": found.ci_low, "ci_high": found.ci_high, "p": found.p}
     return columns.keys.assign(**values, q=benjamini_hochberg(found.p), n=found.n_images)
