@@ -116,6 +116,6 @@ def test_the_split_trains_on_four_fifths_and_scores_all(tmp_path):
     np.testing.assert_allclose(found.saes[0].standardiser.mean, raw[rows].mean(axis=0), atol=1e-5)
     again = memjax.train_saes(store, settings, tmp_path / "out", progress=False)
     pd.testing.assert_frame_equal(again.by_epoch, found.by_epoch, check_exact=True)
+    other = dataclasses.replace(settings, protocol="paper", batch_size=4, learning_rate=5e-4)
     with pytest.raises(InputError, match=r"of another run: .*parts"):
-        other = dataclasses.replace(settings, protocol="paper", batch_size=4, learning_rate=5e-4)
         memjax.train_saes(store, other, tmp_path / "out", progress=False)

@@ -78,13 +78,12 @@ def with_reference_data(sources: PaperSources) -> PaperSources:
 
 def show(result: "PaperResult") -> None:
     """Ours beside the published, ceiling, controls, readouts, and what to know."""
-    from memjax.paper.page import strongest
+    from memjax.paper.page import found_words, shown_table, strongest
     from memjax.report.labels import ceiling_words
-    from memjax.report.readout import sentences
 
     compared = result.tables["comparison"]
     for part, rows in compared.groupby("part", sort=False):
-        shown = rows.drop(columns="part").assign(layer=rows["layer"].replace(-1, "")).dropna(axis="columns", how="all")
+        shown = with_layer_words(shown_table(rows, 6)).drop(columns="part").dropna(axis="columns", how="all")
         print_table(f"{part}: ours and published", shown)
     if len(compared):
         worst = compared.loc[compared["difference"].abs().groupby(compared["part"]).idxmax()]
@@ -92,10 +91,9 @@ def show(result: "PaperResult") -> None:
     if result.ceiling:
         say(f"Ceiling: {ceiling_words(result.ceiling)}")
     if "controls" in result.tables:
-        shown = strongest(result.tables["controls"], intervals=False)
-        layers = ["" if layer != layer else f"{layer:.0f}" for layer in shown["layer"]]
-        print_table("Strongest measures, with controls held constant", shown.assign(layer=layers))
-    for sentence in sentences(result.tables["readout"], result.ceiling) if result.readouts else []:
+        shown = with_layer_words(strongest(result.tables["controls"], intervals=False))
+        print_table("Strongest measures, with controls held constant", shown)
+    for sentence in found_words(result.tables, result.ceiling):
         say(sentence)
     if result.disagreements:
         say("Where text, scripts and files disagree, and what to know of the models:")
@@ -104,6 +102,11 @@ def show(result: "PaperResult") -> None:
     if len(result.failures):
         say(f"Images that could not be used for the controls: {len(result.failures)}; {result.out / FAILURES} says why")
     say(f"Report, tables, figures and run.json: {result.out}")
+
+
+def with_layer_words(rows: pd.DataFrame) -> pd.DataFrame:
+    """Layers as whole numbers, empty where there is none."""
+    return rows.assign(layer=["" if layer != layer else f"{layer:.0f}" for layer in rows["layer"]])
 
 
 def print_table(title: str, rows: pd.DataFrame) -> None:

@@ -16,10 +16,11 @@ of the images in batches of 4. --protocol modern scores each image by one that n
 Without arguments: the paper's protocol on the embedded demo (synthetic). The same command again resumes.
 
 It writes to --out: sae_epochs (rho by epoch, layer, seed and space, with intervals; CSV and Parquet), sae_layers (each score by
-layer, mean over seeds, and the mean of the seeds' rho; rho_given_length is what is left once the length of the token vector is held constant), a figure of rho
-by epoch, checkpoints/, run.json; and the scores per image into the feature store as metrics (sae_error, sae_l0, ...; modern:
-sae_batchtopk_error, ...; with --token: sae_patches_error, ...; of the paper's with --folds: sae_unseen_error, of paper-split:
-sae_split_error): run the sweep again, and its table, figures and report show them.
+layer, mean over seeds, and the mean of the seeds' rho; rho_given_length is what is left once the length of the token vector is
+held constant), a figure of rho by epoch, checkpoints/, run.json; and the scores per image into the feature store as metrics
+(sae_error, sae_l0, ...; modern: sae_batchtopk_error, ...; with --token: sae_patches_error, ...; of the paper's protocol with
+--folds: sae_unseen_error, ...; of paper-split: sae_split_error, ...): run the sweep again, and its table, figures and report show
+them.
 Exit codes: 0 done; 2 usage or input error, one line.
 """
 

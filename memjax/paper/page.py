@@ -7,13 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from memjax.outputs import Run, failure_table
+from memjax.paper import headline
 from memjax.paper.inputs import Inputs, PaperSettings
 from memjax.paper.results import Results
 from memjax.paper.tables import IMAGE, READOUT
 from memjax.report import epochs, figures
-from memjax.report.labels import Context, interval_text, probability
+from memjax.report.labels import Context, interval_text, is_per_image, probability
 from memjax.report.page import Page, Section, write_report
 from memjax.report.readout import layer_map, readout_beside, readout_section, sentences
+from memjax.stats.reliability import Reliability
 
 SHOWN = 10
 """Measures in the table of controls."""
@@ -46,16 +48,27 @@ def write_page(
     path: Path, run: Run, results: Results, inputs: Inputs, drawn: Mapping[str, Figure], settings: PaperSettings
 ) -> None:
     """report.html: the correlations, the readout, and a section for each further table."""
+    table = results.tables["correlations"]
+    first, *others = found_words(results.tables, results.ceiling)
     page = Page(
         run=run,
-        table=results.tables["correlations"],
+        table=table,
         context=Context(ceiling=results.ceiling),
         failures=failure_table(inputs.controls.failures if inputs.controls else ()),
         figures={name: figure for name, figure in drawn.items() if not name.startswith(("readout", "sae_epochs"))},
         sections=sections(results, drawn, settings),
-        findings=sentences(results.tables["readout"], results.ceiling) if results.readouts else [],
+        findings=others,
+        headline=first,
+        notes=headline.notes(table),
     )
     write_report(path, page)
+
+
+def found_words(tables: Mapping[str, pd.DataFrame], ceiling: Reliability | None) -> list[str]:
+    """The result in sentences, the headline first, on the page and in the terminal."""
+    table, context = tables["correlations"], Context(ceiling=ceiling)
+    found = [headline.headline(table, context), *headline.findings(table, tables.get("sae_epochs"), context)]
+    return found + (sentences(tables["readout"], ceiling) if "readout" in tables else [])
 
 
 def sections(results: Results, drawn: Mapping[str, Figure], settings: PaperSettings) -> list[Section]:
@@ -132,5 +145,7 @@ def by_category(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown_table(table: pd.DataFrame, decimals: int = 3) -> pd.DataFrame:
-    """Rounded; no layer where there is none."""
-    return table.assign(layer=table["layer"].where(table["layer"] >= 0).astype(float)).round(decimals)
+    """Rounded; no layer where there is none, or the measure is of the whole image."""
+    named = table[next(name for name in ("metric", "quantity") if name in table)]
+    has_layer = (table["layer"] >= 0) & ~named.map(is_per_image)
+    return table.assign(layer=table["layer"].where(has_layer).astype(float)).round(decimals)

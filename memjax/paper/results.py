@@ -8,7 +8,7 @@ import pandas as pd
 
 from memjax.paper import tables
 from memjax.paper.disagreements import disagreements
-from memjax.paper.inputs import ImageStatistics, Inputs, PaperSettings
+from memjax.paper.inputs import ImageStatistics, Inputs, PaperSettings, dealt_consistency
 from memjax.stats.analysis import Analysis, AnalysisSettings, analyse
 from memjax.stats.partial import one_hot
 from memjax.stats.readout import Readout
@@ -45,8 +45,8 @@ def compute(inputs: Inputs, settings: PaperSettings) -> Results:
         every = columns.beside(stack(image_measures(inputs.controls))) if inputs.controls else columns
         found["controls"] = tables.control_table(every, inputs.y, controls, inputs.halves)
     fits, notes = add_published(found, inputs, settings)
-    half = inputs.ceiling.consistency if inputs.ceiling else None
-    said = disagreements(analysis.table, notes, half, released=bool(inputs.released))
+    dealt = dealt_consistency(inputs.scores, settings.seed) if inputs.released else None
+    said = [*disagreements(analysis.table, notes, dealt, released=bool(inputs.released)), *inputs.seen]
     if fits:
         found["glm"] = tables.glm_table(fits)
     return Results(with_shares(found, inputs.ceiling), inputs.ceiling, analysis.predicted, said)

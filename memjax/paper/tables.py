@@ -22,14 +22,23 @@ IMAGE = "image"
 """The model that an image's own low-level statistics go by."""
 
 
+MAE_BLOCKS = {"base": 12, "large": 24}
+"""Of ViT-MAE's encoders."""
+
+
 def per_image_measures(released: Released) -> dict[str, dict[str, np.ndarray]]:
-    """MAE losses and SAE latent magnitudes as measures with a single layer (0: they belong to the whole encoder)."""
+    """MAE losses and SAE latent magnitudes as measures ``[n, l + 1]``: at the last layer, as all that are of the whole image."""
     out: dict[str, dict[str, np.ndarray]] = {}
     for size, values in released.mae_loss.items():
-        out[f"ViT-MAE {size}"] = {"mae_loss": values[:, None]}
+        out[f"ViT-MAE {size}"] = {"mae_loss": _at_last(values, MAE_BLOCKS[size])}
     for model, values in released.latent_magnitude.items():
-        out.setdefault(f"{model} SAE", {})["sae_latent_magnitude"] = values[:, None]
+        layers = max((x.shape[1] for x in released.measures.get(model, {}).values()), default=1)
+        out.setdefault(f"{model} SAE", {})["sae_latent_magnitude"] = _at_last(values, layers - 1)
     return out
+
+
+def _at_last(values: np.ndarray, layer: int) -> np.ndarray:
+    return np.column_stack([np.full((len(values), layer), np.nan), values])
 
 
 def sae_table(sae_rho: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -46,8 +46,8 @@ class SAESettings:
     token: Literal["cls", "mean", "patches"] = "cls"
     """Which token vectors: of each image the cls token, the mean of its patches, or every patch."""
     protocol: Literal["paper", "paper-split", "modern"] = "paper"
-    """paper: the authors' autoencoder; unless folds are asked for, it scores images that it was trained on. paper-split: their other
-    regime, trained on 80 % of the images with batches of 4 at 5e-4; it scores all. modern: a variant, out of sample."""
+    """paper: the authors' autoencoder; unless folds are asked for, it scores images that it was trained on. paper-split: their
+    other regime, trained on 80 % of the images with batches of 4 at 5e-4; it scores all. modern: a variant, out of sample."""
     variant: ModernVariant | None = None
     """Kind of autoencoder, under the modern protocol, where the default is batchtopk. The authors' is a kind of its own."""
     layers: tuple[int, ...] | None = None
@@ -57,7 +57,8 @@ class SAESettings:
     epochs: int | None = None
     """The default is 5 (paper, paper-split) or 20 (modern)."""
     folds: int | None = None
-    """Each image is scored by the autoencoder of the fold that left it out. The default is 5 (modern) or none (paper, paper-split)."""
+    """Each image is scored by the autoencoder of the fold that left it out. The default is 5 (modern) or none (paper);
+    paper-split has none."""
     latents: int | None = None
     """Size of the dictionary. The default is 100 (paper, paper-split) or 256 (modern)."""
     batch_size: int | None = None
@@ -115,7 +116,7 @@ class SAESettings:
 
     @property
     def chosen_folds(self) -> int:
-        """Autoencoders of a layer and seed, each of which leaves a part of the images out to score it; 1: every one scores all."""
+        """Autoencoders of a layer and seed, each of which leaves a part of the images out to score it; 1: it scores all."""
         return self.folds or (1 if self.is_paper else DEFAULT_FOLDS)
 
     @property

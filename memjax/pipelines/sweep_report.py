@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 from matplotlib.figure import Figure
 
 from memjax.datasets import Dataset
@@ -20,7 +21,9 @@ from memjax.report.labels import Context, Label, head_of
 from memjax.report.notebook import run_html
 from memjax.report.page import Page, Section, write_report
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
+from memjax.report.seen import seen_words
 from memjax.stats.analysis import READOUT_IMAGES, Analysis
+from memjax.stats.reliability import Reliability
 from memjax.store import metric_variables
 
 
@@ -64,9 +67,16 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),
         attention=maps,
         sections=[part],
-        findings=[] if analysis.readouts is None else sentences(analysis.readouts, analysis.readout_ceiling),
+        findings=readout_findings(result.features, analysis.readouts, analysis.readout_ceiling),
     )
     write_report(folder / REPORT, page)
+
+
+def readout_findings(
+    features: Mapping[str, xr.Dataset], readouts: pd.DataFrame | None, ceiling: Reliability | None
+) -> list[str]:
+    """What the readouts reach, and which of their measures have seen the images; nothing without readouts."""
+    return [] if readouts is None else [*sentences(readouts, ceiling), *seen_words(features)]
 
 
 def sweep_figures(table: pd.DataFrame, context: Context) -> dict[str, Figure]:
@@ -116,5 +126,5 @@ def notebook_html(result: Sweep) -> str:
     """A result as a notebook shows it."""
     kept = None if result.table is None else _drawn_once(result.table)
     ranked = result.run.ceiling if result.run.method == "spearman" else None
-    findings = [] if result.readouts is None else sentences(result.readouts, ranked)
+    findings = readout_findings(result.features, result.readouts, ranked)
     return run_html(f"Sweep of {result.run.dataset.name}", kept, context_of(result), findings)

@@ -132,7 +132,7 @@ def is_per_image(metric: str) -> bool:
     return metric in WHOLE_IMAGE or (metric in METRICS and METRICS[metric].per_image)
 
 
-def place_words(model: str, metric: str, layer: int) -> str:
+def place_words(model: str, metric: str, layer: Number) -> str:
     """Where a correlation is from.
 
     Example:

@@ -55,7 +55,7 @@ def readout_table(found: dict[str, Readout], table: pd.DataFrame, ceiling: Relia
     """
     rows = []
     for name, one in found.items():
-        own = table if name == ALL else table[table["model"] == name]
+        own = table[table["model"].isin([model for model in found if model != ALL] if name == ALL else [name])]
         best = own.loc[own["rho"].abs().idxmax()]
         single = f"{best['metric']}, layer {best['layer']}" + (f", {best['model']}" if name == ALL else "")
         used = len(one.weights) - len(one.left_out)
