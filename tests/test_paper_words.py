@@ -45,7 +45,7 @@ def row(model: str, metric: str, layer: int, rho: float) -> dict[str, object]:
     ],
 )
 def test_the_headline_names_what_nobody_picked_and_no_layer_where_there_is_none(rows, named, not_named):
-    said = headline.headline(pd.DataFrame([row(*one) for one in rows]), Context())
+    said = headline.opening(pd.DataFrame([row(*one) for one in rows]), Context())
     assert named in said
     assert not_named not in said
 
@@ -70,7 +70,7 @@ def test_the_picked_measure_and_the_loss_have_sentences_of_their_own():
 
 def test_no_correlation_at_all_is_said():
     table = pd.DataFrame([row("E", "cls_mean", 3, np.nan)])
-    assert headline.headline(table, Context()).startswith("No correlation could be computed")
+    assert headline.opening(table, Context()).startswith("No correlation could be computed")
 
 
 def test_measures_of_the_whole_image_show_no_layer():

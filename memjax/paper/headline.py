@@ -13,7 +13,7 @@ PICKED = ("sae_latent_magnitude",)
 """Measures of an autoencoder that was picked by its correlation with the same scores."""
 
 
-def headline(table: pd.DataFrame, context: Context) -> str:
+def opening(table: pd.DataFrame, context: Context) -> str:
     """One sentence: the strongest correlation of the table that nobody picked, its interval, n, q and share of the ceiling.
 
     Args:

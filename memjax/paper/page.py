@@ -67,7 +67,7 @@ def write_page(
 def found_words(tables: Mapping[str, pd.DataFrame], ceiling: Reliability | None) -> list[str]:
     """The result in sentences, the headline first, on the page and in the terminal."""
     table, context = tables["correlations"], Context(ceiling=ceiling)
-    found = [headline.headline(table, context), *headline.findings(table, tables.get("sae_epochs"), context)]
+    found = [headline.opening(table, context), *headline.findings(table, tables.get("sae_epochs"), context)]
     return found + (sentences(tables["readout"], ceiling) if "readout" in tables else [])
 
 
