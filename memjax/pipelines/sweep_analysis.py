@@ -3,6 +3,7 @@
 import dataclasses
 
 from memjax.datasets import Dataset
+from memjax.datasets.observers import observers_of
 from memjax.measures import stored_measures
 from memjax.outputs import ReadoutRecord, plain_json
 from memjax.pipelines.sweep_result import Sweep
@@ -21,8 +22,10 @@ def analyse_sweep(result: Sweep, dataset: Dataset) -> tuple[Sweep, Analysis]:
     measures, scores = stored_measures(result.features)
     run = result.run
     settings = AnalysisSettings(run.method, run.bootstraps, FOLDS, run.seed)
-    halves = None if run.dataset.synthetic else dataset.halves  # generated scores have no human ceiling
-    found = analyse(measures, scores, halves, settings, f"half-splits published with {dataset.name}")
+    halves, source = (
+        (None, "") if run.dataset.synthetic else observers_of(dataset)
+    )  # generated scores have no human ceiling
+    found = analyse(measures, scores, halves, settings, source)
     readout = None
     if found.readouts is not None:
         readout = ReadoutRecord(FOLDS, tuple(plain_json(row) for row in found.readouts.to_dict("records")))

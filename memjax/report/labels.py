@@ -205,11 +205,15 @@ def ceiling_words(found: Reliability, method: str = "spearman") -> str:
     known = is_number(found.consistency_low)
     ends = f" ({interval_text(found.consistency_low, found.consistency_high)} over splits)" if known else ""
     times = f", would be {top / half:.2f} times as large" if half > 0 else ", does not exist"
+    whole = found.factor == 2
+    whose = "all observers together" if whole else "the mean of these scores"
+    worth = f"that mean, which is worth {found.factor:.2f} halves of the observers"
+    compared = "the scores of all observers" if whole else worth
     return (
         f"Two random halves of the observers agree at {method_symbol(method)} = {signed(half)}{ends}: the split-half "
-        f"consistency, mean over splits{f' ({found.source})' if found.source else ''}. For all observers together the "
-        f"reliability is {found.reliability:.3f}, by Spearman-Brown. A measure of the image is compared with the scores of all "
-        f"observers, so it can be expected to reach at most the square root of that, {top:.3f}. This is the ceiling in figures "
+        f"consistency, mean over splits{f' ({found.source})' if found.source else ''}. For {whose} the "
+        f"reliability is {found.reliability:.3f}, by Spearman-Brown. A measure of the image is compared with {compared}, so it "
+        f"can be expected to reach at most the square root of that, {top:.3f}. This is the ceiling in figures "
         f"and tables, and rho / ceiling divides by it; the share of the split-half consistency itself, which is often "
         f"given{times}."
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from memjax.stats.blocks import How, Scores, correlated, rows_kept, values_read
 from memjax.stats.readout import Readout
 from memjax.stats.readouts import readout_table, readouts, weight_table
-from memjax.stats.reliability import Reliability, split_half
+from memjax.stats.reliability import Reliability, overlapping_halves, split_half
 from memjax.stats.table import Columns, Measures
 
 READOUT_IMAGES = 50
@@ -85,7 +85,8 @@ def analyse(
     Args:
         measures: model -> metric -> ``[n, layers]``, see `memjax.stats.table.Measures`.
         scores: human scores ``[n]``.
-        halves: scores of two halves of the observers ``[2, splits, n]``, or what follows from them for Spearman's rho.
+        halves: scores of two halves of the observers ``[2, splits, n]``, of k halves that overlap ``[k, n]``, or what follows
+            from them for Spearman's rho.
         settings: by default those of a sweep.
         source: where the halves come from, in words.
         groups: one label an image: images of a group stay in one fold of the readout.
@@ -135,4 +136,6 @@ def ceiling_for(halves: np.ndarray | Reliability | None, method: str, source: st
     """
     if halves is None or method == "kendall":
         return None
-    return halves if isinstance(halves, Reliability) else split_half(halves, method, source)
+    if isinstance(halves, Reliability):
+        return halves
+    return (overlapping_halves if halves.ndim == 2 else split_half)(halves, method, source)
