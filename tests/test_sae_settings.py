@@ -68,7 +68,7 @@ def test_what_a_protocol_does_not_have_is_refused(given, argument):
     [
         ({}, "sae", "sparse autoencoder"),
         ({"folds": 3}, "sae_unseen", "without the image"),
-        ({"protocol": "paper-split", "token": "mean"}, "sae_split_mean", "of mean token"),
+        ({"protocol": "paper-split", "token": "pooled"}, "sae_split_pooled", "of pooled output"),
         ({"token": "mean"}, "sae_mean", "of mean token"),
         ({"protocol": "modern", "token": "patches"}, "sae_batchtopk_patches", "of patches, BatchTopK"),
     ],

@@ -43,8 +43,9 @@ class SAESettings:
 
     model: str | None = None
     """Which encoder, where the store holds several."""
-    token: Literal["cls", "mean", "patches"] = "cls"
-    """Which token vectors: of each image the cls token, the mean of its patches, or every patch."""
+    token: Literal["cls", "mean", "pooled", "patches"] = "cls"
+    """Which vectors: of each image the cls token, the mean of its patches, the output of the encoder's head (what the paper took
+    of SigLIP), or every patch."""
     protocol: Literal["paper", "paper-split", "modern"] = "paper"
     """paper: the authors' autoencoder; unless folds are asked for, it scores images that it was trained on. paper-split: their
     other regime, trained on 80 % of the images with batches of 4 at 5e-4; it scores all. modern: a variant, out of sample."""
