@@ -89,6 +89,11 @@ def sections(results: Results, drawn: Mapping[str, Figure], settings: PaperSetti
     if "glm" in tables:
         fits = tables["glm"].assign(p=[probability(p) for p in tables["glm"]["p"]])
         parts.append(Section("Generalised linear model", GLM, {}, fits))
+    if "glm_given_category" in tables:
+        parts.append(Section("The same with category intercepts", GIVEN, {}, tables["glm_given_category"].round(4)))
+    if "mae_by_source" in tables:
+        rows = tables["mae_by_source"].assign(p=[probability(p) for p in tables["mae_by_source"]["p"]])
+        parts.append(Section("ViT-MAE by source of the image", SOURCES, {}, rows.round(4)))
     if len(tables["comparison"]):
         parts.append(Section("Ours beside the published", [], {}, shown_table(tables["comparison"], 6)))
     if results.disagreements:
@@ -110,6 +115,13 @@ CATEGORIES = (
 )
 SAE = ("Released correlations of the reconstruction loss, scored on the images that the autoencoder was trained on.",)
 GLM = ("Gaussian family, identity link; coefficients are score per standard deviation of the measure.",)
+
+
+GIVEN = (
+    "Each category has an intercept of its own. increment: what the measures add to the categories' R2; a coefficient that "
+    "changes its sign told categories apart, not images. R2 is 1 - deviance / deviance of the mean.",
+)
+SOURCES = ("ViT-MAE was trained on ImageNet, so that more than half of MemCat's images are no new ones to it.",)
 
 
 def strongest(controls: pd.DataFrame, intervals: bool = True) -> pd.DataFrame:

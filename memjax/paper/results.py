@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from memjax.paper import tables
+from memjax.paper.by_source import source_table
 from memjax.paper.disagreements import disagreements
+from memjax.paper.given_category import glm_given_category
 from memjax.paper.inputs import ImageStatistics, Inputs, PaperSettings, dealt_consistency
 from memjax.stats.analysis import Analysis, AnalysisSettings, analyse
 from memjax.stats.partial import one_hot
@@ -66,14 +68,26 @@ def analyse_inputs(inputs: Inputs, settings: PaperSettings) -> Analysis:
 def add_published(
     found: dict[str, pd.DataFrame], inputs: Inputs, settings: PaperSettings
 ) -> tuple[dict[str, Glm], dict[str, str]]:
-    """The autoencoders' and Isola's tables, and ours beside the published, into ``found``; the models and their notes."""
+    """Further tables, and ours beside the published, into ``found``; the models and their notes."""
     sae = tables.sae_table(inputs.released.sae_rho) if inputs.released and inputs.released.sae_rho else None
     isola = tables.isola_table(inputs.isola, settings.bootstraps, settings.seed) if inputs.isola is not None else None
     models = {model: tables.paper_glm(metrics, inputs.y) for model, metrics in inputs.measures.items()}
     fits = {model: fit for model, (fit, _) in models.items() if fit is not None}
-    found |= {name: table for name, table in (("sae_epochs", sae), ("isola", isola)) if table is not None}
-    found["comparison"] = tables.compare(found["correlations"], sae, fits, isola)
+    given = glm_given_category(fits, inputs.measures, inputs.scores) if fits and "category" in inputs.scores else None
+    sources = mae_by_source(inputs, settings)
+    more = {"sae_epochs": sae, "isola": isola, "mae_by_source": sources, "glm_given_category": given}
+    found |= {name: table for name, table in more.items() if table is not None}
+    found["comparison"] = tables.compare(found["correlations"], sae, fits, isola, sources, given)
     return fits, {model: note for model, (_, note) in models.items()}
+
+
+def mae_by_source(inputs: Inputs, settings: PaperSettings) -> pd.DataFrame | None:
+    """See `memjax.paper.by_source.source_table`; None without sources of the images, or without ViT-MAE's loss."""
+    if "source" not in inputs.scores:
+        return None
+    extra = tables.per_image_measures(inputs.released) if inputs.released else {}
+    table = source_table({**inputs.measures, **extra}, inputs.scores, settings.bootstraps, settings.seed)
+    return table if len(table) else None
 
 
 def controls_of(inputs: Inputs) -> dict[str, np.ndarray]:
