@@ -13,6 +13,7 @@ from memjax.datasets import Dataset, Failure
 from memjax.measures import measures_of
 from memjax.outputs import read_run
 from memjax.paper.disagreements import CORRECTED, HITS
+from memjax.paper.regimes import OwnRun, read_own
 from memjax.paper.released import Released, read_isola, read_memcat, read_released
 from memjax.report.seen import seen_words
 from memjax.schema import check_bounds
@@ -43,6 +44,8 @@ class PaperSources:
     """The data set that the features are of (lnsim, ...), for its half-splits and its images' low-level statistics."""
     data_dir: str | Path | None = None
     """With a data set: the folder with its published files."""
+    saes: tuple[str | Path, ...] = ()
+    """Folders of runs of train_saes under the authors' protocols, on MemCat: their rho by epoch beside the published."""
     images: str | Path | None = None
     """Instead of a data set: a folder of images, below which each is found by its image id or file name."""
 
@@ -102,6 +105,7 @@ class Inputs:
         released: the authors' files, or None.
         isola: Lin et al.'s table, or None.
         files: what was read, for run.json.
+        saes: runs of one's own under the authors' protocols.
         seen: a sentence on measures that were fitted on the images themselves; empty where there are none.
     """
 
@@ -114,6 +118,7 @@ class Inputs:
     released: Released | None = None
     isola: pd.DataFrame | None = None
     files: Sequence[Path] = field(default_factory=tuple)
+    saes: Sequence[OwnRun] = ()
     seen: Sequence[str] = ()
 
     @property
@@ -132,14 +137,16 @@ def read_measures(sources: PaperSources) -> Inputs:
     isola = read_isola(sources.isola) if sources.isola else None
     memcat = read_memcat(sources.memcat) if sources.memcat else None
     files = (Path(sources.memcat),) if sources.memcat else ()
+    saes = tuple(read_own(folder, PUBLISHED_NAMES) for folder in sources.saes)
     name = "MemCat" if memcat is not None else sources.dataset or "one's own features"
     if sources.features is not None:
         measures, scores, seen = read_features(Path(sources.features), memcat)
-        return Inputs(name, measures, scores, isola=isola, files=files, seen=seen)
+        return Inputs(name, measures, scores, isola=isola, files=files, saes=saes, seen=seen)
     assert memcat is not None
     assert sources.memvis is not None
     released = read_released(sources.memvis, memcat.index)
-    return Inputs(name, released.measures, memcat, released=released, isola=isola, files=(*files, *released.files))
+    files = (*files, *released.files)
+    return Inputs(name, released.measures, memcat, released=released, isola=isola, files=files, saes=saes)
 
 
 def read_features(

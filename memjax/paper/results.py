@@ -11,6 +11,7 @@ from memjax.paper.by_source import source_table
 from memjax.paper.disagreements import disagreements
 from memjax.paper.given_category import glm_given_category
 from memjax.paper.inputs import ImageStatistics, Inputs, PaperSettings, dealt_consistency
+from memjax.paper.regimes import regime_table
 from memjax.stats.analysis import Analysis, AnalysisSettings, analyse
 from memjax.stats.partial import one_hot
 from memjax.stats.readout import Readout
@@ -75,7 +76,14 @@ def add_published(
     fits = {model: fit for model, (fit, _) in models.items() if fit is not None}
     given = glm_given_category(fits, inputs.measures, inputs.scores) if fits and "category" in inputs.scores else None
     sources = mae_by_source(inputs, settings)
-    more = {"sae_epochs": sae, "isola": isola, "mae_by_source": sources, "glm_given_category": given}
+    regimes = regime_table(sae, inputs.saes) if inputs.released or inputs.saes else None
+    more = {
+        "sae_epochs": sae,
+        "sae_regimes": regimes,
+        "isola": isola,
+        "mae_by_source": sources,
+        "glm_given_category": given,
+    }
     found |= {name: table for name, table in more.items() if table is not None}
     found["comparison"] = tables.compare(found["correlations"], sae, fits, isola, sources, given)
     return fits, {model: note for model, (_, note) in models.items()}
