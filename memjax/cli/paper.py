@@ -12,12 +12,14 @@ Takmaz, Gatt & Dotlačil 2025, "Traces of Image Memorability in Vision Encoders"
 
 --dataset NAME --data-dir DIR, or --images DIR with the images, adds controls for contrast, colourfulness and edge
 density, and the data set's half-splits as the ceiling. --groups category keeps categories together in the readout's folds.
+--saes RUN [RUN ...] sets runs of `memjax saes --protocol paper` or paper-split on MemCat beside the authors' by epoch.
 
 What comes out: each measure's correlation by layer with 95 % intervals and q; the same within categories, and with
-category and low-level statistics held constant; SAE by epoch; MAE baseline; latent magnitude; the GLM; a
-cross-validated readout of all measures, beside the best single measure and the human ceiling; and where text, scripts
-and files disagree. All of it is in report.html too. Where a ceiling is known, tables have a column rho_over_ceiling
-(which ceiling: see memjax/stats/reliability.py). Exit codes: 0 done; 2 wrong input, with one line.
+category and low-level statistics held constant; SAE by epoch and regime; MAE baseline, by source of the image too; latent
+magnitude; the GLM, with category intercepts too; a cross-validated readout of all measures, beside the best single measure
+and the human ceiling; and where text, scripts and files disagree. All of it is in report.html too. Where a ceiling is known,
+tables have a column rho_over_ceiling (which ceiling: see memjax/stats/reliability.py). Exit codes: 0 done; 2 wrong input,
+with one line.
 """
 
 import dataclasses

@@ -7,6 +7,7 @@ reconstruction error with the human scores after every epoch. The vectors come f
   memjax saes --features runs/lnsim/features.zarr --protocol paper
   memjax saes --features runs/lnsim/features.zarr --protocol modern --variant batchtopk
 
+What an encoder's head makes of the last layer, which the paper took of SigLIP: --tokens pooled there, --token pooled here.
 Every patch of an image, instead of one token: keep them in the sweep (--patch-layers 11), then --token patches; they are read
 from the store block by block, and an image's score is the mean over its patches.
 
