@@ -15,7 +15,7 @@ from memjax.metrics import Metric, assemble, measure_block, requested
 from memjax.metrics.activation import readout_token
 from memjax.models.config import ViTConfig
 from memjax.models.mae import mean_mae_loss, seeded_noise
-from memjax.models.vit import ViTParams, forward
+from memjax.models.vit import ViTParams, forward, pool
 from memjax.precision import Precision, at_its_precision
 from memjax.preprocessing import Preprocessing
 from memjax.selection import MAE_SEEDS, Selection, check_metrics
@@ -47,7 +47,8 @@ def image_features(
         precision: of the encoder's products of float32, and of those in metrics that do not state their own (static).
 
     Returns:
-        name -> values, with the axes of `memjax.selection.variables`: tokens ``[l+1, d]``, patches ``[layers, p, d]``.
+        name -> values, with the axes of `memjax.selection.variables`: tokens ``[l+1, d]``, patches ``[layers, p, d]``, what
+        the head makes of the last layer ``[e]``.
     """
     chosen = selection or Selection()
     rows, layout = chosen.available(config), layout.on(config.grid_of(image.shape))
@@ -65,6 +66,8 @@ def image_features(
     kept = {name: jnp.concatenate([x[None], stacked[name]]) for name, x in vectors(out.embedded).items()}
     if chosen.patch_layers:
         kept["patches"] = kept["patches"][np.array(chosen.patch_layers)]
+    if chosen.keeps_pooled(config):
+        kept["pooled"] = pool(params, out.last, config, precision)[0].astype(jnp.float32)
     loss = decoder_loss(params, image, config, chosen, precision)
     whole = ImageTrace(pixels=image, embedded=out.embedded, last=out.last, decoder_loss=loss)
     return assemble(whole, measured, config.depth, layout, rows) | kept

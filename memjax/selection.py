@@ -12,7 +12,6 @@ from memjax.metrics import Metric
 from memjax.models.config import ViTConfig
 from memjax.traces import BlockTrace, ImageTrace, Layout
 
-TOKENS = ("cls", "mean")
 MAE_SEEDS = 4
 """Masks over which ``mae_loss`` is averaged, the same for every image."""
 
@@ -24,7 +23,8 @@ class Selection:
     Attributes:
         metrics: ``(name, row)`` pairs, see `memjax.metrics.choose`.
         tokens: token vectors kept at every layer: ``"cls"`` (the read-out token: the mean of all tokens where the encoder
-            has no cls), ``"mean"`` (of the patches).
+            has no cls), ``"mean"`` (of the patches); and ``"pooled"``, which is of the last layer alone: what the family's
+            head makes of it (CLIP's projection, SigLIP's attention pooling). An encoder without a head has none.
         patch_layers: layers at which every patch's vector is kept.
         mae_seeds: masks over which the loss of an encoder with a decoder is averaged; 0 leaves out what needs it.
     """
@@ -48,8 +48,13 @@ class Selection:
         return {name: row for name, row in self.metrics if metrics.METRICS.get(name) != row}
 
     def vectors(self) -> tuple[str, ...]:
-        """Names of the vectors that are kept beside the metrics."""
-        return (*self.tokens, "patches") if self.patch_layers else self.tokens
+        """Names of the vectors that are kept of layers, beside the metrics."""
+        of_layers = tuple(token for token in self.tokens if token != "pooled")
+        return (*of_layers, "patches") if self.patch_layers else of_layers
+
+    def keeps_pooled(self, config: ViTConfig) -> bool:
+        """Whether what the head makes of the last layer is kept."""
+        return "pooled" in self.tokens and config.has_output
 
 
 def variables(
@@ -76,11 +81,11 @@ def variables(
         raise expected("patch layers", f"among 0 to {config.depth}", wrong, argument="patch_layers")
     layers, width, head = {"layer": config.depth + 1}, {"width": config.width}, {"head": config.heads}
     found = {name: layers | (head if row.per_head else {}) for name, row in chosen.available(config).items()}
-    found |= dict.fromkeys(chosen.tokens, layers | width)
+    found |= dict.fromkeys(chosen.vectors(), layers | width)
     if chosen.patch_layers:
         rows, columns = config.grid_of(image or config.image)
         found["patches"] = {"patch_layer": len(chosen.patch_layers), "patch": rows * columns} | width
-    return found
+    return found | ({"pooled": {"pooled_width": config.pool_width}} if chosen.keeps_pooled(config) else {})
 
 
 def working_bytes(config: ViTConfig, image: tuple[int, int], kept: dict[str, Sizes]) -> int:

@@ -12,6 +12,7 @@ import scipy.io
 from PIL import Image
 
 from memjax.datasets import Dataset, isola2011, lamem
+from memjax.datasets import figrim as figrim_layout
 
 
 def told(dataset: Dataset) -> dict[str, str]:
@@ -109,6 +110,24 @@ def figrim(folder: Path, role: str = "targets", scenes: str = "SCENES_700x700") 
     scipy.io.savemat(folder / f"image_data_{role}.mat", {f"image_data_{role}": structs(rows)})
 
 
+FIGRIM_RELEASE = (figrim_layout.COPIES[3][1], "airport/sun_e.jpg", figrim_layout.COPIES[3][0], "mountain/sun_f.jpg")
+"""Four targets of the public release, two of them copies of one image."""
+
+
+def figrim_release(folder: Path) -> None:
+    """The public release; image i was recognised in ``30 + 5 i`` of 90 repeats, with the eye movements beside its counts."""
+    rows = []
+    for i, image in enumerate(FIGRIM_RELEASE):
+        category, name = image.split("/")
+        looked = structs([{"trial": 3.0, "SDT": np.array([4, 1, 1])}] * 2)
+        both = counts(30 + 5 * i, 60 - 5 * i, 6, 94)
+        rows.append(
+            {"filename": name, "category": category, "impath": f"Targets/{image}", "userdata": looked, "AMT_comb": both}
+        )
+        write_image(folder / "Targets" / image, i)
+    scipy.io.savemat(folder / figrim_layout.RELEASE, {figrim_layout.RELEASED: structs(rows)})
+
+
 ISOLA = [(17, 3, 2, 18), (10, 10, 1, 19), (12, 8, 4, 16), (5, 15, 0, 20)]
 """Hits, misses, false alarms, correct rejections of four targets."""
 
@@ -148,8 +167,8 @@ THINGS = {
 
 def things(folder: Path, scores: dict[str, object] | None = None) -> None:
     scores = THINGS if scores is None else scores
-    rows = [[i, path, Path(path).name, score] for i, (path, score) in enumerate(scores.items())]
-    write_table(folder / "THINGS_Memorability_Scores.csv", ("image_nr", "file_path", "image_name", "cr"), rows)
+    rows = [[i, Path(path).name, path, score] for i, (path, score) in enumerate(scores.items(), start=1)]
+    write_table(folder / "THINGS_Memorability_Scores.csv", ("image_nr", "image_name", "file_path", "cr"), rows)
     for i, path in enumerate(scores):
         if ".." not in path:
             write_image(folder / path, i)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from memjax.datasets import figrim, isola2011, open_dataset
 from memjax.datasets.builder import open_built
 from memjax.datasets.matlab import read_structs
 from tests import miniatures
+from tests.conftest import reference
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,55 @@ def test_figrims_targets(tmp_path, scenes):
     assert list(dataset.table["category"]) == ["badlands", "badlands", "kitchen"]
     assert dataset.records[2].data == (tmp_path / scenes / "kitchen" / "sun_d.jpg").read_bytes()
     assert set(miniatures.told(dataset)) == {"kitchen/sun_b.jpg"}
+
+
+def test_figrims_public_release(tmp_path):
+    """Counts of both games together; of two copies each is there, and the table says that they belong together."""
+    miniatures.figrim_release(tmp_path)
+    dataset = open_dataset("figrim", tmp_path)
+    copy, _, first, _ = miniatures.FIGRIM_RELEASE
+    assert list(dataset.table.index) == list(miniatures.FIGRIM_RELEASE)
+    np.testing.assert_allclose(dataset.table["memorability"], [30 / 90, 35 / 90, 40 / 90, 45 / 90])
+    assert dataset.table.loc[first, ["hits", "false_alarms", "responses", "first_showings"]].tolist() == [
+        40,
+        6,
+        90,
+        100,
+    ]
+    assert dataset.table["duplicates"].tolist() == [first, "", first, ""]
+    assert "memorability_within" not in dataset.table
+    assert dataset.info["table_form"] == "counts of both games together"
+    assert not dataset.rejected
+    (tmp_path / "Targets" / copy).unlink()
+    fewer = open_dataset("figrim", tmp_path)
+    assert fewer.info["images_absent"] == 1
+    assert fewer.table.loc[first, "duplicates"] == first
+    miniatures.figrim(tmp_path, scenes="Targets")
+    both = open_dataset("figrim", tmp_path).table
+    assert "memorability_within" in both, "the table of all targets goes before the release's"
+    assert "duplicates" not in both, "no pair of copies is among these"
+
+
+def test_figrims_copies_are_six_pairs():
+    every = [image for pair in figrim.COPIES for image in pair]
+    assert len(set(every)) == 12
+    assert all(len({image.split("/")[0] for image in pair}) == 1 for pair in figrim.COPIES)
+    assert figrim.copies_among(every) == [pair[0] for pair in figrim.COPIES for _ in pair]
+    assert figrim.copies_among(every[::2]) is None, "one of each pair is no pair"
+
+
+@pytest.mark.slow
+def test_figrims_real_release(tmp_path):
+    """The real counts; of the images, which are not there, generated ones for the copies."""
+    shutil.copy(reference("figrim") / figrim.RELEASE, tmp_path)
+    for i, image in enumerate(image for pair in figrim.COPIES for image in pair):
+        miniatures.write_image(tmp_path / "Targets" / image, i)
+    dataset = open_dataset("figrim", tmp_path)
+    assert (dataset.info["images_listed"], dataset.info["images_absent"], len(dataset)) == (630, 618, 12)
+    assert dataset.table.groupby("duplicates").size().tolist() == [2] * 6
+    apart = dataset.table.groupby("duplicates")["memorability"].agg(np.ptp)
+    assert apart.between(0, 0.2).all(), "copies are remembered alike"
+    assert dataset.table["responses"].between(60, 200).all()
 
 
 def test_figrims_fillers_that_were_never_repeated_are_set_aside(tmp_path):

@@ -1,14 +1,17 @@
 """Published data sets, on miniatures in their published layout: every score meets its own image, nothing goes silently."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 import memjax
 from memjax.checks import InputError
 from memjax.datasets import SPECS, lamem, memcat, names, open_dataset
-from memjax.datasets.base import COLUMNS
+from memjax.datasets.base import ABSENT, COLUMNS
 from memjax.paper.released import read_memcat
 from tests import miniatures
+from tests.conftest import reference
 
 
 @pytest.fixture(autouse=True)
@@ -215,3 +218,28 @@ def test_memcats_published_table(memcat_csv):
     assert (again[list(table)] == table).all(axis=None)
     with pytest.raises(InputError, match="ask the authors"):
         open_dataset("memcat", memcat_csv.parent)
+
+
+@pytest.mark.slow
+def test_things_real_table_and_some_of_its_images(tmp_path, monkeypatch):
+    """Most images are not there, which is no failure; the image without a score is one only where it is there."""
+    folder = reference("things")
+    dataset = open_dataset("things", folder)
+    assert (dataset.info["images_listed"], dataset.info["images_published"], len(dataset)) == (26_107, 26_107, 464)
+    assert {failure.stage for failure in dataset.rejected} == {ABSENT}
+    assert dataset.info["images_absent"] == len(dataset.rejected) == 26_107 - 464
+    few = open_dataset("things", folder, limit=10)
+    assert len(few) == 10
+    assert {failure.stage for failure in few.rejected} == {ABSENT}
+    (tmp_path / "images" / "goalpost").mkdir(parents=True)
+    shutil.copy(folder / "THINGS_Memorability_Scores.csv", tmp_path)
+    for i in range(8, 10):
+        miniatures.write_image(tmp_path / "images" / "goalpost" / f"goalpost_{i:02d}s.jpg", i)
+    part = open_dataset("things", tmp_path)
+    assert [(f.image, f.stage) for f in part.rejected if f.stage != ABSENT] == [("goalpost/goalpost_08s.jpg", "scores")]
+    assert part.table["concept_memorability"].between(0, 1).all()
+
+
+def test_memcat_says_where_its_images_are_from(tmp_path):
+    miniatures.memcat(tmp_path)
+    assert open_dataset("memcat", tmp_path).table["source"].tolist() == ["coco"] * 4

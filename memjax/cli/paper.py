@@ -12,12 +12,14 @@ Takmaz, Gatt & Dotlačil 2025, "Traces of Image Memorability in Vision Encoders"
 
 --dataset NAME --data-dir DIR, or --images DIR with the images, adds controls for contrast, colourfulness and edge
 density, and the data set's half-splits as the ceiling. --groups category keeps categories together in the readout's folds.
+--saes RUN [RUN ...] sets runs of `memjax saes --protocol paper` or paper-split on MemCat beside the authors' by epoch.
 
 What comes out: each measure's correlation by layer with 95 % intervals and q; the same within categories, and with
-category and low-level statistics held constant; SAE by epoch; MAE baseline; latent magnitude; the GLM; a
-cross-validated readout of all measures, beside the best single measure and the human ceiling; and where text, scripts
-and files disagree. All of it is in report.html too. Where a ceiling is known, tables have a column rho_over_ceiling
-(which ceiling: see memjax/stats/reliability.py). Exit codes: 0 done; 2 wrong input, with one line.
+category and low-level statistics held constant; SAE by epoch and regime; MAE baseline, by source of the image too; latent
+magnitude; the GLM, with category intercepts too; a cross-validated readout of all measures, beside the best single measure
+and the human ceiling; and where text, scripts and files disagree. All of it is in report.html too. Where a ceiling is known,
+tables have a column rho_over_ceiling (which ceiling: see memjax/stats/reliability.py). Exit codes: 0 done; 2 wrong input,
+with one line.
 """
 
 import dataclasses
@@ -78,13 +80,12 @@ def with_reference_data(sources: PaperSources) -> PaperSources:
 
 def show(result: "PaperResult") -> None:
     """Ours beside the published, ceiling, controls, readouts, and what to know."""
-    from memjax.paper.page import strongest
+    from memjax.paper.page import found_words, shown_table, strongest
     from memjax.report.labels import ceiling_words
-    from memjax.report.readout import sentences
 
     compared = result.tables["comparison"]
     for part, rows in compared.groupby("part", sort=False):
-        shown = rows.drop(columns="part").assign(layer=rows["layer"].replace(-1, "")).dropna(axis="columns", how="all")
+        shown = with_layer_words(shown_table(rows, 6)).drop(columns="part").dropna(axis="columns", how="all")
         print_table(f"{part}: ours and published", shown)
     if len(compared):
         worst = compared.loc[compared["difference"].abs().groupby(compared["part"]).idxmax()]
@@ -92,11 +93,9 @@ def show(result: "PaperResult") -> None:
     if result.ceiling:
         say(f"Ceiling: {ceiling_words(result.ceiling)}")
     if "controls" in result.tables:
-        shown = strongest(result.tables["controls"], intervals=False)
-        layers = ["" if layer != layer else f"{layer:.0f}" for layer in shown["layer"]]
-        print_table("Strongest measures, with controls held constant", shown.assign(layer=layers))
-    labels = result.tables.get("label_baselines")
-    for sentence in sentences(result.tables["readout"], result.ceiling, labels) if result.readouts else []:
+        shown = with_layer_words(strongest(result.tables["controls"], intervals=False))
+        print_table("Strongest measures, with controls held constant", shown)
+    for sentence in found_words(result.tables, result.ceiling):
         say(sentence)
     if result.disagreements:
         say("Where text, scripts and files disagree, and what to know of the models:")
@@ -105,6 +104,11 @@ def show(result: "PaperResult") -> None:
     if len(result.failures):
         say(f"Images that could not be used for the controls: {len(result.failures)}; {result.out / FAILURES} says why")
     say(f"Report, tables, figures and run.json: {result.out}")
+
+
+def with_layer_words(rows: pd.DataFrame) -> pd.DataFrame:
+    """Layers as whole numbers, empty where there is none."""
+    return rows.assign(layer=["" if layer != layer else f"{layer:.0f}" for layer in rows["layer"]])
 
 
 def print_table(title: str, rows: pd.DataFrame) -> None:

@@ -86,8 +86,9 @@ def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
 def show_ceiling_and_readout(run: Run) -> None:
     """The human ceiling, and what all measures together predict."""
     if found := run.ceiling:
+        whose = "all observers'" if found.factor == 2 else "these"
         say(
-            f"human ceiling {found.ceiling:.3f}: square root of the reliability {found.reliability:.3f} of all observers' "
+            f"human ceiling {found.ceiling:.3f}: square root of the reliability {found.reliability:.3f} of {whose} "
             f"scores, from split-half {found.consistency:.3f} ({found.n_splits} splits)"
         )
     for row in run.readout.rows if run.readout else ():

@@ -23,12 +23,14 @@ COLUMNS: dict[str, type] = {
     "memorability": float,  # the score that is correlated
     "category": str,
     "subcategory": str,
+    "source": str,  # MemCat: the collection that the image was taken from
     "hits": float,  # repeats that were recognised
     "false_alarms": float,  # first showings that were taken for repeats
     "responses": float,  # repeats shown, of which ``hits``
     "first_showings": float,  # of which ``false_alarms``; where it is absent: as many as ``responses``
     "hit_rate": float,
     "false_alarm_rate": float,
+    "duplicates": str,  # copies of one image share a label; "" for an image without a copy
     "memorability_within": float,  # FIGRIM: among images of the same category
     "concept_memorability": float,  # THINGS: mean over the images of the concept
     **{f"split_{k}": str for k in range(1, N_OFFICIAL + 1)},  # LaMem: "train", "val" or "test" in official split k

@@ -5,12 +5,15 @@ header. It was read off the published split files: each of the five splits lists
 val, 10,000 test). The licence text of the archive could not be seen.
 
 The score of an image is NOT the same in every split: in the published files it differs by some hundredths between
-splits, as hit rates of different halves of the observers do (e.g. 34/40 and 37/44). So nothing is refused for that.
+splits, as hit rates of different halves of the observers do (e.g. 34/40 and 37/44): each split's are of a half drawn anew.
+So nothing is refused for that.
 ``memorability`` is the mean over the five splits; columns ``split_k`` (train, val, test) and ``score_k`` keep what each
 official split says, for results that have to be comparable with publications. What is refused: an image twice in one
 split, or in some splits and not in others.
 
-No counts and no half-splits are published; the paper gives 0.68 as the observers' split-half rank correlation.
+No counts and no half-splits are published. How far people agree follows from the five scores of an image: two random halves
+that share half of their observers correlate at (1 + r) / 2 where disjoint ones would at r. In the published files that is
+0.835 (mean of ten pairs, Spearman), so r = 0.67; the paper gives 0.68. See `memjax.stats.reliability.overlapping_halves`.
 """
 
 from pathlib import Path

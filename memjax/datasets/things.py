@@ -1,9 +1,9 @@
 """THINGS memorability: 26,107 images of 1,854 object concepts (Kramer et al. 2023).
 
-``THINGS_Memorability_Scores.csv`` (osf.io/5a7z6) is read by its columns ``file_path`` (``images/<concept>/<file>.jpg``)
-and ``cr`` (corrected recognition: hit rate less false alarm rate). The two names were read off published programs that
-use the table; the table itself was not seen, so that its other columns, counts among them, are left alone. The
-images are those of THINGS (osf.io/jum2f), below ``images`` or ``object_images``.
+``THINGS_Memorability_Scores.csv`` (osf.io/5a7z6) has the columns ``image_nr, image_name, file_path, cr`` and one row an image.
+Read are ``file_path`` (``images/<concept>/<file>.jpg``) and ``cr`` (corrected recognition: hit rate less false alarm rate);
+counts are not published. One image, goalpost/goalpost_08s.jpg, has no score. The images are those of THINGS
+(osf.io/jum2f), below ``images`` or ``object_images``.
 
 The id of an image is ``<concept>/<file>.jpg``; the category is the concept. ``concept_memorability`` is the mean of the
 scores of all rows of that concept, images or not. Half-splits are not published in the table.

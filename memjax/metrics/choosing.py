@@ -9,9 +9,11 @@ from memjax.metrics.table import DEFAULT_METRICS, METRICS
 GROUPS: dict[str, tuple[str, ...]] = {"default": DEFAULT_METRICS, "all": tuple(METRICS)}
 """Words that stand for several metrics."""
 
-RESERVED = frozenset(
-    (*GROUPS, "cls", "mean", "patches", "image", "memorability", "layer", "head", "width", "patch", "patch_layer")
-)
+_OF_A_STORE = (
+    "cls", "mean", "pooled", "patches", "image", "memorability", "layer", "head", "width", "pooled_width", "patch",
+    "patch_layer",
+)  # fmt: skip
+RESERVED = frozenset((*GROUPS, *_OF_A_STORE))
 """Names that a user's metric may not take beside those of built-in ones: groups, and what a store calls other things."""
 RESERVED_STARTS = ("sae_", "nn_distance_", "sparse_coding_error_")
 """Starts of the names under which autoencoders and baselines put their scores beside a sweep's metrics."""

@@ -91,6 +91,11 @@ class ViTConfig:
             raise ValueError("; ".join(p for p in problems if p))
 
     @property
+    def has_output(self) -> bool:
+        """Whether the family's head makes something of the last layer (`memjax.models.vit.pool`)."""
+        return self.pool != "none" and self.final_norm
+
+    @property
     def head_width(self) -> int:
         return self.width // self.heads
 

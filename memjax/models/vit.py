@@ -286,7 +286,7 @@ def pool(
     Returns:
         ``pooled [e]`` (None without a head), and for attention pooling its probabilities ``[h, 1, s]``, else None.
     """
-    if config.pool == "none" or params.final_norm is None:
+    if not config.has_output or params.final_norm is None:
         return None, None
     normed = layers.layer_norm(params.final_norm, last, config.eps)
     if config.pool == "cls" or params.head is None:

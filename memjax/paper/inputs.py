@@ -12,7 +12,10 @@ from memjax.checks import expected
 from memjax.datasets import Dataset, Failure
 from memjax.measures import measures_of
 from memjax.outputs import read_run
+from memjax.paper.disagreements import CORRECTED, HITS
+from memjax.paper.regimes import OwnRun, read_own
 from memjax.paper.released import Released, read_isola, read_memcat, read_released
+from memjax.report.seen import seen_words
 from memjax.schema import check_bounds
 from memjax.stats.reliability import Reliability, halves_from_counts, split_half
 from memjax.store import STORE, open_features, store_place, verify_group
@@ -41,6 +44,8 @@ class PaperSources:
     """The data set that the features are of (lnsim, ...), for its half-splits and its images' low-level statistics."""
     data_dir: str | Path | None = None
     """With a data set: the folder with its published files."""
+    saes: tuple[str | Path, ...] = ()
+    """Folders of runs of train_saes under the authors' protocols, on MemCat: their rho by epoch beside the published."""
     images: str | Path | None = None
     """Instead of a data set: a folder of images, below which each is found by its image id or file name."""
 
@@ -100,6 +105,8 @@ class Inputs:
         released: the authors' files, or None.
         isola: Lin et al.'s table, or None.
         files: what was read, for run.json.
+        saes: runs of one's own under the authors' protocols.
+        seen: a sentence on measures that were fitted on the images themselves; empty where there are none.
     """
 
     name: str
@@ -111,6 +118,8 @@ class Inputs:
     released: Released | None = None
     isola: pd.DataFrame | None = None
     files: Sequence[Path] = field(default_factory=tuple)
+    saes: Sequence[OwnRun] = ()
+    seen: Sequence[str] = ()
 
     @property
     def y(self) -> np.ndarray:
@@ -128,18 +137,22 @@ def read_measures(sources: PaperSources) -> Inputs:
     isola = read_isola(sources.isola) if sources.isola else None
     memcat = read_memcat(sources.memcat) if sources.memcat else None
     files = (Path(sources.memcat),) if sources.memcat else ()
+    saes = tuple(read_own(folder, PUBLISHED_NAMES) for folder in sources.saes)
     name = "MemCat" if memcat is not None else sources.dataset or "one's own features"
     if sources.features is not None:
-        measures, scores = read_features(Path(sources.features), memcat)
-        return Inputs(name, measures, scores, isola=isola, files=files)
+        measures, scores, seen = read_features(Path(sources.features), memcat)
+        return Inputs(name, measures, scores, isola=isola, files=files, saes=saes, seen=seen)
     assert memcat is not None
     assert sources.memvis is not None
     released = read_released(sources.memvis, memcat.index)
-    return Inputs(name, released.measures, memcat, released=released, isola=isola, files=(*files, *released.files))
+    files = (*files, *released.files)
+    return Inputs(name, released.measures, memcat, released=released, isola=isola, files=files, saes=saes)
 
 
-def read_features(path: Path, memcat: pd.DataFrame | None) -> tuple[dict[str, dict[str, np.ndarray]], pd.DataFrame]:
-    """A feature store's measures and scores; images are joined by id, over encoders and with MemCat's table."""
+def read_features(
+    path: Path, memcat: pd.DataFrame | None
+) -> tuple[dict[str, dict[str, np.ndarray]], pd.DataFrame, list[str]]:
+    """A feature store's measures and scores, joined by image id, over encoders and with MemCat's table; and `Inputs.seen`."""
     groups = open_features(path)
     for name in groups:
         verify_group(store_place(path).parent, name)
@@ -152,7 +165,8 @@ def read_features(path: Path, memcat: pd.DataFrame | None) -> tuple[dict[str, di
                 f"memcat with features {path}", "every image in MemCat's table", f"{missing} is not", argument="memcat"
             )
         scores = memcat.loc[images]
-    return {PUBLISHED_NAMES.get(model, model): dict(metrics) for model, metrics in found.items()}, scores
+    named = {PUBLISHED_NAMES.get(model, model): dict(metrics) for model, metrics in found.items()}
+    return named, scores, seen_words(groups)
 
 
 def with_columns(scores: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
@@ -181,6 +195,16 @@ def halves_of(scores: pd.DataFrame, dataset: Dataset | None, seed: int) -> tuple
         halves = halves_from_counts(*(scores[name].to_numpy() for name in COUNTS), seed=seed)
         return halves, "simulated: each image's published responses dealt at random to two halves of the observers"
     return None, ""
+
+
+def dealt_consistency(scores: pd.DataFrame, seed: int) -> dict[str, float] | None:
+    """Split-half consistency of dealt responses, by hits alone and less false alarms; None where counts are not there."""
+    if not set(COUNTS) <= set(scores):
+        return None
+    hits, responses, alarms = (scores[name].to_numpy() for name in COUNTS)
+    ways = {HITS: halves_from_counts(hits, responses, seed=seed)}
+    ways[CORRECTED] = halves_from_counts(hits, responses, alarms, seed=seed)
+    return {way: split_half(halves).consistency for way, halves in ways.items()}
 
 
 def ceiling_of_sources(sources: PaperSources, halves: np.ndarray | None, source: str) -> Reliability | None:

@@ -8,8 +8,11 @@ import pandas as pd
 
 from memjax.datasets.base import label_columns
 from memjax.paper import tables
+from memjax.paper.by_source import source_table
 from memjax.paper.disagreements import disagreements
-from memjax.paper.inputs import ImageStatistics, Inputs, PaperSettings
+from memjax.paper.given_category import glm_given_category
+from memjax.paper.inputs import ImageStatistics, Inputs, PaperSettings, dealt_consistency
+from memjax.paper.regimes import regime_table
 from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
 from memjax.stats.partial import one_hot
 from memjax.stats.readout import Readout
@@ -49,8 +52,8 @@ def compute(inputs: Inputs, settings: PaperSettings) -> Results:
         every = columns.beside(stack(image_measures(inputs.controls))) if inputs.controls else columns
         found["controls"] = tables.control_table(every, inputs.y, controls, inputs.halves)
     fits, notes = add_published(found, inputs, settings)
-    half = inputs.ceiling.consistency if inputs.ceiling else None
-    said = disagreements(analysis.table, notes, half, released=bool(inputs.released))
+    dealt = dealt_consistency(inputs.scores, settings.seed) if inputs.released else None
+    said = [*disagreements(analysis.table, notes, dealt, released=bool(inputs.released)), *inputs.seen]
     if fits:
         found["glm"] = tables.glm_table(fits)
     return Results(with_shares(found, inputs.ceiling), inputs.ceiling, analysis.predicted, said)
@@ -75,14 +78,33 @@ def about_images(inputs: Inputs, settings: PaperSettings) -> AboutImages:
 def add_published(
     found: dict[str, pd.DataFrame], inputs: Inputs, settings: PaperSettings
 ) -> tuple[dict[str, Glm], dict[str, str]]:
-    """The autoencoders' and Isola's tables, and ours beside the published, into ``found``; the models and their notes."""
+    """Further tables, and ours beside the published, into ``found``; the models and their notes."""
     sae = tables.sae_table(inputs.released.sae_rho) if inputs.released and inputs.released.sae_rho else None
     isola = tables.isola_table(inputs.isola, settings.bootstraps, settings.seed) if inputs.isola is not None else None
     models = {model: tables.paper_glm(metrics, inputs.y) for model, metrics in inputs.measures.items()}
     fits = {model: fit for model, (fit, _) in models.items() if fit is not None}
-    found |= {name: table for name, table in (("sae_epochs", sae), ("isola", isola)) if table is not None}
-    found["comparison"] = tables.compare(found["correlations"], sae, fits, isola)
+    given = glm_given_category(fits, inputs.measures, inputs.scores) if fits and "category" in inputs.scores else None
+    sources = mae_by_source(inputs, settings)
+    regimes = regime_table(sae, inputs.saes) if inputs.released or inputs.saes else None
+    more = {
+        "sae_epochs": sae,
+        "sae_regimes": regimes,
+        "isola": isola,
+        "mae_by_source": sources,
+        "glm_given_category": given,
+    }
+    found |= {name: table for name, table in more.items() if table is not None}
+    found["comparison"] = tables.compare(found["correlations"], sae, fits, isola, sources, given)
     return fits, {model: note for model, (_, note) in models.items()}
+
+
+def mae_by_source(inputs: Inputs, settings: PaperSettings) -> pd.DataFrame | None:
+    """See `memjax.paper.by_source.source_table`; None without sources of the images, or without ViT-MAE's loss."""
+    if "source" not in inputs.scores:
+        return None
+    extra = tables.per_image_measures(inputs.released) if inputs.released else {}
+    table = source_table({**inputs.measures, **extra}, inputs.scores, settings.bootstraps, settings.seed)
+    return table if len(table) else None
 
 
 def controls_of(inputs: Inputs) -> dict[str, np.ndarray]:

@@ -23,14 +23,23 @@ IMAGE = "image"
 """The model that an image's own low-level statistics go by."""
 
 
+MAE_BLOCKS = {"base": 12, "large": 24}
+"""Of ViT-MAE's encoders."""
+
+
 def per_image_measures(released: Released) -> dict[str, dict[str, np.ndarray]]:
-    """MAE losses and SAE latent magnitudes as measures with a single layer (0: they belong to the whole encoder)."""
+    """MAE losses and SAE latent magnitudes as measures ``[n, l + 1]``: at the last layer, as all that are of the whole image."""
     out: dict[str, dict[str, np.ndarray]] = {}
     for size, values in released.mae_loss.items():
-        out[f"ViT-MAE {size}"] = {"mae_loss": values[:, None]}
+        out[f"ViT-MAE {size}"] = {"mae_loss": _at_last(values, MAE_BLOCKS[size])}
     for model, values in released.latent_magnitude.items():
-        out.setdefault(f"{model} SAE", {})["sae_latent_magnitude"] = values[:, None]
+        layers = max((x.shape[1] for x in released.measures.get(model, {}).values()), default=1)
+        out.setdefault(f"{model} SAE", {})["sae_latent_magnitude"] = _at_last(values, layers - 1)
     return out
+
+
+def _at_last(values: np.ndarray, layer: int) -> np.ndarray:
+    return np.column_stack([np.full((len(values), layer), np.nan), values])
 
 
 def sae_table(sae_rho: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -43,16 +52,24 @@ def sae_table(sae_rho: Mapping[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "epoch", "mean", "std", "best", "seeds"])
 
 
+GLM_LAYERS = {name: published.GLM_KEY + (name == "attention_entropy") for name in published.GLM_COLUMNS}
+"""Measures of the paper's model -> the layer that they are taken from."""
+
+
+def glm_columns(metrics: Mapping[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
+    """Names and values ``[n, 5]`` of the measures of the paper's model."""
+    return list(GLM_LAYERS), np.column_stack([metrics[name][:, layer] for name, layer in GLM_LAYERS.items()])
+
+
 def paper_glm(metrics: Mapping[str, np.ndarray], scores: np.ndarray) -> tuple[Glm | None, str]:
     """The paper's model for one encoder, and a note: why there is none, what was left out, or the design's
     deficiency."""
-    layers = {name: published.GLM_KEY + (name == "attention_entropy") for name in published.GLM_COLUMNS}
-    missing = [name for name, layer in layers.items() if name not in metrics or metrics[name].shape[1] <= layer]
+    missing = [name for name, layer in GLM_LAYERS.items() if name not in metrics or metrics[name].shape[1] <= layer]
     if missing:
         return None, f"no model: {', '.join(missing)} not there"
-    x = np.column_stack([metrics[name][:, layer] for name, layer in layers.items()])
+    names, x = glm_columns(metrics)
     try:
-        fit = fit_glm(x, scores, list(layers))
+        fit = fit_glm(x, scores, names)
     except InputError as error:
         return None, f"no model: {error}"
     if fit.dependent:
@@ -185,10 +202,13 @@ def compare(
     sae: pd.DataFrame | None = None,
     fits: Mapping[str, Glm] | None = None,
     isola: pd.DataFrame | None = None,
+    sources: pd.DataFrame | None = None,
+    given_category: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Ours beside the published: columns ``part, model, quantity, layer, ours, theirs, difference``; unpublished rows
     left out."""
-    rows = [*_correlations(table), *_sae(sae), *_glm(fits or {}), *_isola(isola)]
+    rows = [*_correlations(table), *_sources(sources), *_sae(sae), *_glm(fits or {})]
+    rows += [*_given_category(given_category), *_isola(isola)]
     out = pd.DataFrame(rows, columns=["part", "model", "quantity", "layer", "ours", "theirs"])
     return out.assign(difference=out["ours"] - out["theirs"])
 
@@ -211,6 +231,20 @@ def _correlations(table: pd.DataFrame) -> Iterator[tuple]:
             part, theirs = "SAE latent magnitude", published.LATENT_MAGNITUDE.get(row.model.removesuffix(" SAE"))
         if theirs is not None and np.isfinite(row.rho):
             yield part, row.model, row.metric, row.layer, row.rho, theirs
+
+
+def _sources(sources: pd.DataFrame | None) -> Iterator[tuple]:
+    for row in () if sources is None else sources.itertuples():
+        theirs = published.MAE_RHO_BY_SOURCE.get(row.model.rsplit(" ", 1)[-1], {}).get(row.source)
+        if theirs is not None:
+            yield "MAE baseline", row.model, f"mae_loss, {row.source}", -1, row.rho, theirs
+
+
+def _given_category(given: pd.DataFrame | None) -> Iterator[tuple]:
+    for row in () if given is None else given.drop_duplicates("model").itertuples():
+        theirs = published.GLM_GIVEN_CATEGORY.get(row.model, {})
+        for quantity in theirs:
+            yield "GLM", row.model, f"{quantity}, category intercepts", -1, getattr(row, quantity), theirs[quantity]
 
 
 def _sae(sae: pd.DataFrame | None) -> Iterator[tuple]:

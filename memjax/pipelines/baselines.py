@@ -15,6 +15,7 @@ from memjax.baselines.proxies import PROXIES
 from memjax.baselines.vgg import LAYERS, load_vgg
 from memjax.checks import expected
 from memjax.datasets import Dataset
+from memjax.datasets.observers import observers_of
 from memjax.outputs import (
     Run,
     count_failed,
@@ -34,7 +35,7 @@ from memjax.pipelines.tokens import FEWEST, join_scores, load_representations, o
 from memjax.pipelines.vgg_layers import vgg_vectors
 from memjax.progress import ProgressCallback, progress_of
 from memjax.promises import start_writing
-from memjax.stats.reliability import split_half
+from memjax.stats.analysis import ceiling_for
 from memjax.stats.scores import check_scores_vary
 from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
@@ -151,8 +152,8 @@ def measure_vgg_baselines(
     if wrong := sorted(set(chosen) - set(range(1, len(LAYERS) + 1))):
         raise expected("layers", f"among 1 to {len(LAYERS)} of VGG-16", wrong, argument="layers")
     check_scores_vary(dataset.table["memorability"].to_numpy(np.float64), f"scores of data set {dataset.name}")
-    human = dataset.halves is not None and not dataset.info.get("synthetic")
-    ceiling = split_half(dataset.halves, source=f"half-splits published with {dataset.name}") if human else None
+    halves, source = observers_of(dataset)
+    ceiling = ceiling_for(halves, "spearman", source)
     folder, kept = _folder(out)
     with locked(folder):
         params = load_vgg(weights)

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from memjax.checks import expected
 from memjax.precision import Precision
-from memjax.sae.presets import MODERN, PAPER_SEEDS, SAEPreset, modern, paper
+from memjax.sae.presets import MODERN, PAPER_SEEDS, SPLIT_PARTS, SAEPreset, modern, paper, paper_split
 from memjax.sae.stream import Stream
 from memjax.schema import check_bounds
 
@@ -25,7 +26,10 @@ BOUNDS = {
     "sparsity": (0.0, math.inf),
     "bootstraps": (1, 10**5),
 }
-"""Of the settings that are numbers; of the folds, which only the modern protocol has, `SAESettings` says itself."""
+"""Of the settings that are numbers; of the folds, which one protocol does not have, `SAESettings` says itself."""
+
+DEFAULT_VARIANT, DEFAULT_FOLDS, DEFAULT_LATENTS = "batchtopk", 5, 256
+"""Of the modern protocol."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +43,31 @@ class SAESettings:
 
     model: str | None = None
     """Which encoder, where the store holds several."""
-    token: Literal["cls", "mean", "patches"] = "cls"
-    """Which token vectors: of each image the cls token, the mean of its patches, or every patch."""
-    protocol: Literal["paper", "modern"] = "paper"
-    """paper: the authors' autoencoder, which scores images that it was trained on; modern: a variant, out of sample."""
-    variant: ModernVariant = "batchtopk"
-    """Kind of autoencoder, under the modern protocol."""
+    token: Literal["cls", "mean", "pooled", "patches"] = "cls"
+    """Which vectors: of each image the cls token, the mean of its patches, the output of the encoder's head (what the paper took
+    of SigLIP), or every patch."""
+    protocol: Literal["paper", "paper-split", "modern"] = "paper"
+    """paper: the authors' autoencoder; unless folds are asked for, it scores images that it was trained on. paper-split: their
+    other regime, trained on 80 % of the images with batches of 4 at 5e-4; it scores all. modern: a variant, out of sample."""
+    variant: ModernVariant | None = None
+    """Kind of autoencoder, under the modern protocol, where the default is batchtopk. The authors' is a kind of its own."""
     layers: tuple[int, ...] | None = None
     """Layers (0: embeddings); the default is the last (paper) or all that vary (modern)."""
     seeds: tuple[int, ...] | None = None
-    """The default is 0 42 2025 2 17 (paper) or 0 (modern)."""
+    """The default is 0 42 2025 2 17 (paper, paper-split) or 0 (modern)."""
     epochs: int | None = None
-    """The default is 5 (paper) or 20 (modern)."""
-    folds: int = 5
-    """Under the modern protocol: each image is scored by the autoencoder of the fold that left it out."""
-    latents: int = 256
-    """Size of the dictionary, under the modern protocol; the paper's is 100."""
+    """The default is 5 (paper, paper-split) or 20 (modern)."""
+    folds: int | None = None
+    """Each image is scored by the autoencoder of the fold that left it out. The default is 5 (modern) or none (paper);
+    paper-split has none."""
+    latents: int | None = None
+    """Size of the dictionary. The default is 100 (paper, paper-split) or 256 (modern)."""
     batch_size: int | None = None
-    """Under the modern protocol; the default is 64, for patches 1024. The paper's is 1."""
+    """The default is 1 (paper), 4 (paper-split) or 64, for patches 1024 (modern)."""
     block: int = 64
     """For patches: images read at once; two blocks are held."""
     learning_rate: float | None = None
-    """The default is 1e-4 (paper) or 1e-3 (modern)."""
+    """The default is 1e-4 (paper), 5e-4 (paper-split) or 1e-3 (modern)."""
     sparsity: float | None = None
     """Weight of the sparsity penalty; the default is the paper's 1e-5, or the variant's."""
     precision: Precision = "highest"
@@ -71,42 +78,68 @@ class SAESettings:
 
     def __post_init__(self) -> None:
         check_bounds(self, BOUNDS)
-        if self.protocol == "modern":
-            check_bounds(self, {"folds": (2, 1000)})
+        if self.protocol == "paper-split" and self.folds is not None:
+            fix = (
+                "it trains on one part of the images; take protocol paper with folds to score images that were left out"
+            )
+            raise expected("folds under protocol paper-split", "none", self.folds, fix, "folds")
+        check_bounds(self, {"folds": (2, 1000)})
+        if self.is_paper and self.variant is not None:
+            fix = "the authors' autoencoder is a kind of its own; take protocol modern"
+            raise expected(f"variant under protocol {self.protocol}", "none", self.variant, fix, "variant")
 
     @property
     def is_paper(self) -> bool:
-        """Whether the authors' protocol is asked for."""
-        return self.protocol == "paper"
+        """Whether one of the authors' protocols is asked for."""
+        return self.protocol != "modern"
 
     @property
     def prefix(self) -> str:
-        """How the names of the scores begin."""
-        prefix = "sae" if self.is_paper else f"sae_{self.variant}"
-        return prefix if self.token == "cls" else f"{prefix}_{self.token}"
+        """How the names of the scores begin.
 
+        Example:
+            >>> SAESettings(folds=5, token="mean").prefix
+            'sae_unseen_mean'
+        """
+        kind = {"paper": "unseen" if self.folds else "", "paper-split": "split"}
+        parts = ("sae", kind.get(self.protocol, self.chosen_variant), "" if self.token == "cls" else self.token)
+        return "_".join(filter(None, parts))
+
+    @property
+    def chosen_variant(self) -> str:
+        """The variant, or the protocol's."""
+        return self.variant or ("paper" if self.is_paper else DEFAULT_VARIANT)
+
+    @property
     def chosen_seeds(self) -> tuple[int, ...]:
         """The seeds, or the protocol's."""
         return self.seeds or (PAPER_SEEDS if self.is_paper else (0,))
 
+    @property
     def chosen_folds(self) -> int:
-        """The folds; 1, which holds nothing out, under the paper's protocol."""
-        return 1 if self.is_paper else self.folds
+        """Autoencoders of a layer and seed, each of which leaves a part of the images out to score it; 1: it scores all."""
+        return self.folds or (1 if self.is_paper else DEFAULT_FOLDS)
+
+    @property
+    def parts(self) -> int:
+        """Parts that the images are dealt into, of which an autoencoder leaves one out of its training; 1: it leaves none out."""
+        return SPLIT_PARTS if self.protocol == "paper-split" else self.chosen_folds
+
+    @property
+    def scored(self) -> str:
+        """In words, what the autoencoder that scores an image has seen of it."""
+        if self.protocol == "paper-split":
+            return "trained on four fifths of the images it scores"
+        return "trained on the images it scores" if self.chosen_folds == 1 else "out of sample"
 
     def preset(self, width: int, stream: Stream) -> SAEPreset:
-        """The paper's preset or the variant's, changed as the settings say.
+        """The protocol's preset, changed as the settings say.
 
         Args:
             width: of the vectors.
             stream: says how many rows an autoencoder is trained on.
         """
-        if self.is_paper:
-            preset = paper(width)
-        else:
-            batch = self.batch_size or (1024 if self.token == "patches" else 64)
-            rows = [stream.rows(block).shape[1] for block in range(stream.images.blocks)]
-            epochs = 20 if self.epochs is None else self.epochs
-            preset = modern(self.variant, width, sum(rows), self.latents, epochs, min(batch, max(rows)))
+        preset = self._paper_preset(width) if self.is_paper else self._modern_preset(width, stream)
         epochs = preset.fit.epochs if self.epochs is None else self.epochs
         fit = replace(preset.fit, epochs=epochs, precision=self.precision)
         return SAEPreset(
@@ -115,3 +148,15 @@ class SAESettings:
             learning_rate=preset.learning_rate if self.learning_rate is None else self.learning_rate,
             sparsity=preset.sparsity if self.sparsity is None else self.sparsity,
         )
+
+    def _paper_preset(self, width: int) -> SAEPreset:
+        preset = paper(width) if self.protocol == "paper" else paper_split(width)
+        sae = replace(preset.sae, latents=self.latents or preset.sae.latents)
+        return replace(preset, sae=sae, fit=replace(preset.fit, batch_size=self.batch_size or preset.fit.batch_size))
+
+    def _modern_preset(self, width: int, stream: Stream) -> SAEPreset:
+        batch = self.batch_size or (1024 if self.token == "patches" else 64)
+        rows = [stream.rows(block).shape[1] for block in range(stream.images.blocks)]
+        epochs = 20 if self.epochs is None else self.epochs
+        latents = self.latents or DEFAULT_LATENTS
+        return modern(self.chosen_variant, width, sum(rows), latents, epochs, min(batch, max(rows)))

@@ -90,6 +90,19 @@ def layer_table(
     return table
 
 
+def with_seed_means(table: pd.DataFrame, by_epoch: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """A layer table with a column ``mean_rho_over_seeds``: the mean of the seeds' rho, beside ``rho`` of their mean error.
+
+    Args:
+        table: from `layer_table`.
+        by_epoch: from `epoch_table`; its last epoch counts.
+        metric: the reconstruction error's row; the others keep NaN, since their seeds are not kept apart.
+    """
+    last = by_epoch[(by_epoch["epoch"] == by_epoch["epoch"].max()) & (by_epoch["space"] == SPACES[0])]
+    means = table["layer"].map(last.groupby("layer")["rho"].mean())
+    return table.assign(mean_rho_over_seeds=means.where(table["metric"] == metric))
+
+
 def seeds_by_epoch(table: pd.DataFrame, layer: int) -> pd.DataFrame:
     """Mean, ddof-1 std and best of rho over seeds, one row an epoch and space, as `memjax.report.epochs` takes it."""
     rows = table[table["layer"] == layer]

@@ -16,7 +16,7 @@ from memjax.checks import make_folder
 from memjax.outputs import Run, now, plain_json, started, versions, write_table
 from memjax.pipelines.sae_epochs import EpochScores, epoch_scores
 from memjax.pipelines.sae_settings import SAESettings
-from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, with_ceiling
+from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, with_ceiling, with_seed_means
 from memjax.pipelines.sweep_result import Sweep
 from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
 from memjax.promises import start_writing
@@ -46,7 +46,8 @@ class SAEResult:
         by_epoch: rho of the reconstruction error after each epoch: ``model, variant, layer, seed, epoch, space, loss,
             explained_variance, dead_fraction, rho, ci_low, ci_high, p, n[, rho_over_ceiling]``.
         by_layer: rho of each score after the last epoch, mean over seeds: ``model, metric, layer, rho, ci_low, ci_high, p, n,
-            rho_given_length, given_ci_low, given_ci_high[, rho_over_ceiling]``.
+            rho_given_length, given_ci_low, given_ci_high, mean_rho_over_seeds[, rho_over_ceiling]``; ``rho`` is that of the
+            mean over seeds, ``mean_rho_over_seeds`` the mean of each seed's rho (of the reconstruction error only).
         scores: name (``sae_error``, ``sae_topk_l0``, ...) -> that score of every image, dims ``image, layer``.
         saes: the trained autoencoders, layer by layer, in each seed by seed, in each fold by fold.
         run: the record of the run, as in run.json.
@@ -76,8 +77,9 @@ class _Job:
     preset: SAEPreset
 
     def identity(self) -> dict[str, object]:
-        """What a checkpoint must agree on to be resumed."""
-        return {
+        """What a checkpoint must agree on to be resumed; the parts only where they are others than the folds."""
+        parts = {"parts": self.grid.parts} if self.grid.parts != self.grid.folds else {}
+        return parts | {
             "protocol": self.settings.protocol,
             "token": self.settings.token,
             "sae": self.preset.sae.to_json(),
@@ -141,7 +143,7 @@ def _plan(settings: SAESettings, features: Place) -> _Job:
     """The data, the members and their training rows, and their preset."""
     group = open_group(features, settings.model)
     data = load_representations(group, settings.token, settings.layers, settings.is_paper, settings.block)
-    grid = grid_of(data.images, len(data.layers), settings.chosen_seeds(), settings.chosen_folds())
+    grid = grid_of(data.images, len(data.layers), settings.chosen_seeds, settings.chosen_folds, settings.parts)
     stream = grid.stream(data.images)
     return _Job(settings, data, grid, stream, settings.preset(data.width, stream))
 
@@ -206,9 +208,12 @@ def _analyse(
         versions=versions(),
         ceiling=group.ceiling,
     )
+    by_epoch = epoch_table(epochs, names, data.y, n_boot)
+    by_layer = layer_table(scores, lengths, group.model, data.y, n_boot)
+    by_layer = with_seed_means(by_layer, by_epoch, f"{job.settings.prefix}_error")
     return SAEResult(
-        by_epoch=with_ceiling(epoch_table(epochs, names, data.y, n_boot), group.ceiling),
-        by_layer=with_ceiling(layer_table(scores, lengths, group.model, data.y, n_boot), group.ceiling),
+        by_epoch=with_ceiling(by_epoch, group.ceiling),
+        by_layer=with_ceiling(by_layer, group.ceiling),
         scores=scores,
         saes=trained_saes(members, job.grid, job.preset.sae, data.layers, group.model),
         run=record,

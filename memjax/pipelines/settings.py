@@ -65,8 +65,9 @@ class SweepSettings:
     """Correlation coefficient."""
     metrics: MetricChoice = ("default",)
     """Metrics by name; `default`: those of the paper, `all`: every one. In Python also {name: Metric}, beside the default."""
-    tokens: tuple[Literal["cls", "mean"], ...] = ()
-    """Token vectors to keep in the store too, for autoencoders and baselines."""
+    tokens: tuple[Literal["cls", "mean", "pooled"], ...] = ()
+    """Token vectors to keep in the store too, for autoencoders and baselines: cls and mean of every layer; pooled: what the
+    encoder's head makes of the last layer (CLIP's projection, SigLIP's attention pooling; elsewhere the normed cls)."""
     patch_layers: tuple[int, ...] = ()
     """Layers at which every patch's vector is kept too, for the same (large: images x patches x width x 4 bytes a layer)."""
     bootstraps: int = 2000
@@ -128,8 +129,12 @@ def run_identity(settings: SweepSettings, dataset: Dataset, encoders: Sequence[E
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
-def model_record(encoder: Encoder) -> ModelRecord:
-    """An encoder as run.json has it."""
+def model_record(encoder: Encoder, tokens: Sequence[str] = ()) -> ModelRecord:
+    """An encoder as run.json has it, where ``tokens`` were asked for."""
+    notes = (
+        _assumed(encoder) if encoder.preprocessing.origin == "assumed" else "",
+        without_output(encoder) if "pooled" in tokens and not encoder.config.has_output else "",
+    )
     return ModelRecord(
         model=encoder.label,
         name=encoder.name,
@@ -137,8 +142,13 @@ def model_record(encoder: Encoder) -> ModelRecord:
         sha256=encoder.checksum,
         family=encoder.config.family,
         preprocessing=encoder.preprocessing.to_json(),
-        note=_assumed(encoder) if encoder.preprocessing.origin == "assumed" else "",
+        note="; ".join(filter(None, notes)),
     )
+
+
+def without_output(encoder: Encoder) -> str:
+    """What has to be said of an encoder of which a pooled output was asked for."""
+    return f"no pooled output is kept of {encoder.label}: it has no head that makes one of the last layer"
 
 
 def _assumed(encoder: Encoder) -> str:

@@ -30,7 +30,7 @@ from memjax.outputs import (
     write_images,
 )
 from memjax.pipelines.agreement import agree_on_place, agree_on_run
-from memjax.pipelines.settings import SweepSettings, model_record, run_identity
+from memjax.pipelines.settings import SweepSettings, model_record, run_identity, without_output
 from memjax.pipelines.sweep_result import (
     Sweep,
     features_of,
@@ -111,7 +111,10 @@ def _run(job: "_Job", progress: bool | ProgressCallback) -> Sweep:
         processes.wait_for_all("start")
         if before is not None:
             return asked(lambda: read_sweep(where, before), where)
-        for line in broken if first else ():
+        lacking = [
+            encoder for encoder in job.encoders if "pooled" in job.settings.tokens and not encoder.config.has_output
+        ]
+        for line in (*broken, *map(without_output, lacking)) if first else ():
             tell(line, progress)
         repaired += broken
         failures, seconds = measure(job, progress if first else False)
@@ -156,6 +159,9 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
     for encoder in loaded:
         encoder.preprocessing.check_known(f"encoder {encoder.label}")
         _check_computing(encoder, settings)
+    if "pooled" in settings.tokens and not any(encoder.config.has_output for encoder in loaded):
+        fix = "leave it out, or take an encoder with a head (CLIP, SigLIP, DINOv2)"
+        raise expected("tokens pooled", "an encoder whose head makes a pooled output", ", ".join(labels), fix, "tokens")
     return [_reading(encoder, settings) for encoder in loaded]
 
 
@@ -203,7 +209,7 @@ def measured(job: _Job, failures: Iterable[Failure], seconds: float, repaired: S
     run = Run(
         dataset=record_of(job.dataset),
         run_id=job.identity,
-        models=tuple(model_record(encoder) for encoder in job.encoders),
+        models=tuple(model_record(encoder, settings.tokens) for encoder in job.encoders),
         protocol=settings.protocol,
         dtype=settings.dtype,
         precision=settings.precision,

@@ -8,6 +8,7 @@ import xarray as xr
 
 from memjax.datasets import Dataset
 from memjax.datasets.base import label_columns
+from memjax.datasets.observers import observers_of
 from memjax.measures import stored_measures
 from memjax.outputs import ReadoutRecord, plain_json
 from memjax.pipelines.sweep_representations import representations_of
@@ -47,11 +48,12 @@ def analyse_sweep(
     measures, scores = stored_measures(result.features)
     run = result.run
     settings = AnalysisSettings(run.method, run.bootstraps, FOLDS, seed=run.seed)
-    halves = None if run.dataset.synthetic else dataset.halves  # generated scores have no human ceiling
+    # generated scores have no human ceiling
+    halves, source = (None, "") if run.dataset.synthetic else observers_of(dataset)
     alike = alike_images(result.features)
     labels = label_columns(dataset.table.reindex(next(iter(result.features.values())).indexes["image"]))
     about = AboutImages(Together(clusters=None if alike is None else alike.clusters), labels)
-    found = analyse(measures, scores, halves, settings, f"half-splits published with {dataset.name}", about)
+    found = analyse(measures, scores, halves, settings, source, about)
     found = dataclasses.replace(
         found, representations=representations_of(result.features, found, alike, run.seed, report)
     )

@@ -31,7 +31,9 @@ from memjax.report.notebook import run_html
 from memjax.report.page import Page, Section, write_report
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
 from memjax.report.representations import representation_section, representation_sentences
+from memjax.report.seen import seen_words
 from memjax.stats.analysis import READOUT_IMAGES, Analysis
+from memjax.stats.reliability import Reliability
 from memjax.stats.repeats import FOLDS
 from memjax.store import metric_variables
 
@@ -85,9 +87,24 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),
         attention=maps,
         sections=parts,
-        findings=findings_of(analysis),
+        findings=readout_findings(result, analysis.readout_ceiling),
     )
     write_report(folder / REPORT, page)
+
+
+def readout_findings(result: Sweep, ceiling: Reliability | None) -> list[str]:
+    """What the readouts reach, of representations and of measures, and which of their measures have seen the images.
+
+    Args:
+        result: with its analysis.
+        ceiling: of Spearman's rho.
+    """
+    read, record = result.representations, result.run.readout
+    said = [] if read is None else representation_sentences(read, ceiling)
+    if result.readouts is None or record is None:
+        return said
+    labels = pd.DataFrame([dict(row) for row in record.labels])
+    return [*said, *sentences(result.readouts, ceiling, labels), *seen_words(result.features)]
 
 
 def sweep_figures(table: pd.DataFrame, context: Context) -> dict[str, Figure]:
@@ -120,13 +137,6 @@ def save_figures(folder: Path, drawn: Mapping[str, Figure]) -> None:
                 shutil.copyfile(file, file.with_stem(twin))
 
 
-def findings_of(analysis: Analysis) -> list[str]:
-    """The readouts in sentences: of representations, then of measures."""
-    ceiling, read = analysis.readout_ceiling, analysis.representations
-    said = [] if read is None else representation_sentences(read.table, ceiling)
-    return said if analysis.readouts is None else [*said, *sentences(analysis.readouts, ceiling, analysis.labels)]
-
-
 def representation_parts(analysis: Analysis, run: Run, context: Context) -> list[Section]:
     """The section on what can be read from token vectors, if any were kept."""
     if analysis.representations is None:
@@ -155,5 +165,10 @@ def notebook_html(result: Sweep) -> str:
     """A result as a notebook shows it."""
     kept = None if result.table is None else _drawn_once(result.table)
     ranked = result.run.ceiling if result.run.method == "spearman" else None
-    findings = [] if result.readouts is None else sentences(result.readouts, ranked)
-    return run_html(f"Sweep of {result.run.dataset.name}", kept, context_of(result), findings, result.run.strongest)
+    return run_html(
+        f"Sweep of {result.run.dataset.name}",
+        kept,
+        context_of(result),
+        readout_findings(result, ranked),
+        result.run.strongest,
+    )

@@ -109,11 +109,16 @@ def open_group(features: Place, model: str | None) -> Group:
 def token_vectors(group: Group, token: str) -> xr.DataArray:
     """A token's vectors, dims ``image, layer, width``; of patches ``image, patch_layer, patch, width``.
 
+    The pooled output stands at the last layer, which it is made of.
+
     Raises:
         InputError: the run did not keep them.
     """
     if token in group.values:
-        return group.values[token]
+        found = group.values[token]
+        if token != "pooled":
+            return found
+        return found.rename(pooled_width="width").expand_dims(layer=group.values["layer"].values[-1:], axis=1)
     argument, value = ("patch_layers", "LAYER") if token == "patches" else ("tokens", token)
     raise InputError(f"{group.store}: no variable '{token}' there; run the sweep again and keep it", argument, value)
 
@@ -141,7 +146,7 @@ def load_representations(
 
     Args:
         group: from `open_group`.
-        token: ``cls``, ``mean`` or ``patches``.
+        token: ``cls``, ``mean``, ``pooled`` or ``patches``.
         layers: layer coordinates; None: the last (``last_only``), or all at which the tokens vary.
         last_only: see ``layers``.
         block: images that are read at once, of ``patches``.

@@ -99,12 +99,48 @@ def metric_label(metric: str, own: Mapping[str, Label] | None = None) -> Label:
     proxy, _, token = metric.rpartition("_")
     if proxy in PROXIES:
         return Label(f"{PROXIES[proxy].title}, {token} token", PROXIES[proxy].unit)
-    kind, _, rest = metric.partition("_")
-    variant, _, score = rest.partition("_") if rest.partition("_")[0] in VARIANTS else ("", "", rest)
-    if kind != "sae" or score not in SAE_SCORES:
+    return _sae_label(metric)
+
+
+_SAE_KINDS: Mapping[str, str] = {
+    **{name: f"{row.title} sparse autoencoder" for name, row in VARIANTS.items()},
+    "unseen": "the paper's sparse autoencoder, trained without the image",
+    "split": "the paper's sparse autoencoder, trained on four fifths of the images",
+}
+_SAE_TOKENS = {"mean": "mean token", "patches": "patches", "pooled": "pooled output"}
+_SAE = re.compile(
+    rf"sae(_(?P<kind>{'|'.join(_SAE_KINDS)}))?(_(?P<token>{'|'.join(_SAE_TOKENS)}))?_(?P<score>{'|'.join(SAE_SCORES)})"
+)
+"""A score of a sparse autoencoder: ``sae_error``, ``sae_topk_l0``, ``sae_unseen_pooled_error``."""
+
+
+def _sae_label(metric: str) -> Label:
+    found = _SAE.fullmatch(metric)
+    if found is None:
         return Label(metric, "")
-    name = f"{VARIANTS[variant].title} sparse autoencoder" if variant else "sparse autoencoder"
-    return Label(f"{SAE_SCORES[score].title}, {name}", SAE_SCORES[score].unit)
+    kind = _SAE_KINDS[found["kind"]] if found["kind"] else "sparse autoencoder"
+    of = f" of {_SAE_TOKENS[found['token']]}" if found["token"] else ""
+    score = SAE_SCORES[found["score"]]
+    return Label(f"{score.title}{of}, {kind}", score.unit)
+
+
+WHOLE_IMAGE = ("sae_latent_magnitude",)
+"""Measures of the whole image, beside those of `memjax.metrics.METRICS` that have one value an image."""
+
+
+def is_per_image(metric: str) -> bool:
+    """Whether a measure has one value an image: its layer, the last, is only where tables keep it, and no word names it."""
+    return metric in WHOLE_IMAGE or (metric in METRICS and METRICS[metric].per_image)
+
+
+def place_words(model: str, metric: str, layer: Number) -> str:
+    """Where a correlation is from.
+
+    Example:
+        >>> place_words("CLIP", "cls_mean", 3), place_words("CLIP", "delta_total", 12)
+        ('at layer 3 of CLIP', 'of CLIP')
+    """
+    return f"of {model}" if is_per_image(metric) else f"at layer {layer} of {model}"
 
 
 def head_of(metric: str) -> tuple[str, int] | None:
@@ -180,11 +216,15 @@ def ceiling_words(found: Reliability, method: str = "spearman") -> str:
     known = is_number(found.consistency_low)
     ends = f" ({interval_text(found.consistency_low, found.consistency_high)} over splits)" if known else ""
     times = f", would be {top / half:.2f} times as large" if half > 0 else ", does not exist"
+    whole = found.factor == 2
+    whose = "all observers together" if whole else "the mean of these scores"
+    worth = f"that mean, which is worth {found.factor:.2f} halves of the observers"
+    compared = "the scores of all observers" if whole else worth
     return (
         f"Two random halves of the observers agree at {method_symbol(method)} = {signed(half)}{ends}: the split-half "
-        f"consistency, mean over splits{f' ({found.source})' if found.source else ''}. For all observers together the "
-        f"reliability is {found.reliability:.3f}, by Spearman-Brown. A measure of the image is compared with the scores of all "
-        f"observers, so it can be expected to reach at most the square root of that, {top:.3f}. This is the ceiling in figures "
+        f"consistency, mean over splits{f' ({found.source})' if found.source else ''}. For {whose} the "
+        f"reliability is {found.reliability:.3f}, by Spearman-Brown. A measure of the image is compared with {compared}, so it "
+        f"can be expected to reach at most the square root of that, {top:.3f}. This is the ceiling in figures "
         f"and tables, and rho / ceiling divides by it; the share of the split-half consistency itself, which is often "
         f"given{times}."
     )

@@ -71,6 +71,7 @@ class Page:
         attention: image id -> figure of its attention maps (`memjax.report.figures.attention_over_image`).
         sections: further analyses, shown after the figures.
         findings: sentences that stand below the headline, e.g. what the readout reaches.
+        headline, notes: a headline of the run's own and what keeps it from saying more, in place of the strongest of the table.
     """
 
     run: Run
@@ -83,6 +84,8 @@ class Page:
     attention: Mapping[str, Figure] = field(default_factory=dict)
     sections: Sequence[Section] = ()
     findings: Sequence[str] = ()
+    headline: str = ""
+    notes: Sequence[str] | None = None
 
 
 def write_report(path: str | Path, page: Page) -> None:
@@ -92,9 +95,9 @@ def write_report(path: str | Path, page: Page) -> None:
     ceiling = context.ceiling
     text = _environment().get_template("page.html.j2").render(
         title=f"Image memorability in vision encoders: {run.dataset.name}",
-        headline=headline(page.table, context, run.strongest),
+        headline=page.headline or headline(page.table, context, run.strongest),
         findings=page.findings,
-        caveats=caveats(page.table, context.synthetic, run.strongest, context.method),
+        caveats=caveats(page.table, context.synthetic, run.strongest, context.method) if page.notes is None else page.notes,
         synthetic=context.synthetic,
         symbol=context.symbol,
         ceiling=ceiling if ceiling is not None and labels.is_number(ceiling.consistency) else None,

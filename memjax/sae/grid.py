@@ -21,14 +21,17 @@ class Grid:
     Attributes:
         layers: how many layers the data has.
         seeds: of each layer's members.
-        folds: with 1 nothing is left out, and every image is scored by autoencoders that saw it.
-        fold: of each image.
+        folds: members of a layer and seed; member ``j`` leaves part ``j`` of the images out of its training.
+        fold: the part of each image.
+        parts: that there are. As many as folds: an image is scored by the member that left it out; with 1 nothing is left out.
+            More than folds: one member leaves its part out and scores every image.
     """
 
     layers: int
     seeds: tuple[int, ...]
     folds: int
     fold: Int[np.ndarray, " n"]
+    parts: int
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -55,7 +58,7 @@ class Grid:
 
     def stream(self, images: ImageTokens) -> Stream:
         """The rows that each member is trained on."""
-        return leaving_out(images, self.fold, self.folds, self.held)
+        return leaving_out(images, self.fold, self.parts, self.held)
 
     def start(self, stream: Stream, preset: SAEPreset, recipe: Recipe) -> Member:
         """The members before their first step."""
@@ -64,26 +67,39 @@ class Grid:
         return start_members(stream, self.layer, self.seed, hyper, recipe)
 
     def by_image(self, values: Shaped[np.ndarray, "m n"]) -> Shaped[np.ndarray, "l e n"]:
-        """Members' scores by layer, seed and image: each image's by the member that left it out (one fold: the only one)."""
-        return held_out(np.asarray(values).reshape(*self.shape, -1), self.fold)
+        """Members' scores by layer, seed and image: each image's by the member that left it out, or the only one."""
+        by_fold = np.asarray(values).reshape(*self.shape, -1)
+        return by_fold[..., 0, :] if self.folds == 1 else held_out(by_fold, self.fold)
 
     def by_seed(self, values: Float[np.ndarray, " m"]) -> Float[np.ndarray, "l e"]:
         """Members' values by layer and seed, means over folds."""
         return np.asarray(values).reshape(self.shape).mean(axis=2)
 
 
-def grid_of(images: ImageTokens, layers: int, seeds: Sequence[int], folds: int) -> Grid:
-    """A grid over images; ``folds`` below 2: nothing is left out.
+def grid_of(images: ImageTokens, layers: int, seeds: Sequence[int], folds: int, parts: int | None = None) -> Grid:
+    """A grid over images.
+
+    Args:
+        images: to be dealt into parts.
+        layers: how many the data has.
+        seeds: of each layer's members.
+        folds: below 2: one member of each layer and seed scores every image.
+        parts: that images are dealt into; by default as many as folds. With one fold, each member leaves out the first.
 
     Raises:
-        InputError: more folds than images of a block.
+        InputError: more parts than images of a block.
 
     Example:
         >>> from memjax.sae.stream import in_memory
-        >>> grid = grid_of(in_memory(np.zeros((2, 6, 3), np.float32)), 2, (0, 7), 3)
+        >>> images = in_memory(np.zeros((2, 6, 3), np.float32))
+        >>> grid = grid_of(images, 2, (0, 7), 3)
         >>> grid.shape, grid.layer.tolist()[-4:], grid.held.tolist()[:4]
         ((2, 2, 3), [1, 1, 1, 1], [0, 1, 2, 0])
+        >>> split = grid_of(images, 2, (0,), 1, parts=3)
+        >>> split.shape, split.stream(images).rows(0).shape
+        ((2, 1, 1), (2, 4))
     """
-    if folds < 2:
-        return Grid(layers, tuple(seeds), 1, np.zeros(images.n, np.int32))
-    return Grid(layers, tuple(seeds), folds, k_folds_in_blocks(images.n, folds, images.size))
+    folds = max(1, folds)
+    dealt = max(folds, parts or 1)
+    fold = k_folds_in_blocks(images.n, dealt, images.size) if dealt > 1 else np.zeros(images.n, np.int32)
+    return Grid(layers, tuple(seeds), folds, fold, dealt)

@@ -1,6 +1,6 @@
 """The paper's protocol, and a sensible start for each other variant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memjax.checks import expected
 from memjax.sae.config import FitConfig, SAEConfig
@@ -8,6 +8,8 @@ from memjax.sae.variants import VARIANTS
 
 PAPER_SEEDS = (0, 42, 2025, 2, 17)
 SPACES = ("standardised", "raw")
+SPLIT_PARTS = 5
+"""Of the authors' 80/20 split: parts of equal size, one of which is left out of the training."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,17 @@ def paper(width: int) -> SAEPreset:
     """
     sae = SAEConfig(width=width, latents=100, variant="paper", k=1, pre_bias=False, unit_norm=False)
     return SAEPreset(sae=sae, fit=FitConfig(), learning_rate=1e-4, sparsity=VARIANTS["paper"].sparsity)
+
+
+def paper_split(width: int) -> SAEPreset:
+    """The authors' other regime: the same autoencoder with batches of 4 at 5e-4, on 80 % of the images (`SPLIT_PARTS`).
+
+    Example:
+        >>> paper_split(768).fit.batch_size, paper_split(768).learning_rate
+        (4, 0.0005)
+    """
+    preset = paper(width)
+    return replace(preset, fit=replace(preset.fit, batch_size=4), learning_rate=5e-4)
 
 
 def modern(

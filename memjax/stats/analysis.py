@@ -10,7 +10,7 @@ import pandas as pd
 from memjax.stats.blocks import How, Scores, correlated, rows_kept, values_read
 from memjax.stats.readout import Readout
 from memjax.stats.readouts import Together, label_table, readout_table, readouts, usable_labels, weight_table
-from memjax.stats.reliability import Reliability, split_half
+from memjax.stats.reliability import Reliability, overlapping_halves, split_half
 from memjax.stats.repeats import REPEATS, ReadoutSettings
 from memjax.stats.representations import RepresentationReadouts
 from memjax.stats.scores import check_scores_vary
@@ -117,7 +117,8 @@ def analyse(
     Args:
         measures: model -> metric -> ``[n, layers]``, see `memjax.stats.table.Measures`.
         scores: human scores ``[n]``.
-        halves: scores of two halves of the observers ``[2, splits, n]``, or what follows from them for Spearman's rho.
+        halves: scores of two halves of the observers ``[2, splits, n]``, of k halves that overlap ``[k, n]``, or what follows
+            from them for Spearman's rho.
         settings: by default those of a sweep.
         source: where the halves come from, in words.
         about: which images belong together, and labels of them.
@@ -173,4 +174,6 @@ def ceiling_for(halves: np.ndarray | Reliability | None, method: str, source: st
     """
     if halves is None or method == "kendall":
         return None
-    return halves if isinstance(halves, Reliability) else split_half(halves, method, source)
+    if isinstance(halves, Reliability):
+        return halves
+    return (overlapping_halves if halves.ndim == 2 else split_half)(halves, method, source)

@@ -13,6 +13,7 @@ Policy: images whose score is missing in a half are dropped from that split; tie
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class Reliability:
         consistency_low, consistency_high: 2.5 % and 97.5 % quantile over splits (not a confidence interval over images).
         n_splits, n_images: what it rests on; 0 where that is not known.
         source: where the halves come from, in words.
+        factor: how many halves' worth of observers are in the scores that are correlated: 2 where they are of all observers.
     """
 
     consistency: float
@@ -40,26 +42,29 @@ class Reliability:
     n_splits: int = 0
     n_images: int = 0
     source: str = ""
+    factor: float = 2.0
 
     @property
     def reliability(self) -> float:
-        """Of the scores of all observers: the consistency stepped up by Spearman-Brown; 0 where it is below 0."""
-        return float(spearman_brown(max(self.consistency, 0.0)))
+        """Of the scores that are correlated: the consistency stepped up by Spearman-Brown; 0 where it is below 0."""
+        return float(spearman_brown(max(self.consistency, 0.0), self.factor))
 
     @property
     def ceiling(self) -> float:
         """sqrt(reliability): the largest correlation with the observed scores that a perfect predictor is expected to reach."""
-        return ceiling_of(self.consistency)
+        return ceiling_of(self.consistency, self.factor)
 
     @property
     def ceiling_interval(self) -> tuple[float, float]:
         """The ceilings that the consistency's two quantiles imply; NaN where they are not known."""
-        low, high = (x if math.isnan(x) else ceiling_of(x) for x in (self.consistency_low, self.consistency_high))
+        ends = (self.consistency_low, self.consistency_high)
+        low, high = (x if math.isnan(x) else ceiling_of(x, self.factor) for x in ends)
         return low, high
 
     def to_json(self) -> dict[str, float | int | str]:
-        """For run.json: the fields, and beside them what follows from the consistency."""
-        return dataclasses.asdict(self) | {"reliability": self.reliability, "ceiling": self.ceiling}
+        """For run.json: the fields, and beside them what follows from the consistency; the factor where it is not 2."""
+        fields = dataclasses.asdict(self) | {"reliability": self.reliability, "ceiling": self.ceiling}
+        return {name: value for name, value in fields.items() if (name, value) != ("factor", 2.0)}
 
     @classmethod
     def from_json(cls, found: Mapping[str, object]) -> "Reliability":
@@ -90,14 +95,16 @@ def spearman_brown(r: float | np.ndarray, factor: float = 2.0) -> float | np.nda
     return factor * r / (1 + (factor - 1) * r)
 
 
-def ceiling_of(consistency: float) -> float:
+def ceiling_of(consistency: float, factor: float = 2.0) -> float:
     """The ceiling that a split-half consistency c implies: sqrt(2 c / (1 + c)); 0 for one below 0.
+
+    ``factor``: as in `Reliability`.
 
     Example:
         >>> round(ceiling_of(0.6), 3)
         0.866
     """
-    return float(np.sqrt(spearman_brown(max(consistency, 0.0))))
+    return float(np.sqrt(spearman_brown(max(consistency, 0.0), factor)))
 
 
 def split_half(halves: np.ndarray, method: str = "spearman", source: str = "") -> Reliability:
@@ -126,6 +133,39 @@ def split_half(halves: np.ndarray, method: str = "spearman", source: str = "") -
     low, high = np.nanquantile(rho, [0.025, 0.975])
     n_images = int(kept.any(axis=0).sum())
     return Reliability(float(np.nanmean(rho)), float(low), float(high), len(rho), n_images, source)
+
+
+def overlapping_halves(scores: np.ndarray, method: str = "spearman", source: str = "") -> Reliability:
+    """Reliability from the scores of k random halves of the observers that overlap, ``scores [k, n]``, k at least 2.
+
+    Of the observers of an image, each half is drawn anew, so that two halves share half of their observers on average. With
+    T the variance of the images' true scores and E that of the error of a half, disjoint halves correlate at r = T / (T + E).
+    Halves that share half of their observers share half of the error: rho = (T + E / 2) / (T + E) = (1 + r) / 2. So r = 2 rho
+    - 1, rho being the mean over the k (k - 1) / 2 pairs. The mean of the k scores, which is what is correlated, has an error
+    of E / k + (1 - 1 / k) E / 2 = E (k + 1) / (2 k): as much as 2 k / (k + 1) halves (`Reliability.factor`). Exact for
+    Pearson's r, an approximation for ranks.
+
+    Args:
+        scores: NaN where an image has no score.
+        method: the coefficient.
+        source: where the scores come from, in words.
+
+    Raises:
+        InputError: another shape, or fewer than three images scored in every half.
+
+    Example:
+        >>> found = overlapping_halves(np.array([[0.1, 0.5, 0.9, 0.7], [0.2, 0.4, 0.8, 0.9]]))
+        >>> round(found.consistency, 3), round(found.factor, 3)  # the two correlate at 0.8
+        (0.6, 1.333)
+    """
+    scores = np.asarray(scores, np.float64)
+    if scores.ndim != 2 or len(scores) < 2:
+        raise expected("scores of halves", "an array [k, n] with k of 2 or more", scores.shape)
+    pairs = list(itertools.combinations(scores, 2))
+    found = split_half(np.stack([np.stack(half) for half in zip(*pairs, strict=True)]), method)
+    ends = (2 * value - 1 for value in (found.consistency, found.consistency_low, found.consistency_high))
+    factor = 2 * len(scores) / (len(scores) + 1)
+    return Reliability(*ends, found.n_splits, found.n_images, source, factor)
 
 
 def halves_from_counts(

@@ -19,11 +19,21 @@ from memjax.store.opening import Opening
 from memjax.store.reading import metric_variables, open_features, store_place
 from memjax.store.same_run import DECODING
 from memjax.store.verifying import found_design, inspect_group, verify_group
-from memjax.store.writer import MEASURED_WITH, Writer, add_metrics, consolidate, note_versions, open_writer, versions_of
+from memjax.store.writer import (
+    MADE_BY,
+    MEASURED_WITH,
+    Writer,
+    add_metrics,
+    consolidate,
+    note_versions,
+    open_writer,
+    versions_of,
+)
 
 __all__ = [
     "CREATED",
     "DECODING",
+    "MADE_BY",
     "MEASURED_WITH",
     "METRIC_DIMS",
     "OWN",
