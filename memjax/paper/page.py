@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from memjax.outputs import Run, failure_table
+from memjax.paper.claims_of_loss import CLAIMS
+from memjax.paper.claims_page import WEIGHED, shown_claims
 from memjax.paper.inputs import Inputs, PaperSettings
 from memjax.paper.results import Results
 from memjax.paper.tables import IMAGE, READOUT
@@ -61,6 +63,8 @@ def write_page(
 def sections(results: Results, drawn: Mapping[str, Figure], settings: PaperSettings) -> list[Section]:
     """The parts of the page below the correlations."""
     tables, parts = results.tables, []
+    if CLAIMS in tables:
+        parts.append(Section("The abstract's claims put to the test", WEIGHED, {}, shown_claims(tables[CLAIMS])))
     if results.readouts:
         kind = f"of whole groups ({settings.groups})" if settings.groups else "of images"
         how = f"At most {settings.folds} outer and {settings.folds} inner folds {kind}, drawn at random (seed {settings.seed})."

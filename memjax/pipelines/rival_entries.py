@@ -102,7 +102,7 @@ def in_sample(variable: xr.DataArray) -> bool:
     """Whether an autoencoder's scores are of images that it was trained on; so too where the store does not say."""
     try:
         made = json.loads(str(variable.attrs.get("made_by", "{}")))
-        return int(made.get("folds", 1)) < 2
+        return int(made.get("folds", 1)) < 2 or made.get("protocol") == "paper-split"
     except (ValueError, TypeError, AttributeError):
         return True
 

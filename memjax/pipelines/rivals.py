@@ -16,12 +16,10 @@ from jaxtyping import Float
 from memjax.pipelines.rival_entries import Kind, Rival
 from memjax.stats.over_layers import nested_choice, sum_of_ranks
 from memjax.stats.partial import one_hot
-from memjax.stats.rivals import NO, OPEN, YES, compare_rivals
+from memjax.stats.rivals import NO, OPEN, UNTESTED, YES, compare_rivals
 
 LAST, ALL_LAYERS, NESTED = "last layer", "all layers, ranks summed", "layer chosen in the other folds"
 """How a measure's layer is found."""
-
-UNTESTED = "cannot be tested"
 
 QUESTIONS: Mapping[str, Kind] = {
     "Does the autoencoder's error tell more than a linear residual?": "linear",

@@ -18,8 +18,8 @@ from memjax.stats.correlation import bootstrap, coefficients, correlate, holm
 from memjax.stats.dependent import williams
 from memjax.stats.partial import partial_correlation
 
-YES, NO, OPEN = "yes", "no", "not settled"
-"""The answers to "does the first tell more than the second?"."""
+YES, NO, OPEN, UNTESTED = "yes", "no", "not settled", "cannot be tested"
+"""The answers to "does the first tell more than the second?"; the last where a measure is not there."""
 
 NEGLIGIBLE = 0.05
 """A difference or a partial correlation below this is of no account."""
