@@ -131,7 +131,7 @@ def measure_baselines(
         scores = measure_vectors([vectors_of(one, name) for name, one in data.items()], settings, progress)
         first = next(iter(data.values()))
         held = Held(group.values["cls_norm"].load() if "cls_norm" in group.values else None, beside.categories())
-        rivals = [*rivals_of(scores.scores, group.model), *autoencoders_in(group.values), *cnn]
+        rivals = [*rivals_of(scores.scores, group.model), *autoencoders_in(group), *cnn]
         compared = compare_measures(rivals, first.ids, first.y, held, settings.bootstraps, settings.seed)
         found = _result((group.model, scores, compared), settings, record, folder)
         for name, one in data.items():

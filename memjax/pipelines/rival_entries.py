@@ -14,6 +14,8 @@ from jaxtyping import Float
 from memjax.baselines.proxies import PROXIES, proxy_of
 from memjax.checks import InputError, expected
 from memjax.outputs import read_run, read_table
+from memjax.pipelines.tokens import Group
+from memjax.store import verify_group
 
 SCORES = "scores"
 """Name of the table of every measure by image: ``source, measure, layer, image, value``."""
@@ -86,16 +88,21 @@ def kind_of(linear: bool) -> Kind:
     return "linear" if linear else "other"
 
 
-def autoencoders_in(group: xr.Dataset) -> list[Rival]:
-    """The reconstruction losses of sparse autoencoders that a sweep's store has, and whether they are in sample."""
-    names = [str(name) for name in group.data_vars if str(name).startswith("sae_") and str(name).endswith("_error")]
-    found = []
-    for name in names:
-        if set(group[name].dims) != {"image", "layer"}:
-            continue
-        values = group[name].dropna("layer", how="all").load()
-        found.append(Rival(name, values, "autoencoder", in_sample=in_sample(group[name])))
-    return found
+def autoencoders_in(group: Group) -> list[Rival]:
+    """The reconstruction losses of sparse autoencoders that a sweep's store has, and whether they are in sample.
+
+    Raises:
+        InputError: they are not as they were written.
+    """
+    values = group.values
+    names = [str(name) for name in values.data_vars if str(name).startswith("sae_") and str(name).endswith("_error")]
+    names = [name for name in names if set(values[name].dims) == {"image", "layer"}]
+    if names:
+        verify_group(group.store.parent, group.name, names, forget=True)
+    return [
+        Rival(name, values[name].dropna("layer", how="all").load(), "autoencoder", in_sample=in_sample(values[name]))
+        for name in names
+    ]
 
 
 def in_sample(variable: xr.DataArray) -> bool:
@@ -103,7 +110,7 @@ def in_sample(variable: xr.DataArray) -> bool:
     try:
         made = json.loads(str(variable.attrs.get("made_by", "{}")))
         return int(made.get("folds", 1)) < 2 or made.get("protocol") == "paper-split"
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return True
 
 
