@@ -9,7 +9,7 @@ from sklearn.neighbors import KernelDensity, NearestNeighbors
 
 from memjax.baselines import density, linear
 from memjax.baselines.density import log_density, neighbour_distances
-from memjax.baselines.linear import count_components, pca_error, principal_axes
+from memjax.baselines.linear import count_components, pca_error, principal_axes, shrunk_covariance
 from memjax.baselines.proxies import PROXIES, ProxyOptions, proxy_of
 from memjax.baselines.sparse_coding import SparseCodingConfig
 from memjax.checks import InputError
@@ -50,6 +50,15 @@ def test_mahalanobis_is_sklearns_with_the_covariance_of_the_other_folds(x) -> No
         centred = x[scored] - model.location_
         expected[scored] = np.sqrt(np.einsum("nd,de,ne->n", centred, np.linalg.inv(model.covariance_), centred))
     np.testing.assert_allclose(PROXIES["mahalanobis"].function(x, OPTIONS), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(30, 5), (12, 40), (200, 3), (9, 9)])
+def test_the_covariance_is_sklearns(rng, shape) -> None:
+    x = rng.normal(size=shape) * np.linspace(0.1, 9, shape[1]) + 100
+    mean, covariance = shrunk_covariance(x)
+    model = LedoitWolf().fit(x)
+    np.testing.assert_allclose(mean, model.location_)
+    np.testing.assert_allclose(covariance, model.covariance_, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("neighbours", [1, 3, 89])
@@ -147,3 +156,5 @@ def test_what_cannot_be_is_one_line(x, name, options, argument) -> None:
 def test_images_that_coincide_have_no_density() -> None:
     with pytest.raises(InputError, match="coincide"):
         log_density(np.zeros((20, 3), np.float32), 2)
+    with pytest.raises(InputError, match="singular"):
+        PROXIES["mahalanobis"].function(np.zeros((20, 3), np.float32), OPTIONS)

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import scipy.stats
 import xarray as xr
-
 from PIL import Image
 
 from memjax.checks import InputError
@@ -23,7 +22,9 @@ from memjax.store import Variable, add_metrics, open_features, open_writer
 from tests.command import exit_code
 
 N, D = 60, 6
-QUICK = BaselineSettings(measures=("nn_distance", "pca_residual", "mahalanobis"), neighbours=3, components=2, bootstraps=60)
+QUICK = BaselineSettings(
+    measures=("nn_distance", "pca_residual", "mahalanobis"), neighbours=3, components=2, bootstraps=60
+)
 
 
 @pytest.fixture
@@ -95,7 +96,9 @@ def test_questions_are_answered_with_measures_of_the_same_tokens(store, tmp_path
 
 def vgg_run(tmp_path, store):
     """The folder of a run whose measures are those of VGG-16, made from the store's images."""
-    found = measure_baselines(store, dataclasses.replace(QUICK, measures=("nn_distance",)), tmp_path / "vgg", progress=False)
+    found = measure_baselines(
+        store, dataclasses.replace(QUICK, measures=("nn_distance",)), tmp_path / "vgg", progress=False
+    )
     scores = {"nn_distance": found.scores["nn_distance_cls"].rename("nn_distance")}
     scores_table(scores, "vgg16").to_parquet(tmp_path / "vgg" / "scores.parquet")
     return tmp_path / "vgg"
@@ -163,9 +166,7 @@ def test_wrong_input_is_one_line(monkeypatch, store, tmp_path, capsys) -> None:
     assert "--folds" in refused(monkeypatch, capsys, *own, "--folds", 1)
     assert "--components" in refused(monkeypatch, capsys, *own, "--components", 6)
     assert "--variance" in refused(monkeypatch, capsys, *own, "--variance", 1.5)
-    assert "--neighbours" in refused(
-        monkeypatch, capsys, *own[:4], "--measures", "knn_distance", "--neighbours", 60
-    )
+    assert "--neighbours" in refused(monkeypatch, capsys, *own[:4], "--measures", "knn_distance", "--neighbours", 60)
 
 
 def test_a_table_that_is_not_one_is_refused(store, tmp_path) -> None:
