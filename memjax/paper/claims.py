@@ -31,6 +31,9 @@ FEATURES: Mapping[str, Sequence[str]] = {
 PERMUTATIONS = 2000
 """Of the scores, behind a p value over all layers."""
 
+FEWEST = 20
+"""Images, at least, of which a layer is chosen in some and tested in others."""
+
 GROUPINGS = ("category", "subcategory")
 """Columns of the scores that are held constant where they are there."""
 
@@ -84,11 +87,11 @@ def feature_claims(inputs: Inputs, settings: PaperSettings) -> Iterator[Weighed]
     """Each claim about measures, for each encoder: is there a correlation at all, how large, and what of it within groups."""
     for claim, metrics in FEATURES.items():
         for model, measures in inputs.measures.items():
-            there = [name for name in metrics if name in measures]
-            if not there:
-                yield Weighed(claim, model, "any", note=f"no {' or '.join(metrics)} of this encoder")
-                continue
-            yield from feature_rows(claim, model, columns_of(measures, there), (inputs, settings))
+            columns = columns_of(measures, [name for name in metrics if name in measures])
+            if columns:
+                yield from feature_rows(claim, model, columns, (inputs, settings))
+            else:
+                yield Weighed(claim, model, "any", note=f"no {' or '.join(metrics)} of this encoder that varies")
         yield from absent_encoders(claim, inputs)
 
 
@@ -118,6 +121,11 @@ def feature_rows(
     x, y = np.column_stack(list(columns.values())), inputs.y
     kept = np.isfinite(x).all(axis=1) & np.isfinite(y)
     x, y = x[kept], y[kept]
+    if len(y) < FEWEST or np.ptp(y) == 0:
+        yield Weighed(
+            claim, model, "any", n=len(y), note=f"fewer than {FEWEST} images with a score and every value that differ"
+        )
+        return
     found = permutation_test(x, y, n_perm=PERMUTATIONS, seed=settings.seed)
     best = int(np.nanargmax(np.abs(found.rho)))
     p = float(found.p_family[best])
@@ -140,7 +148,7 @@ def fair_choice(
     x: Float[np.ndarray, "n k"], y: Float[np.ndarray, " n"], settings: PaperSettings
 ) -> Float[np.ndarray, " n"]:
     """The column and its sign are chosen in the other folds; larger or smaller values, whichever go with the scores there."""
-    return nested_choice(np.hstack([x, -x]), y, settings.folds or 5, settings.seed)
+    return nested_choice(np.hstack([x, -x]), y, min(settings.folds or 5, len(y) // 10), settings.seed)
 
 
 def within(values: Float[np.ndarray, "n *k"], groups: np.ndarray) -> Float[np.ndarray, "n *k"]:

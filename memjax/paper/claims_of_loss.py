@@ -117,7 +117,7 @@ def released_loss(inputs: Inputs, released: Released, settings: PaperSettings) -
                 )
             continue
         seeds = released.sae_rho[model][-1]
-        low, high = (float(end) for end in fisher_z(np.array(seeds.mean()), n, "spearman"))
+        low, high = (float(end[0]) for end in fisher_z(np.array([seeds.mean()]), n, "spearman"))
         note = f"{len(seeds)} seeds, {seeds.min():.3f} to {seeds.max():.3f}; scored on the images it was trained on"
         verdict = verdict_of(low, high)
         yield Weighed(
