@@ -135,7 +135,9 @@ def test_an_encoder_without_the_measure_says_so(scores) -> None:
     assert [row.verdict for row in feature_claims(constant, SETTINGS)] == ["cannot be tested"] * 3
 
 
-def test_the_command_writes_and_says_it(tmp_path: Path, rng, monkeypatch, capsys) -> None:
+@pytest.fixture
+def store(tmp_path: Path, rng) -> Path:
+    """A run's features of sixty images, by themselves."""
     y = rng.normal(size=60)
     names = np.array([f"p{i}.png" for i in range(60)], dtype=object)
     coords = {"image": names, "layer": [0, 1], "memorability": ("image", y)}
@@ -144,9 +146,13 @@ def test_the_command_writes_and_says_it(tmp_path: Path, rng, monkeypatch, capsys
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Consolidated metadata")  # as memjax.store does, and why
         data.to_zarr(tmp_path / "run" / "features.zarr", group="made--up", mode="w", consolidated=True)
+    return tmp_path / "run" / "features.zarr"
+
+
+def test_the_command_writes_and_says_it(store: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     own = [
         "--features",
-        tmp_path / "run" / "features.zarr",
+        store,
         "--bootstraps",
         20,
         "--folds",
@@ -172,9 +178,7 @@ def test_the_command_writes_and_says_it(tmp_path: Path, rng, monkeypatch, capsys
         "note",
     ]
     assert "claims put to the test" in (tmp_path / "out" / "report.html").read_text()
-    whole = paper_claims(
-        PaperSources(features=tmp_path / "run" / "features.zarr"), PaperSettings(bootstraps=20, folds=2)
-    )
+    whole = paper_claims(PaperSources(features=store), PaperSettings(bootstraps=20, folds=2))
     pd.testing.assert_frame_equal(whole.table, pd.read_parquet(tmp_path / "out" / "claims.parquet"))
     assert exit_code(monkeypatch, command, *own, "--claims", "--cnn", tmp_path / "none") == 2
     (line,) = capsys.readouterr().err.strip().splitlines()

@@ -114,9 +114,12 @@ def in_front(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def answer_questions(alone: pd.DataFrame, pairs: pd.DataFrame, rivals: Mapping[str, Rival]) -> pd.DataFrame:
-    """Each question, for each autoencoder and way of finding the layer."""
+    """Each question, for each autoencoder and way of finding the layer; one row, where there is nothing to compare."""
     rows = []
     for question, kind in QUESTIONS.items():
+        if missing := [one for one in ("autoencoder", kind) if one not in set(alone["kind"])]:
+            rows.append((question, "", "", UNTESTED, f"no measure of the same images there of: {', '.join(missing)}"))
+            continue
         for layers, family in alone.groupby("layers", sort=False):
             for name in family.loc[family["kind"] == "autoencoder", "measure"]:
                 against = facing(pairs[pairs["layers"] == layers], rivals[str(name)], kind, rivals)

@@ -34,9 +34,14 @@ def question_sentences(answers: pd.DataFrame) -> list[str]:
         ['Q? No (last layer). a: rho +0.1.']
     """
     return [
-        f"{row['question']} {row['answer'].capitalize()} ({row['layers']}). {row['sentence']}."
+        f"{row['question']} {row['answer'].capitalize()}{in_brackets(row['layers'])}. {row['sentence']}."
         for row in answers.to_dict("records")
     ]
+
+
+def in_brackets(text: str) -> str:
+    """A text in brackets, with a space before; nothing of nothing."""
+    return f" ({text})" if text else ""
 
 
 def shown_alone(alone: pd.DataFrame) -> pd.DataFrame:
