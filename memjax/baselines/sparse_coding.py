@@ -56,21 +56,36 @@ class Codes:
     converged: Bool[Array, ""]
 
 
+def choose_units(key: Array, features: Float[Array, "n d"], config: SparseCodingConfig) -> Float[Array, "n u"]:
+    """A sample of the units; all, where there are no more than asked for."""
+    d = features.shape[1]
+    if d <= config.units:
+        return features
+    return features[:, jnp.sort(jax.random.choice(key, d, (config.units,), replace=False))]
+
+
+def activation_scale(features: Float[Array, "n u"], config: SparseCodingConfig) -> Float[Array, ""]:
+    """The 0.95 quantile of |activation|.
+
+    Raises:
+        InputError: where that is 0 (nearly all activations are).
+    """
+    scale = jnp.quantile(jnp.abs(features), config.quantile)
+    if not scale > 0:
+        raise expected(
+            "sparse coding, features", f"a positive {config.quantile} quantile of |activation|", float(scale)
+        )
+    return scale
+
+
 def sample_units(key: Array, features: Float[Array, "n d"], config: SparseCodingConfig) -> Float[Array, "n u"]:
     """A sample of the units (all, where there are no more than asked for), divided by the 0.95 quantile of |activation|.
 
     Raises:
         InputError: where that quantile is 0 (nearly all sampled activations are).
     """
-    d = features.shape[1]
-    if d > config.units:
-        features = features[:, jnp.sort(jax.random.choice(key, d, (config.units,), replace=False))]
-    scale = jnp.quantile(jnp.abs(features), config.quantile)
-    if not scale > 0:
-        raise expected(
-            "sparse coding, features", f"a positive {config.quantile} quantile of |activation|", float(scale)
-        )
-    return features / scale
+    chosen = choose_units(key, features, config)
+    return chosen / activation_scale(chosen, config)
 
 
 def init_dictionary(key: Array, width: int, config: SparseCodingConfig) -> Float[Array, "f d"]:

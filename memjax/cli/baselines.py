@@ -1,22 +1,34 @@
-"""Do the measures of the CNN era tell how memorable an image is? Nearest neighbour and sparse coding (Lin et al. 2024).
+"""Do simple measures of an image among others tell how memorable it is, and an autoencoder's error more than they?
 
 Of the token vectors that a sweep kept, at every layer, or of VGG-16's layers, as published:
 
-  memjax sweep --dataset lnsim --data-dir DIR --models ENCODER --tokens cls --out runs/lnsim
-  memjax baselines --features runs/lnsim
-  memjax baselines --features runs/lnsim --measures nn_distance
+  memjax sweep --dataset lnsim --data-dir DIR --models ENCODER --tokens cls mean --out runs/lnsim
+  memjax saes --features runs/lnsim --protocol modern --out runs/saes
+  memjax baselines --features runs/lnsim --token both
+  memjax baselines --features runs/lnsim --measures nn_distance sparse_coding_error
   memjax baselines --vgg vgg16.safetensors --dataset lnsim --data-dir DIR --out runs/vgg
   memjax baselines --vgg vgg16.safetensors --images photos/ --scores scores.csv --out runs/vgg
+  memjax baselines --features runs/lnsim --cnn runs/vgg
 
-nn_distance: the distance of an image to the nearest of the others. sparse_coding_error: how badly sparse codes of a dictionary,
-learnt on the same images, reconstruct it. Without arguments: the embedded demo (synthetic).
+nn_distance: the distance of an image to the nearest of the others; knn_distance: its mean over the nearest --neighbours;
+local_density: the density of the others around it. pca_residual: what principal axes leave of an image; mahalanobis: its
+distance to the mean, in the images' own covariance; sparse_coding_held_out: how badly sparse codes reconstruct it. The three
+are out of sample: axes, covariance and dictionary are of the images of the other folds. sparse_coding_error: as Lin et al.
+2024 have it, with a dictionary of the same images. Without arguments: the embedded demo (synthetic).
 
-On two cores 2,632 images x 12 layers x 384 units take seconds for nn_distance and about ten minutes for sparse_coding_error, with
---batches 100 one or two. VGG-16's weights: torchvision's vgg16, as safetensors; its pass over the images comes beside that.
+All measures, and the reconstruction losses of sparse autoencoders that `memjax saes` has put into the store, are then compared
+on the same images, at layers that are not picked by their own result: each alone, with the token's length and the category held
+constant (categories: --dataset NAME --data-dir DIR), and each pair. The answer to "does the autoencoder's error tell more than a
+linear residual, or than a CNN's measure" is yes, no or not settled.
 
-It writes to --out: baselines (measure, source, layer, rho with 95 % interval; CSV and Parquet), failures.csv and run.json; and
-the measures of a sweep's tokens into its feature store (nn_distance_cls, sparse_coding_error_cls): run the sweep again, and its
-table, figures and report show them. Exit codes: 0 done; 1 done, but images failed; 2 usage or input error, one line.
+On two cores 2,632 images x 12 layers x 384 units take about two minutes. Sparse coding is measured where it is asked for: ten
+minutes, with --batches 100 one or two, and out of sample five times as long. VGG-16's weights: torchvision's vgg16, as
+safetensors; its pass over the images comes beside that.
+
+It writes to --out: baselines (each measure and layer), rivals (each compared measure), comparison (each pair), answers, scores
+(every measure by image; all CSV and Parquet), report.html, failures.csv and run.json; and the measures of a sweep's tokens into
+its feature store (pca_residual_cls, nn_distance_cls): run the sweep again, and its table, figures and report show them. Exit
+codes: 0 done; 1 done, but images failed; 2 usage or input error, one line.
 """
 
 from collections.abc import Sequence
@@ -38,6 +50,7 @@ from memjax.pipelines.baseline_settings import BaselineSettings
 if TYPE_CHECKING:
     from memjax.datasets import Dataset
     from memjax.pipelines.baselines import BaselineResult
+    from memjax.pipelines.rivals import Comparison
 
 
 @dataclass(frozen=True)
@@ -50,9 +63,9 @@ class Arguments:
     vgg: Path | None = None
     """VGG-16's weights, instead of --features: safetensors with torchvision's names."""
     dataset: str | None = None
-    """With --vgg: a data set by name."""
+    """With --vgg: a data set by name. With --features: the data set that they are of, for its categories."""
     data_dir: Path | None = None
-    """With --vgg: the folder with the data set's published files."""
+    """The folder with the data set's published files."""
     images: str | None = None
     """With --vgg: a folder or shards of your own images, as for `memjax sweep`, instead of --dataset."""
     scores: Path | None = None
@@ -63,6 +76,8 @@ class Arguments:
     """With --vgg: use images that are symbolic links out of their folder too; else those are refused."""
     limit: int | None = None
     """With --vgg: only the first so many images."""
+    cnn: Path | None = None
+    """With --features: the folder of a run with --vgg on the same images, whose measures are compared too."""
     out: Path = Path("runs/baselines")
     """Where the results go."""
 
@@ -72,25 +87,29 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     args = read_arguments(Arguments, __doc__ or "", words, program)
     devices.use_cores()
     devices.use_cache()
-    from memjax.pipelines.baselines import measure_baselines, measure_vgg_baselines
+    from memjax.pipelines.baselines import Beside, measure_baselines, measure_vgg_baselines
 
     check_sources(args)
     if args.vgg is not None:
         found = measure_vgg_baselines(named_dataset(args), args.vgg, args.settings, args.out)
     else:
-        found = measure_baselines(args.features or demo_tokens(args.out / "demo"), args.settings, args.out)
+        beside = Beside(args.cnn, None if args.dataset is None else named_dataset(args))
+        run = args.features or demo_tokens(args.out / "demo")
+        found = measure_baselines(run, args.settings, args.out, beside=beside)
     show_baselines(found)
     return 1 if found.run.failures else 0
 
 
 def check_sources(args: Arguments) -> None:
     """Raises `InputError` where the arguments name two sources, or images without weights."""
-    told = ("dataset", "data_dir", "images", "scores", "score_column", "limit")
+    told = ("dataset", "data_dir", "images", "scores", "score_column", "limit")[2 if args.features is not None else 0 :]
     given = next((name for name in told if getattr(args, name) is not None), "")
     if args.vgg is None and given:
         raise expected(f"{given} without vgg", "both", "one", "name VGG-16's weights", argument="vgg")
     if args.vgg is not None and args.features is not None:
         raise expected("features with vgg", "one of them", "both", "leave one out", argument="features")
+    if args.cnn is not None and args.features is None:
+        raise expected("cnn without features", "both", "one", "name the sweep whose measures to compare", "features")
 
 
 def named_dataset(args: Arguments) -> "Dataset":
@@ -116,8 +135,22 @@ def show_baselines(found: "BaselineResult") -> None:
     say(f"{table['source'].iloc[0]}, n = {table['n'].max()}{synthetic}:")
     for row in table.to_dict("records"):
         rho = f"rho {row['rho']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
-        say(f"  layer {row['layer']:>2}  {rho}  {row['measure']}")
+        say(f"  layer {row['layer']:>2}  {rho}  {row['measure']}{', in sample' if row['in_sample'] else ''}")
+    show_comparison(found.comparison)
     joined = "" if found.store is None else f"; measures per image: {found.store}"
     say(f"table: {found.out}{joined}")
     if found.run.failures:
         say(f"{found.run.failures} images could not be used: {found.out / FAILURES} says why")
+
+
+def show_comparison(found: "Comparison") -> None:
+    """The measures side by side, and the questions."""
+    from memjax.report.rivals import question_sentences
+
+    for layers, rows in found.alone.groupby("layers", sort=False) if len(found.alone) else ():
+        say(f"side by side, {layers}, n = {rows['n'].max()}:")
+        for row in rows.sort_values("rho", ascending=False, kind="stable").to_dict("records"):
+            seen = ", in sample" if row["in_sample"] else ""
+            say(f"  rho {row['rho']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]  {row['measure']}{seen}")
+    for sentence in question_sentences(found.answers):
+        say(sentence)

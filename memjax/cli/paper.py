@@ -10,6 +10,10 @@ Takmaz, Gatt & Dotlačil 2025, "Traces of Image Memorability in Vision Encoders"
   memjax paper --features runs/memcat [--memcat memcat_image_data.csv]
       the same from features that `memjax sweep` extracted; with --memcat, by category and with the ceiling
 
+--claims puts each claim of the abstract to the test, on the authors' files as far as they go, or with --features on your own
+run, with the losses of `memjax saes` and the measures of `memjax baselines` that its store has: yes, no, not settled, or what
+is missing (claims.csv).
+
 --dataset NAME --data-dir DIR, or --images DIR with the images, adds controls for contrast, colourfulness and edge
 density, and the data set's half-splits as the ceiling. --groups category keeps categories together in the readout's folds.
 --saes RUN [RUN ...] sets runs of `memjax saes --protocol paper` or paper-split on MemCat beside the authors' by epoch.
@@ -48,6 +52,10 @@ class Arguments:
 
     sources: OmitArgPrefixes[PaperSources]
     settings: OmitArgPrefixes[PaperSettings]
+    claims: bool = False
+    """Put each claim of the abstract to the test too: yes, no, not settled, or cannot be tested with these files."""
+    cnn: Path | None = None
+    """For the claims, with --features: the folder of `memjax baselines --vgg` on the same images."""
     out: Path = Path("runs/paper")
     """Folder for report.html, tables (CSV and Parquet), figures (PNG and PDF) and run.json."""
 
@@ -59,7 +67,7 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
 
     sources = with_reference_data(args.sources)
     with CONSOLE.status("reading, correlations, their intervals, and the readout"):
-        result = reproduce_paper(sources, args.out, args.settings)
+        result = reproduce_paper(sources, args.out, args.settings, args.claims, args.cnn)
     show(result)
     return 0
 
@@ -80,6 +88,7 @@ def with_reference_data(sources: PaperSources) -> PaperSources:
 
 def show(result: "PaperResult") -> None:
     """Ours beside the published, ceiling, controls, readouts, and what to know."""
+    from memjax.paper.claims_of_loss import CLAIMS, Claims
     from memjax.paper.page import found_words, shown_table, strongest
     from memjax.report.labels import ceiling_words
 
@@ -97,6 +106,10 @@ def show(result: "PaperResult") -> None:
         print_table("Strongest measures, with controls held constant", shown)
     for sentence in found_words(result.tables, result.ceiling):
         say(sentence)
+    if CLAIMS in result.tables:
+        say("The abstract's claims put to the test:")
+        for sentence in Claims(result.tables[CLAIMS]).sentences():
+            say(f"- {sentence}")
     if result.disagreements:
         say("Where text, scripts and files disagree, and what to know of the models:")
     for sentence in result.disagreements:

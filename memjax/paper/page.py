@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from memjax.outputs import Run, failure_table
 from memjax.paper import headline
+from memjax.paper.claims_of_loss import CLAIMS
+from memjax.paper.claims_page import WEIGHED, shown_claims
 from memjax.paper.inputs import Inputs, PaperSettings
 from memjax.paper.results import Results
 from memjax.paper.tables import IMAGE, READOUT
@@ -76,6 +78,8 @@ def found_words(tables: Mapping[str, pd.DataFrame], ceiling: Reliability | None)
 def sections(results: Results, drawn: Mapping[str, Figure], settings: PaperSettings) -> list[Section]:
     """The parts of the page below the correlations."""
     tables, parts = results.tables, []
+    if CLAIMS in tables:
+        parts.append(Section("The abstract's claims put to the test", WEIGHED, {}, shown_claims(tables[CLAIMS])))
     if results.readouts:
         kind = f"of whole groups ({settings.groups})" if settings.groups else "of images"
         repeats = tables["readout"]["repeats"].iloc[0]

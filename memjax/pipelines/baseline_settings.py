@@ -9,6 +9,8 @@ from memjax.checks import expected
 from memjax.schema import check_bounds
 
 NAMES = tuple(PROXIES)
+QUICK = tuple(name for name in NAMES if not name.startswith("sparse_coding"))
+"""Measures that take seconds a layer; sparse coding takes minutes."""
 
 if TYPE_CHECKING:
     ProxyName = str
@@ -22,6 +24,10 @@ BOUNDS = {
     "batches": (1, 10**7),
     "seed": (0, 2**32 - 1),
     "bootstraps": (1, 10**5),
+    "folds": (2, 1000),
+    "neighbours": (1, 2**20),
+    "components": (1, 2**20),
+    "variance": (0.001, 0.9999),
 }
 """Of the settings that are numbers."""
 
@@ -35,12 +41,13 @@ class BaselineSettings:
         100
     """
 
-    measures: tuple[ProxyName, ...] = NAMES
-    """Which measures."""
+    measures: tuple[ProxyName, ...] = QUICK
+    """Which measures; the default is all that take seconds a layer. Sparse coding takes a minute a layer, out of sample as many
+    as there are folds."""
     model: str | None = None
     """Which encoder, where the store holds several."""
-    token: Literal["cls", "mean"] = "cls"
-    """Which token vectors: of each image the cls token, or the mean of its patches."""
+    token: Literal["cls", "mean", "both"] = "cls"
+    """Which token vectors: of each image the cls token, the mean of its patches, or each of the two."""
     layers: tuple[int, ...] | None = None
     """Layers (0: embeddings; of VGG-16 1 to 7: five blocks, fc1, fc2); the default is all that vary."""
     units: int = 1000
@@ -49,8 +56,16 @@ class BaselineSettings:
     """Size of the sparse coding's dictionary."""
     batches: int = 1000
     """Batches of 250 images that the dictionary is learnt on; the time grows with it."""
+    folds: int = 5
+    """Of the measures that are out of sample by folds: each image is scored by a model of the images of the other folds."""
+    neighbours: int = 10
+    """Nearest images whose distance knn_distance averages, and that the bandwidth of local_density reaches."""
+    components: int | None = None
+    """Principal axes of pca_residual; the default is as many as have the share `variance`."""
+    variance: float = 0.9
+    """Share of the variance of the images that the axes are fitted on, which the axes have."""
     seed: int = 0
-    """Of the sample of units and of the dictionary."""
+    """Of the sample of units, the dictionary and the folds."""
     bootstraps: int = 1000
     """Bootstrap resamples behind each 95 % interval."""
 
@@ -64,4 +79,8 @@ class BaselineSettings:
     def options(self) -> ProxyOptions:
         """What the measures are told."""
         coding = SparseCodingConfig(units=self.units, codewords=self.codewords, batches=self.batches)
-        return ProxyOptions(self.seed, coding)
+        return ProxyOptions(self.seed, coding, self.folds, self.neighbours, self.components, self.variance)
+
+    def tokens(self) -> tuple[str, ...]:
+        """The token vectors, one by one."""
+        return ("cls", "mean") if self.token == "both" else (self.token,)

@@ -1,4 +1,4 @@
-"""The measures of the CNN era, of a sweep's token vectors or of VGG-16's layers, against the human scores."""
+"""Simple measures of a sweep's token vectors or of VGG-16's layers, against the human scores and against each other."""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Float, Int
 
 from memjax import devices
-from memjax.baselines.proxies import PROXIES
 from memjax.baselines.vgg import LAYERS, load_vgg
 from memjax.checks import expected
 from memjax.datasets import Dataset
@@ -28,10 +26,13 @@ from memjax.outputs import (
     write_failures,
     write_table,
 )
+from memjax.pipelines.baseline_measuring import Measured, Vectors, baseline_table, measure_vectors
 from memjax.pipelines.baseline_settings import BaselineSettings
-from memjax.pipelines.sae_tables import with_ceiling, with_rho
+from memjax.pipelines.rival_entries import SCORES, VGG, autoencoders_in, rivals_in, rivals_of, scores_table
+from memjax.pipelines.rivals import Comparison, Held, compare_measures
+from memjax.pipelines.sae_tables import with_ceiling
 from memjax.pipelines.sweep_result import Sweep
-from memjax.pipelines.tokens import FEWEST, join_scores, load_representations, open_group
+from memjax.pipelines.tokens import FEWEST, Representations, join_scores, load_representations, open_group
 from memjax.pipelines.vgg_layers import vgg_vectors
 from memjax.progress import ProgressCallback, progress_of
 from memjax.promises import start_writing
@@ -39,8 +40,28 @@ from memjax.stats.analysis import ceiling_for
 from memjax.stats.scores import check_scores_vary
 from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
-BASELINES = "baselines"
-"""Name of the table."""
+BASELINES, RIVALS, COMPARISON, ANSWERED = "baselines", "rivals", "comparison", "answers"
+"""Names of the tables: each measure and layer; each compared measure alone, each pair, and the questions."""
+
+REPORT_PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What beside the sweep's own token vectors is compared.
+
+    Attributes:
+        cnn: the folder of a run of VGG-16's baselines on the same images, for its measures; None without.
+        dataset: of the same images, for their categories; None without.
+    """
+
+    cnn: str | Path | None = None
+    dataset: Dataset | None = None
+
+    def categories(self) -> pd.Series | None:
+        """By image, where the data set has them."""
+        table = self.dataset.table if self.dataset is not None else pd.DataFrame()
+        return table["category"] if "category" in table and table["category"].nunique() > 1 else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +69,10 @@ class BaselineResult:
     """What the baselines give.
 
     Attributes:
-        table: ``measure, source, layer, rho, ci_low, ci_high, p, n[, rho_over_ceiling]``, one row a measure and layer.
+        table: ``measure, source, layer, rho, ci_low, ci_high, p, n, in_sample, note[, rho_over_ceiling]``, one row a measure and
+            layer.
         scores: name (``nn_distance_cls``; of VGG-16 ``nn_distance``) -> that measure of every image, dims ``image, layer``.
+        comparison: the measures, and the autoencoders' losses that the store has, side by side.
         failures: columns ``image, stage, error``: images that VGG-16 could not be given, and why.
         run: the record of the run, as in run.json.
         out: folder of table and run.json.
@@ -59,6 +82,7 @@ class BaselineResult:
 
     table: pd.DataFrame
     scores: Mapping[str, xr.DataArray]
+    comparison: Comparison
     failures: pd.DataFrame
     run: Run = field(repr=False)
     out: Path
@@ -66,32 +90,12 @@ class BaselineResult:
     kept: TemporaryFolder | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, eq=False)
-class Vectors:
-    """One source's layers.
-
-    Attributes:
-        source: the encoder's name, or vgg16.
-        suffix: what follows a measure's name in the store.
-        layers: their coordinates.
-        x: of each layer, the vectors of all images.
-        images: their ids.
-        y: their memorability.
-    """
-
-    source: str
-    suffix: str
-    layers: Int[np.ndarray, " l"]
-    x: list[Float[np.ndarray, "n _"]]
-    images: np.ndarray
-    y: Float[np.ndarray, " n"]
-
-
 def measure_baselines(
     run: Sweep | str | Place,
     settings: BaselineSettings | None = None,
     out: str | Path | None = None,
     progress: bool | ProgressCallback = True,
+    beside: Beside | None = None,
 ) -> BaselineResult:
     """Measure the token vectors of a sweep, correlate with the human scores, and put the measures into the sweep's store.
 
@@ -100,9 +104,10 @@ def measure_baselines(
         settings: what to measure; by default `BaselineSettings()`.
         out: the results' folder; None for a temporary one, which lives as long as the result.
         progress: True for a bar, False for none, or a function that is called ``(measure, done, total)``.
+        beside: what else is compared; by default nothing.
 
     Returns:
-        The table and the measures.
+        The table, the measures and their comparison.
 
     Raises:
         memjax.checks.InputError: no such store, encoder, token or layer; too few images; another run in ``out``.
@@ -116,15 +121,23 @@ def measure_baselines(
         (['measure', 'source', 'layer', 'rho'], ('image', 'layer'))
     """
     devices.use_cores()
-    settings = settings or BaselineSettings()
+    settings, beside = settings or BaselineSettings(), beside or Beside()
+    cnn = rivals_in(beside.cnn) if beside.cnn is not None else []
     group = open_group(run.out if isinstance(run, Sweep) else place(run), settings.model)
     record = Run(group.dataset, models=(group.encoder,), ceiling=group.ceiling)
     folder, kept = _folder(out)
     with locked(folder):
-        data = load_representations(group, settings.token, settings.layers, last_only=False, block=256)
-        vectors = Vectors(group.model, f"_{settings.token}", data.layers, list(data.images.block(0)), data.ids, data.y)
-        found = _measure(vectors, settings, record, folder, progress)
-        join_scores(data, found.scores, json.dumps(_about(found.run), sort_keys=True), folder)
+        data = {
+            name: load_representations(group, name, settings.layers, False, block=256) for name in settings.tokens()
+        }
+        scores = measure_vectors([vectors_of(one, name) for name, one in data.items()], settings, progress)
+        first = next(iter(data.values()))
+        held = Held(group.values["cls_norm"].load() if "cls_norm" in group.values else None, beside.categories())
+        rivals = [*rivals_of(scores.scores, group.model), *autoencoders_in(group), *cnn]
+        compared = compare_measures(rivals, first.ids, first.y, held, settings.bootstraps, settings.seed)
+        found = _result((group.model, scores, compared), settings, record, folder)
+        for name, one in data.items():
+            join_scores(one, scores.values[name], json.dumps(_about(found.run), sort_keys=True), folder)
         found = _write(found)
     return replace(found, store=group.store, kept=kept)
 
@@ -165,11 +178,20 @@ def measure_vgg_baselines(
             raise expected(f"data set {dataset.name}, readable images with a score", "ten or more", int(scored.sum()))
         ids = dataset.table.index.to_numpy(object)[found.positions]
         x = [found.vectors[LAYERS[layer - 1]][scored] for layer in chosen]
-        vectors = Vectors("vgg16", "", np.array(chosen), x, ids[scored], y[scored])
+        vectors = Vectors("", np.array(chosen), x, ids[scored], y[scored])
         failures = failure_table(found.failures)
         record = Run(record_of(dataset), failures=count_failed(failures), ceiling=ceiling)
-        result = replace(_measure(vectors, settings, record, folder, progress), failures=failures, kept=kept)
-        return _write(result)
+        scores = measure_vectors([vectors], settings, progress)
+        held = Held(None, Beside(dataset=dataset).categories())
+        rivals = rivals_of(scores.scores, VGG)
+        compared = compare_measures(rivals, vectors.images, vectors.y, held, settings.bootstraps, settings.seed)
+        result = _result((VGG, scores, compared), settings, record, folder)
+        return _write(replace(result, failures=failures, kept=kept))
+
+
+def vectors_of(data: Representations, token: str) -> Vectors:
+    """A token's vectors of all layers, as the measures take them."""
+    return Vectors(token, data.layers, list(data.images.block(0)), data.ids, data.y)
 
 
 def _folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
@@ -177,23 +199,11 @@ def _folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
     return Path(where), kept
 
 
-def _measure(
-    vectors: Vectors, settings: BaselineSettings, record: Run, folder: Path, progress: bool | ProgressCallback
+def _result(
+    measured: tuple[str, Measured, Comparison], settings: BaselineSettings, record: Run, folder: Path
 ) -> BaselineResult:
-    """Every measure at every layer, and its correlation with the scores."""
-    scores, n = {}, len(vectors.y)
-    for name in settings.measures:
-        with progress_of(name, n * len(vectors.x), progress) as advance:
-            columns = []
-            for x in vectors.x:
-                columns.append(PROXIES[name].function(x, settings.options()))
-                advance(n)
-        coords = {"image": vectors.images, "layer": vectors.layers, "memorability": ("image", vectors.y)}
-        full = f"{name}{vectors.suffix}"
-        scores[full] = xr.DataArray(np.stack(columns, axis=1), coords, ("image", "layer"), full)
-    keys = pd.MultiIndex.from_product([scores, [vectors.source], vectors.layers], names=["measure", "source", "layer"])
-    columns = np.concatenate([values.values for values in scores.values()], axis=1)
-    table = with_rho(keys.to_frame(index=False), columns, vectors.y, settings.bootstraps)
+    """Everything that is written, computed once."""
+    source, scores, compared = measured
     run = replace(
         record,
         command=started(),
@@ -201,10 +211,11 @@ def _measure(
         seed=settings.seed,
         bootstraps=settings.bootstraps,
         settings=plain_json(asdict(settings)),
-        metrics={vectors.source: sorted(scores)},
+        metrics={source: sorted(scores.scores)},
         versions=versions(),
     )
-    return BaselineResult(with_ceiling(table, run.ceiling), scores, failure_table([]), run, folder)
+    table = with_ceiling(baseline_table(scores, source, settings.bootstraps), run.ceiling)
+    return BaselineResult(table, scores.scores, compared, failure_table([]), run, folder)
 
 
 def _about(run: Run) -> dict[str, object]:
@@ -213,8 +224,16 @@ def _about(run: Run) -> dict[str, object]:
 
 
 def _write(found: BaselineResult) -> BaselineResult:
-    """The table, failures.csv, and run.json, which marks the end."""
-    writing = start_writing(found.out, found.out)
-    write_table(found.table, found.out, BASELINES)
+    """The tables, failures.csv, the page, and run.json, which marks the end."""
+    from memjax.report.rivals import write_baselines_page  # loads matplotlib; not before the measuring
+
+    writing, compared = start_writing(found.out, found.out), found.comparison
+    tables = {BASELINES: found.table, RIVALS: compared.alone, COMPARISON: compared.pairs, ANSWERED: compared.answers}
+    for name, table in (tables | {SCORES: scores_table(found.scores, found.table["source"].iloc[0])}).items():
+        if len(table.columns):
+            write_table(table, found.out, name)
+    write_baselines_page(
+        found.out / REPORT_PAGE, found.run, found.table, (compared.alone, compared.pairs, compared.answers)
+    )
     write_failures(found.failures, found.out)
     return replace(found, run=writing.finish(found.run))

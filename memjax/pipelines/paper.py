@@ -25,6 +25,7 @@ from memjax.outputs import (
     write_failures,
     write_table,
 )  # fmt: skip
+from memjax.paper.claims_of_loss import CLAIMS, Claims, weigh_claims
 from memjax.paper.inputs import (
     Inputs,
     PaperSettings,
@@ -37,6 +38,7 @@ from memjax.paper.inputs import (
 )  # fmt: skip
 from memjax.paper.results import Results, compute
 from memjax.pipelines.lowlevel_controls import image_statistics, images_of
+from memjax.pipelines.rival_entries import rivals_in
 from memjax.promises import start_writing
 from memjax.stats.readout import Readout
 from memjax.stats.reliability import Reliability
@@ -53,7 +55,7 @@ class PaperResult:
         out: the folder with every table (CSV and Parquet), figures, report.html, run.json.
         run: the record, as in run.json.
         tables: by the name of their file: correlations, comparison, and what the sources allow of categories, controls,
-            sae_epochs, glm, isola, readout, readout_weights.
+            sae_epochs, glm, isola, readout, readout_weights, claims.
         ceiling: how far people agree; None where not known.
         readouts: by encoder, and of all together.
         disagreements: where text, scripts and files of the paper disagree, in sentences.
@@ -77,7 +79,11 @@ class PaperResult:
 
 
 def reproduce_paper(
-    sources: PaperSources, out: str | Path | None = None, settings: PaperSettings | None = None
+    sources: PaperSources,
+    out: str | Path | None = None,
+    settings: PaperSettings | None = None,
+    claims: bool = False,
+    cnn: str | Path | None = None,
 ) -> PaperResult:
     """Compute every table of the paper, set it beside the published numbers, and write all of it.
 
@@ -85,6 +91,8 @@ def reproduce_paper(
         sources: the authors' released files with MemCat's table, or one's own features; see `PaperSources`.
         out: the folder to write; None for a temporary one, which lives as long as the result.
         settings: resamples, folds, groups, seed.
+        claims: whether each claim of the abstract is put to the test too (the table ``claims``).
+        cnn: for the claims: the folder of a run of VGG-16's baselines on the same images as the features; None without.
 
     Raises:
         InputError: sources that do not fit together, or files that are not what they should be.
@@ -98,6 +106,9 @@ def reproduce_paper(
     place, kept = results_folder(None if out is None else Path(out))
     folder = make_folder(Path(place), "out", argument="out")
     results = compute(inputs, settings)
+    if claims:
+        weighed = weigh_claims(inputs, settings, cnn_measures(cnn))
+        results = dataclasses.replace(results, tables={**results.tables, CLAIMS: weighed.table})
     failures = failure_table(inputs.controls.failures if inputs.controls else ())
     run = record(results, inputs, sources, settings)
     with machine_faults_told(folder):
@@ -107,6 +118,32 @@ def reproduce_paper(
     return PaperResult(
         folder, run, results.tables, results.ceiling, results.readouts, results.disagreements, failures, kept
     )
+
+
+def paper_claims(sources: PaperSources, settings: PaperSettings | None = None, cnn: str | Path | None = None) -> Claims:
+    """Put each claim of the paper's abstract to the test, on the authors' files or one's own run; nothing is written.
+
+    Args:
+        sources: the authors' released files with MemCat's table, or one's own features; see `PaperSources`.
+        settings: resamples, folds, seed.
+        cnn: the folder of a run of VGG-16's baselines on the same images as the features; None without.
+
+    Raises:
+        InputError: sources that do not fit together, or files that are not what they should be.
+
+    Example:
+        >>> import memjax
+        >>> paper_claims(memjax.PaperSources(memvis="memvis/", memcat="memcat_image_data.csv")).table  # doctest: +SKIP
+    """
+    settings = settings or PaperSettings()
+    return weigh_claims(read_inputs(sources, settings), settings, cnn_measures(cnn))
+
+
+def cnn_measures(folder: str | Path | None) -> dict[str, pd.Series]:
+    """Each measure of a run of VGG-16's baselines at its last layer, by image, in its expected direction."""
+    found = rivals_in(folder) if folder is not None else []
+    chosen = (one for one in found if one.kind == "CNN")
+    return {one.name: one.direction * one.values.isel(layer=-1).to_series() for one in chosen}
 
 
 def read_inputs(sources: PaperSources, settings: PaperSettings) -> Inputs:

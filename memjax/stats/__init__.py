@@ -23,6 +23,10 @@ _NAMES = {
     # Do two measures differ; controls; categories
     "williams": "memjax.stats.dependent",
     "meng": "memjax.stats.dependent",
+    "compare_rivals": "memjax.stats.rivals",
+    "Rivals": "memjax.stats.rivals",
+    "sum_of_ranks": "memjax.stats.over_layers",
+    "nested_choice": "memjax.stats.over_layers",
     "partial_correlation": "memjax.stats.partial",
     "within_category": "memjax.stats.partial",
     "one_hot": "memjax.stats.partial",

@@ -22,10 +22,19 @@ class Difference:
     ci_high: float = np.nan
 
 
+ROUNDING = 1e-12
+"""Of the determinant of a correlation matrix, which is 0 where two measures give the score exactly."""
+
+
+def determinant_of(r_1y: float, r_2y: float, r_12: float) -> float:
+    """The determinant of the correlation matrix of two measures and the score."""
+    return 1 - r_1y**2 - r_2y**2 - r_12**2 + 2 * r_1y * r_2y * r_12
+
+
 def _check(r_1y: float, r_2y: float, r_12: float, n: int) -> None:
     if n < 4 or not all(-1 < r < 1 for r in (r_1y, r_2y, r_12)):
         raise expected("dependent correlations", "n >= 4 and correlations inside (-1, 1)", (r_1y, r_2y, r_12, n))
-    if 1 - r_1y**2 - r_2y**2 - r_12**2 + 2 * r_1y * r_2y * r_12 < 0:
+    if determinant_of(r_1y, r_2y, r_12) < -ROUNDING:
         raise expected("dependent correlations", "a possible correlation matrix", (r_1y, r_2y, r_12))
 
 
@@ -45,7 +54,7 @@ def williams(r_1y: float, r_2y: float, r_12: float, n: int) -> Difference:
     Reference: Williams 1959; Steiger 1980, Psychol. Bull. 87, equation 7.
     """
     _check(r_1y, r_2y, r_12, n)
-    determinant = 1 - r_1y**2 - r_2y**2 - r_12**2 + 2 * r_1y * r_2y * r_12
+    determinant = max(0.0, determinant_of(r_1y, r_2y, r_12))
     mean = (r_1y + r_2y) / 2
     scale = 2 * determinant * (n - 1) / (n - 3) + mean**2 * (1 - r_12) ** 3
     t = (r_1y - r_2y) * np.sqrt((n - 1) * (1 + r_12) / scale)
