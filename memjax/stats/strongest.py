@@ -31,8 +31,8 @@ ALPHA = 0.05
 
 FEWEST = MOST_IMAGES + 1
 """Images below which nothing is said of the strongest. Of 30, the interval of rho = 0 reaches from -0.36 to 0.36, and the largest
-correlation of an encoder's 76 with shuffled scores is 0.44 (one time in twenty above 0.57); the largest that such a measure has on
-all of LNSIM's 2,632 images is 0.28. Of 20 images it is 0.44, 0.53 and 0.70, of 10 images 0.63, 0.74 and 0.89."""
+correlation of an encoder's 76 with shuffled scores is 0.44 (one time in twenty above 0.57); the largest that such a measure has
+on all of LNSIM's 2,632 images is 0.28. Of 20 images it is 0.44, 0.53 and 0.70, of 10 images 0.63, 0.74 and 0.89."""
 
 LIMIT_IMAGES = 5_000
 """Images above which the permutations' normal limit stands for them."""
