@@ -55,6 +55,25 @@ def test_one_call_one_typed_result(whole):
     assert run.report == run.out / "report.html"
 
 
+def test_the_strongest_and_its_rivals_are_told_everywhere(whole):
+    found, rivals = whole.run.strongest, whole.rivals
+    assert found is not None
+    assert rivals is not None
+    assert whole.run == memjax.read_sweep(whole.out).run
+    for name in ("strongest.csv", "strongest.parquet"):
+        assert name in whole.run.outputs
+    pd.testing.assert_frame_equal(pd.read_parquet(whole.out / "strongest.parquet"), rivals)
+    assert rivals.columns.tolist() == [
+        "model", "metric", "layer", "rho", "p_family", "difference", "difference_low", "difference_high", "p", "p_holm", "n",
+    ]  # fmt: skip
+    assert "cls_sum" not in set(rivals["metric"])
+    assert "cls_sum" in found.multiples
+    assert len(rivals) == found.correlations < whole.table["rho"].notna().sum()
+    page = (whole.out / "report.html").read_text(encoding="utf-8")
+    assert f"corrected for all {found.correlations} correlations" in page
+    assert f"corrected for all {found.correlations} correlations" in whole._repr_html_()
+
+
 def test_a_finished_run_is_recognised_and_read_back(whole, undrawn):
     settings = memjax.SweepSettings(metrics=["default", "attention_entropy_head", {"my_peak": PEAK}], bootstraps=20)
     again = memjax.sweep(demo(60), ["memjax/tiny"], whole.out, settings, progress=False)

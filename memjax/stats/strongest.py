@@ -30,8 +30,9 @@ ALPHA = 0.05
 """Level of the tests: a rival whose corrected p is not below it cannot be told from the strongest."""
 
 FEWEST = MOST_IMAGES + 1
-"""Images below which nothing is said of the strongest: an interval of rho = 0 is then wider than from -0.36 to 0.36, more than
-what measures of images have been found to reach, and the largest of 100 correlations with random scores is about 0.5."""
+"""Images below which nothing is said of the strongest. Of 30, the interval of rho = 0 reaches from -0.36 to 0.36, and the largest
+correlation of an encoder's 76 with shuffled scores is 0.44 (one time in twenty above 0.57); the largest that such a measure has
+on all of LNSIM's 2,632 images is 0.28. Of 20 images it is 0.44, 0.53 and 0.70, of 10 images 0.63, 0.74 and 0.89."""
 
 LIMIT_IMAGES = 5_000
 """Images above which the permutations' normal limit stands for them."""
