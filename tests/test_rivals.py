@@ -134,6 +134,16 @@ def test_what_was_planted_is_answered(rng, own, rival, answer) -> None:
     assert f"{found.alone.set_index('measure').loc['sae_error', 'rho']:+.3f}" in found.answers.iloc[0]["sentence"]
 
 
+def test_other_token_vectors_are_no_rival(rng) -> None:
+    """An autoencoder of patches is not set against a linear residual of the cls token."""
+    y = rng.normal(size=80)
+    loss = planted(y + rng.normal(size=80), "sae_topk_patches_error", "autoencoder")
+    linear = planted(rng.normal(size=80), "pca_residual_cls", "linear")
+    answers = compare_measures([linear, loss], loss.values["image"].values, y, Held(), 50, 0).answers
+    assert answers["answer"].tolist() == ["cannot be tested", "cannot be tested"]
+    assert "same token vectors" in answers["sentence"].iloc[0]
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [('{"folds": 5}', False), ('{"folds": 1}', True), ("{}", True), ("[]", True), ("none", True), ('{"folds": "x"}', True),

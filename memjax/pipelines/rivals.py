@@ -130,12 +130,13 @@ def answer_questions(alone: pd.DataFrame, pairs: pd.DataFrame, rivals: Mapping[s
 def facing(pairs: pd.DataFrame, own: Rival, kind: Kind, rivals: Mapping[str, Rival]) -> pd.DataFrame:
     """The pairs of an autoencoder with rivals of a kind, turned so that it is the first.
 
-    Of the encoder's own measures those of the same token vectors, where there are any.
+    Of the encoder's own measures only those of the same token vectors: an autoencoder of patches is not better than a linear
+    residual because it reads other vectors.
     """
     turned = pd.concat([pairs[pairs["first"] == own.name], swapped(pairs[pairs["second"] == own.name])])
     turned = turned[[rivals[str(name)].kind == kind for name in turned["second"]]]
     same = np.array([rivals[str(name)].token == own.token for name in turned["second"]], bool)
-    return turned[same] if same.any() and kind != "CNN" else turned
+    return turned if kind == "CNN" else turned[same]
 
 
 def swapped(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -155,7 +156,7 @@ def answer(own: Rival, against: pd.DataFrame) -> tuple[str, str]:
     Yes where it tells more than every one of them; no where it does not tell more than one of them.
     """
     if not len(against):
-        return UNTESTED, "no such measure of the same images is there"
+        return UNTESTED, f"{own.name}: no such measure of the same token vectors is there"
     said = set(against["first_tells_more"])
     found = YES if said == {YES} else NO if NO in said else OPEN
     decisive = against if found != NO else against[against["first_tells_more"] == NO]
