@@ -1,9 +1,12 @@
 """What stays together: folds, permutations, images that are nearly the same."""
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
+from memjax.pipelines.alike import alike_images
 from memjax.stats.duplicates import near_duplicates
-from memjax.stats.partitions import folds_of, shuffled_scores
+from memjax.stats.partitions import folds_of, joined, shuffled_scores
 
 
 def test_folds_are_even_and_keep_clusters_whole(rng: np.random.Generator) -> None:
@@ -36,3 +39,27 @@ def test_near_duplicates_are_chains_and_subjects_are_not(rng: np.random.Generato
     strict = near_duplicates(subject)
     assert strict.cosine > 0.9, "a subject of sixty images is no duplicate"
     assert strict.largest <= 0.05 * 260
+
+
+def test_images_are_together_under_any_label() -> None:
+    one, other = np.array([0, 0, 1, 2, 3]), np.array([9, 8, 7, 7, 6])
+    assert joined(one, other).tolist() == [0, 0, 1, 1, 2]
+    assert joined(None, None) is None
+    assert joined(None, one).tolist() == [0, 0, 1, 2, 3]
+
+
+def test_copies_that_a_data_set_names_stay_together() -> None:
+    vectors = np.random.default_rng(0).normal(size=(40, 2, 8)).astype(np.float32)
+    vectors[5] = vectors[6]
+    group = xr.Dataset({"cls": (("image", "layer", "width"), vectors)}, {"image": [f"i{i}" for i in range(40)]})
+    table = pd.DataFrame({"duplicates": ["a"] + [""] * 38 + ["a"]}, index=group.indexes["image"])
+    found = alike_images({"m": group}, table)
+    assert found.clusters is not None
+    assert found.clusters[0] == found.clusters[39]
+    assert found.clusters[5] == found.clusters[6]
+    assert len(set(found.clusters)) == 38
+    assert "1 sets of copies" in found.said
+    assert "1 pairs" in found.said
+    unknown = alike_images({"m": group.drop_vars("cls")}, table.drop(columns="duplicates"))
+    assert unknown.clusters is None
+    assert "not compared" in unknown.said

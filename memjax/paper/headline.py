@@ -8,6 +8,8 @@ import pandas as pd
 
 from memjax.report.headline import best_row, caveats
 from memjax.report.labels import Context, count, interval_text, place_words, probability, share, signed
+from memjax.report.strongest import too_few
+from memjax.stats.strongest import FEWEST
 
 PICKED = ("sae_latent_magnitude",)
 """Measures of an autoencoder that was picked by its correlation with the same scores."""
@@ -20,6 +22,8 @@ def opening(table: pd.DataFrame, context: Context) -> str:
         table: a correlation table.
         context: with the ceiling, if known.
     """
+    if table["n"].max() < FEWEST:
+        return too_few(int(table["n"].max()))
     best = best_row(unpicked(table))
     if best is None:
         return "No correlation could be computed: every measure is constant or undefined."

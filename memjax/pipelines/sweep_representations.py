@@ -8,7 +8,6 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from memjax.stats.analysis import Analysis
-from memjax.stats.duplicates import NearDuplicates
 from memjax.stats.readout import usable_columns
 from memjax.stats.repeats import Columned, ReadoutSettings
 from memjax.stats.representations import RepresentationReadouts, Vectors, read_representations
@@ -35,7 +34,7 @@ def kept_tokens(features: Mapping[str, xr.Dataset]) -> dict[str, list[str]]:
 def representations_of(
     features: Mapping[str, xr.Dataset],
     analysis: Analysis,
-    alike: NearDuplicates | None,
+    clusters: Int[np.ndarray, " n"] | None,
     seed: int,
     report: Callable[[str], None] = lambda said: None,
 ) -> RepresentationReadouts | None:
@@ -44,7 +43,7 @@ def representations_of(
     Args:
         features: groups of the store; the images are in the order of the first.
         analysis: of the same store: its measures are one more band.
-        alike: images that stay in one fold.
+        clusters: a label an image, of images that stay in one fold; None: each by itself.
         seed: of images, where there are more than `MOST_IMAGES`, of folds and of permutations.
         report: told what is being read.
     """
@@ -59,7 +58,7 @@ def representations_of(
     rows = images_to_read(vectors, y, seed)
     if len(rows) < FEWEST_IMAGES or np.ptp(y[rows]) == 0:
         return None
-    clusters = np.arange(len(y)) if alike is None else alike.clusters
+    clusters = np.arange(len(y)) if clusters is None else clusters
     problem = Columned(np.empty((len(rows), 0)), y[rows], np.unique(clusters[rows], return_inverse=True)[1], None)
     chosen = {model: {token: x[rows] for token, x in tokens.items()} for model, tokens in vectors.items()}
     measures = None if analysis.sample is not None else complete(analysis.columns.values[rows])
@@ -67,9 +66,10 @@ def representations_of(
 
 
 def vectors_of(group: xr.Dataset, token: str, place: Callable) -> Float[np.ndarray, "n l1 d"]:
-    """A token's vectors, the images in the order of the first group."""
+    """A token's vectors, the images in the order of the first group; the pooled output has one layer, the last."""
     order = np.argsort(place(group.indexes["image"]), kind="stable")
     values = group[token].values
+    values = values[:, None] if values.ndim == 2 else values
     return values if (order == np.arange(len(order))).all() else values[order]
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import scipy.sparse
 from jaxtyping import Float, Int
+from scipy.sparse.csgraph import connected_components
 
 
 def labelled(names: Sequence[object] | np.ndarray | None, n: int) -> Int[np.ndarray, " n"]:
@@ -14,6 +16,26 @@ def labelled(names: Sequence[object] | np.ndarray | None, n: int) -> Int[np.ndar
         ([1, 0, 1], [0, 1])
     """
     return np.arange(n) if names is None else np.unique(np.asarray(names, str), return_inverse=True)[1]
+
+
+def joined(*labels: Int[np.ndarray, " n"] | None) -> Int[np.ndarray, " n"] | None:
+    """Clusters in which images are together that are so under any of several labels; None where there are no labels.
+
+    Example:
+        >>> joined(np.array([0, 0, 1, 2]), None, np.array([5, 6, 6, 7])).tolist()
+        [0, 0, 0, 1]
+    """
+    known = [np.unique(one, return_inverse=True)[1] for one in labels if one is not None]
+    if not known:
+        return None
+    n = len(known[0])
+    offsets = n + np.cumsum([0, *(int(one.max()) + 1 for one in known[:-1])])
+    ends = np.concatenate([one + offset for one, offset in zip(known, offsets, strict=True)])
+    size = int(ends.max()) + 1
+    links = scipy.sparse.coo_matrix(
+        (np.ones(len(ends), bool), (np.tile(np.arange(n), len(known)), ends)), shape=(size, size)
+    )
+    return connected_components(links, directed=False)[1][:n].astype(np.int64)
 
 
 def folds_of(clusters: Int[np.ndarray, " n"], folds: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
