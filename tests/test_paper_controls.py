@@ -50,7 +50,7 @@ def test_images_give_controls_and_the_run_its_ceiling(lnsim_like, tmp_path: Path
     (run_folder / "run.json").write_text(json.dumps({"dataset": {"name": "made up"}, "ceiling": known}))
     out = tmp_path / "out"
     arguments = ("--features", run_folder / "features.zarr", "--images", images, "--out", out, "--bootstraps", 0)
-    assert exit_code(monkeypatch, command, *arguments, "--folds", 2) == 0
+    assert exit_code(monkeypatch, command, *arguments, "--folds", 3) == 0
     table = pd.read_csv(out / "controls.csv").set_index(["controls", "model", "layer"]).sort_index()
     assert table["n"].eq(39).all()
     assert table.loc[("none", "made/up", 0), "rho"] > 0.7

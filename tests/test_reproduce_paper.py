@@ -80,7 +80,7 @@ def test_files_stand_at_their_layers_and_join_by_id(made_up) -> None:
 def test_the_command_writes_every_table_and_figure(made_up, tmp_path: Path, monkeypatch, capsys) -> None:
     folder, csv = made_up
     out = tmp_path / "out"
-    code = run(monkeypatch, "--memvis", folder, "--memcat", csv, "--out", out, "--bootstraps", 20, "--folds", 2)
+    code = run(monkeypatch, "--memvis", folder, "--memcat", csv, "--out", out, "--bootstraps", 20, "--folds", 3)
     assert code == 0
     names = ["correlations", "categories", "controls", "comparison", "sae_epochs", "glm", "readout", "readout_weights"]
     read = {name: pd.read_csv(out / f"{name}.csv") for name in names}
@@ -118,11 +118,11 @@ def test_one_call_gives_a_typed_result(made_up) -> None:
     """From Python, without a folder: the temporary one lives as long as the result."""
     folder, csv = made_up
     sources = memjax.PaperSources(memvis=str(folder), memcat=str(csv))
-    result = memjax.reproduce_paper(sources, settings=memjax.PaperSettings(bootstraps=20, folds=2))
+    result = memjax.reproduce_paper(sources, settings=memjax.PaperSettings(bootstraps=20, folds=3))
     assert result.report.is_file()
     pd.testing.assert_frame_equal(pd.read_parquet(result.out / "readout.parquet"), result.tables["readout"])
     assert result.ceiling is not None
-    assert result.run.settings["folds"] == 2
+    assert result.run.settings["folds"] == 3
     out = result.out
     del result
     assert not out.exists()
