@@ -224,10 +224,10 @@ def test_differences_are_paired(rng: np.random.Generator) -> None:
 
 
 def test_clusters_widen_the_interval_and_groups_use_t() -> None:
-    of = WithinRho(np.array([0.3, 0.3]), np.full(100, 0.01))
+    of = WithinRho(np.array([0.3, 0.3]), np.full(100, 0.01), 5)
     each, joint = rho_interval(of), rho_interval(of, np.arange(100) // 4)
     assert joint.error == pytest.approx(2 * each.error)
-    three = WithinRho(np.array([0.2]), np.zeros(9), (np.array([0.1, 0.2, 0.3]), np.full(3, 1 / 3)))
+    three = WithinRho(np.array([0.2]), np.zeros(9), 3, (np.array([0.1, 0.2, 0.3]), np.full(3, 1 / 3)))
     found = group_interval(three)
     wanted = scipy.stats.t.interval(0.95, 2, 0.2, scipy.stats.sem([0.1, 0.2, 0.3]))
     assert (found.low, found.high) == pytest.approx(wanted)
@@ -266,3 +266,19 @@ def test_best_single_of_all_encoders_is_one_of_theirs(rng: np.random.Generator) 
     table = correlation_table(columns.beside(others), y, n_boot=0)
     row = readout_table(found, table).set_index("model").loc[ALL]
     assert row["best_single"] == "a, layer 0, one"
+
+
+def test_the_error_of_noise_is_what_theory_says(rng: np.random.Generator) -> None:
+    """Many columns of noise: between partitions 2 / (K n), influences (1 - 1 / K) / n; so the error is 2 (1 - 1 / K) / n."""
+    n, found = 400, []
+    for seed in range(12):
+        own = np.random.default_rng(seed)
+        x, y = own.normal(size=(n, 60)), own.normal(size=n)
+        found.append(readout(x, y, settings=dataclasses.replace(NO_TESTS, repeats=8, seed=seed)).parts)
+    influence = np.mean([(one.influence**2).sum() for one in found]) * n
+    between = np.mean([one.by_repeat.var(ddof=1) for one in found]) * n
+    assert influence == pytest.approx(0.8 + 0.2 / 8, abs=0.1)
+    assert between == pytest.approx(0.4, abs=0.13)
+    uncertain = WithinRho(np.array([0.1, 0.2]), np.zeros(50), 5)
+    certain = WithinRho(np.array([0.1, 0.2] * 20), np.zeros(50), 5)
+    assert rho_interval(uncertain).high > rho_interval(certain).high + 0.3, "two repeats tell little of their variance"

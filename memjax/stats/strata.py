@@ -8,8 +8,12 @@ images less one: Fisher's z would run away in folds of few images. It is of the 
 rho of m images, by a factor of about m / (m + 1) smaller than that of a population.
 
 The interval takes in two things: which images were drawn (the influence of each image on the mean of its fold's rho, images of
-one cluster together), and what was fitted (the variance of rho between repeated partitions into folds, twice). The factor 2 was
-found by simulation: see docs/readouts.md, and `benchmarks/readout_calibration.py`.
+one cluster together), and what was fitted (the variance of rho between repeated partitions into K folds, (K - 1) / 2 times).
+That factor is exact for noise, where it matters most: out of fold, images i and j contribute one product t_ij to the rho of
+each other's fold. A mean over all partitions weighs each pair 1 - 1 / K, so with the variance 1 / n of n independent images as
+unit it has the variance 2 (1 - 1 / K); a single partition has 2, which leaves 2 / K between partitions; and the influences'
+squares add up to 1 - 1 / K, half of what there is. With a strong relation little varies between partitions, and the factor does
+not matter. Simulations: docs/readouts.md, `benchmarks/readout_calibration.py`.
 """
 
 from collections.abc import Sequence
@@ -20,9 +24,6 @@ import scipy.stats
 from jaxtyping import Float, Int
 
 from memjax.stats.influence import ranked, spearman_influence
-
-BETWEEN = 2.0
-"""How often the variance between repeats counts in the variance of their mean."""
 
 FEWEST = 3
 """Images of a stratum that has a rho."""
@@ -35,11 +36,13 @@ class WithinRho:
     Attributes:
         by_repeat: mean over the strata of each repeat, ``[q]``.
         influence: of each image on the mean of all repeats, ``[n]``: its sum of squares is a variance.
+        folds: how many strata a repeat has.
         by_stratum: mean over repeats of each stratum, where the strata are the same in all, with their weights; else None.
     """
 
     by_repeat: Float[np.ndarray, " q"]
     influence: Float[np.ndarray, " n"]
+    folds: int
     by_stratum: tuple[Float[np.ndarray, " g"], Float[np.ndarray, " g"]] | None = None
 
     @property
@@ -106,7 +109,7 @@ def within_rho(
                 own = spearman_influence(ranked(x[here]), ranked(y[here]))
                 influence[here] += weight * own / len(here) / len(predictions)
     by_stratum = (np.mean(every, axis=0), weights) if same else None
-    return WithinRho(np.array(by_repeat), influence, by_stratum)
+    return WithinRho(np.array(by_repeat), influence, len(weights), by_stratum)
 
 
 def rho_interval(of: WithinRho, clusters: Int[np.ndarray, " n"] | None = None, level: float = 0.95) -> Estimate:
@@ -117,10 +120,10 @@ def rho_interval(of: WithinRho, clusters: Int[np.ndarray, " n"] | None = None, l
         clusters: a label an image: images of one count as drawn together; None: each by itself.
         level: its coverage.
     """
-    error = np.sqrt(_drawn(of.influence, clusters) + BETWEEN * _between(of.by_repeat))
-    half = scipy.stats.norm.ppf((1 + level) / 2) * error / max(1 - of.rho**2, 1e-12)
+    error, freedom = _error(of, of.influence, of.by_repeat, clusters)
+    half = scipy.stats.t.ppf((1 + level) / 2, freedom) * error / max(1 - of.rho**2, 1e-12)
     middle = np.arctanh(np.clip(of.rho, -1 + 1e-12, 1 - 1e-12))
-    return Estimate(of.rho, float(error), float(np.tanh(middle - half)), float(np.tanh(middle + half)))
+    return Estimate(of.rho, error, float(np.tanh(middle - half)), float(np.tanh(middle + half)))
 
 
 def group_interval(of: WithinRho, level: float = 0.95) -> Estimate:
@@ -138,7 +141,7 @@ def group_interval(of: WithinRho, level: float = 0.95) -> Estimate:
     if count < 2:
         return Estimate(of.rho, float("nan"), float("nan"), float("nan"))
     variance = (weights[used] ** 2 * (rho[used] - of.rho) ** 2).sum() * count / (count - 1)
-    error = float(np.sqrt(variance + BETWEEN * _between(of.by_repeat)))
+    error = float(np.sqrt(variance + _fits(of, of.by_repeat)))
     half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * error
     return Estimate(of.rho, error, max(of.rho - half, -1.0), min(of.rho + half, 1.0))
 
@@ -153,10 +156,20 @@ def rho_difference(
         clusters, level: as in `rho_interval`.
     """
     apart = one.by_repeat - other.by_repeat
-    error = np.sqrt(_drawn(one.influence - other.influence, clusters) + BETWEEN * _between(apart))
-    value, half = float(apart.mean()), float(scipy.stats.norm.ppf((1 + level) / 2) * error)
-    p = 2 * scipy.stats.norm.sf(abs(value) / error) if error > 0 else (1.0 if value == 0 else 0.0)
-    return Estimate(value, float(error), value - half, value + half, float(p))
+    error, freedom = _error(one, one.influence - other.influence, apart, clusters)
+    value, half = float(apart.mean()), float(scipy.stats.t.ppf((1 + level) / 2, freedom) * error)
+    p = 2 * scipy.stats.t.sf(abs(value) / error, freedom) if error > 0 else (1.0 if value == 0 else 0.0)
+    return Estimate(value, error, value - half, value + half, float(p))
+
+
+def _error(
+    of: WithinRho, influence: np.ndarray, by_repeat: np.ndarray, clusters: Int[np.ndarray, " n"] | None
+) -> tuple[float, float]:
+    """Standard error, and its degrees of freedom (Satterthwaite): the part that comes from few repeats is itself uncertain."""
+    fits = _fits(of, by_repeat)
+    variance = _drawn(influence, clusters) + fits
+    freedom = (len(by_repeat) - 1) * (variance / fits) ** 2 if fits > 0 else np.inf
+    return float(np.sqrt(variance)), float(freedom)
 
 
 def _drawn(influence: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"] | None) -> float:
@@ -165,5 +178,6 @@ def _drawn(influence: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"] |
     return float((sums**2).sum())
 
 
-def _between(by_repeat: Float[np.ndarray, " q"]) -> float:
-    return float(by_repeat.var(ddof=1)) if len(by_repeat) > 1 else 0.0
+def _fits(of: WithinRho, by_repeat: Float[np.ndarray, " q"]) -> float:
+    """Variance that comes from what was fitted."""
+    return (of.folds - 1) / 2 * float(by_repeat.var(ddof=1)) if len(by_repeat) > 1 else 0.0
