@@ -64,6 +64,15 @@ def check_scheduler(address: str) -> None:
 
 @contextmanager
 def _client(address: str) -> "Iterator[Client]":
+    """A client by which dask computes meanwhile; dask's own setting is as before afterwards, also where nobody answered."""
+    import dask
+
+    with dask.config.set(scheduler=None), _connected(address) as client:
+        yield client
+
+
+@contextmanager
+def _connected(address: str) -> "Iterator[Client]":
     try:
         from distributed import Client
     except ImportError as error:

@@ -68,14 +68,8 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class ReadoutRecord:
-    """The cross-validated readout.
-
-    Attributes:
-        folds: of each partition.
-        rows, labels: of `readout_table` and, of the widest readout, `label_table` (`memjax.stats.readouts`).
-        representations: of the readout of token vectors, the rows of all layers together.
-        together: what was found of images that are nearly the same, in a sentence.
-    """
+    """The cross-validated readout: its folds, its tables (`memjax.stats.readouts`; of labels, beside the widest readout), of the
+    readout of token vectors the rows of all layers together, and what was found of near-duplicates, in a sentence."""
 
     folds: int
     rows: tuple[Mapping[str, Json], ...] = ()

@@ -156,7 +156,7 @@ def test_the_command_writes_and_says_it(store: Path, tmp_path: Path, monkeypatch
         "--bootstraps",
         20,
         "--folds",
-        2,
+        3,
         "--out",
         tmp_path / "out",
     ]
@@ -178,7 +178,7 @@ def test_the_command_writes_and_says_it(store: Path, tmp_path: Path, monkeypatch
         "note",
     ]
     assert "claims put to the test" in (tmp_path / "out" / "report.html").read_text()
-    whole = paper_claims(PaperSources(features=store), PaperSettings(bootstraps=20, folds=2))
+    whole = paper_claims(PaperSources(features=store), PaperSettings(bootstraps=20, folds=3))
     pd.testing.assert_frame_equal(whole.table, pd.read_parquet(tmp_path / "out" / "claims.parquet"))
     assert exit_code(monkeypatch, command, *own, "--claims", "--cnn", tmp_path / "none") == 2
     (line,) = capsys.readouterr().err.strip().splitlines()

@@ -17,6 +17,7 @@ from memjax.report.labels import Context, is_per_image, place_words
 from memjax.report.seen import seen_words, trained_on_them
 from memjax.stats.readouts import readout_table, readouts
 from memjax.stats.reliability import Reliability
+from memjax.stats.repeats import ReadoutSettings
 from memjax.stats.table import correlation_table, stack
 from memjax.store import open_features
 from tests.fake_store import make_store
@@ -95,7 +96,7 @@ def test_the_best_single_measure_of_all_encoders_is_one_of_the_readouts(rng):
     y = rng.normal(size=80)
     own = {name: {"cls_mean": y[:, None] + 3 * rng.normal(size=(80, 2))} for name in ("A", "B")}
     table = correlation_table(stack({**own, "baseline": {"mae_loss": y[:, None]}}), y, n_boot=0)
-    found = readouts(stack(own), y, n_folds=2, n_boot=0)
+    found = readouts(stack(own), y, settings=ReadoutSettings(folds=3, repeats=1, permutations=0, shuffles=0))
     singles = readout_table(found, table).set_index("model")
     best = table[table["model"] != "baseline"]["rho"].abs().max()
     assert singles.loc["all encoders", "best_single"].endswith((", A", ", B"))

@@ -175,7 +175,7 @@ def test_statistics_and_baselines_are_never_lowered():
         "pearson": (resampling._pearson_chunk, square, square[:, :1], square),
         "kendall": (resampling._kendall_exact, columns, columns, square),
         "kendall, linear": (resampling._kendall_linear, columns, columns, square),
-        "permutations": (lambda x: permutation._permuted(x, x[0], key, 4), square),
+        "permutations": (permutation._sizes, square, square),
         "sparse coding": (lambda x: sparse_coding.learn_dictionary(key, x, coding), square),
         "codes": (lambda x: sparse_coding.reconstruction_error(x, x, coding), square),
         "vgg": (lambda x: vgg.vgg_features(net, x), jnp.ones((64, 64, 3), jnp.float32)),

@@ -52,7 +52,7 @@ def representations_of(
     first = next(iter(features.values()))
     images, y = first.indexes["image"], first["memorability"].values.astype(np.float64)
     vectors = {
-        model: {token: vectors_of(features[model], token, images.get_indexer_for) for token in tokens}
+        model: {token: aligned_vectors(features[model], token, images.get_indexer_for) for token in tokens}
         for model, tokens in kept.items()
     }
     rows = images_to_read(vectors, y, seed)
@@ -65,7 +65,7 @@ def representations_of(
     return read_representations(chosen, problem, dataclasses.replace(HOW, seed=seed), measures, report)
 
 
-def vectors_of(group: xr.Dataset, token: str, place: Callable) -> Float[np.ndarray, "n l1 d"]:
+def aligned_vectors(group: xr.Dataset, token: str, place: Callable) -> Float[np.ndarray, "n l1 d"]:
     """A token's vectors, the images in the order of the first group; the pooled output has one layer, the last."""
     order = np.argsort(place(group.indexes["image"]), kind="stable")
     values = group[token].values

@@ -102,8 +102,8 @@ def readout(
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=(90, 3))
         >>> found = readout(x, x[:, 0] + rng.normal(size=90), settings=ReadoutSettings(repeats=3, permutations=99))
-        >>> found.rho > 0.5, found.p, found.weights.round().tolist()
-        (True, 0.01, [1.0, -0.0, 0.0])
+        >>> found.rho > 0.5, found.p, abs(found.weights).round().tolist()
+        (True, 0.01, [1.0, 0.0, 0.0])
     """
     settings = settings or ReadoutSettings()
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)

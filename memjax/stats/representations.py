@@ -190,7 +190,7 @@ def read_representations(
         each = []
         for source in sources(model, layers):
             report(f"{model}, {source.token}, layer {source.layer}")
-            if (x := columns_of(tokens, source, layers)).shape[1]:
+            if (x := standardised_columns(tokens, source, layers)).shape[1]:
                 each.append(reading.of_columns(source, x))
                 own = own if source.token == "both" else own.beside(x)
         report(f"{model}, all layers")
@@ -208,7 +208,7 @@ def read_representations(
     return RepresentationReadouts(table, reading.parts(found[-1]), predicted, reading.strata)
 
 
-def columns_of(
+def standardised_columns(
     tokens: Mapping[str, Float[np.ndarray, "n l1 d"]], source: Site, layers: Mapping[str, Sequence[int]]
 ) -> Float[np.ndarray, "n k"]:
     """A source's standardised columns."""
