@@ -48,12 +48,20 @@ def test_nested_ridge_is_that_of_its_definition(shape: tuple[int, int], rng: np.
     assert [PENALTIES[place] for place in found.chosen[:, 0]] == chosen
 
 
-def test_by_columns_and_by_images_agree(rng: np.random.Generator) -> None:
+def test_all_ways_agree(rng: np.random.Generator) -> None:
     x, scores = rng.normal(size=(70, 30)), rng.normal(size=(70, 4))
     folds = np.arange(70) % 4
-    one, other = (way(x, scores, folds) for way in (nesting._by_columns, nesting._by_images))
-    for name in ("predicted", "error", "chosen", "weights"):
-        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-9, err_msg=name)
+    one, *others = (way(x, scores, folds) for way in (nesting._by_columns, nesting._by_images, nesting._by_sums))
+    for other in others:
+        for name in ("predicted", "error", "chosen", "weights"):
+            np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-9, err_msg=name)
+
+
+def test_many_images_are_judged_by_sums(rng: np.random.Generator) -> None:
+    fit = nesting._Columns(rng.normal(size=(50, 4))).fit(rng.normal(size=(50, 3)), np.arange(50))
+    seen, wanted = rng.normal(size=(9, 4)), rng.normal(size=(9, 3))
+    one_by_one = [((seen @ fit.combination(p) - wanted) ** 2).sum(axis=0) for p in PENALTIES]
+    np.testing.assert_allclose(nesting._errors(fit, seen, wanted), one_by_one)
 
 
 def test_model_of_all_images(rng: np.random.Generator) -> None:

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -41,11 +42,14 @@ def nested(x: Float[np.ndarray, "n k"], scores: Float[np.ndarray, "n r"], folds:
         >>> float(np.corrcoef(found.predicted[:, 0], x[:, 0])[0, 1].round(2))
         1.0
     """
-    return _by_columns(x, scores, folds) if x.shape[1] <= len(x) / 2 else _by_images(x, scores, folds)
+    if x.shape[1] > len(x) / 2:
+        return _by_images(x, scores, folds)
+    # A GPU takes a tenth of the time; on a CPU a program for every number of columns takes longer to compile than to run.
+    return _by_sums(x, scores, folds) if jax.default_backend() == "gpu" else _by_columns(x, scores, folds)
 
 
-def _by_columns(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
-    """From sums over the images of each fold."""
+def _by_sums(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
+    """From sums over the images of each fold, in one compiled program."""
     count = int(folds.max()) + 1
     with ridge.in_float64():
         parts = ridge.stacked([ridge.sums_of(x[folds == f], scores[folds == f]) for f in range(count)])
@@ -59,47 +63,66 @@ def _by_columns(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
 
 
 @dataclass(frozen=True)
-class _Dual:
-    """Models of all penalties from the products of the images that they are fitted on.
+class _Fit:
+    """Models of all penalties, in a basis in which what they are fitted on is uncorrelated.
 
     Attributes:
-        rows: the images; ``vectors``, ``variances``: of their centred products; ``scores``: centred, in that basis.
-        mean_x: of the products over the images, by image, and their mean; ``mean_y``: of the scores.
+        rows: the images that they are fitted on.
+        basis: of columns ``[k, b]``, or of these images ``[rows, b]``.
+        variances, scores: in it, ``[b]`` and ``[b, r]``.
+        means: of the columns, or of the products with these images.
+        mean_y: of the scores.
     """
 
     rows: np.ndarray
-    vectors: np.ndarray
+    basis: np.ndarray
     variances: np.ndarray
     scores: np.ndarray
     means: np.ndarray
     mean_y: np.ndarray
 
-    @classmethod
-    def of(cls, products: np.ndarray, scores: np.ndarray, rows: np.ndarray) -> "_Dual":
-        own = products[np.ix_(rows, rows)]
-        means = own.mean(axis=0)
-        variances, vectors = np.linalg.eigh(own - means - means[:, None] + means.mean())
-        mean_y = scores[rows].mean(axis=0)
-        variances = np.maximum(variances, 0) / len(rows)
-        return cls(rows, vectors, variances, vectors.T @ (scores[rows] - mean_y) / len(rows), means, mean_y)
-
-    def seen(self, products: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Other images in the basis, ``[m, rows]``."""
-        across = products[np.ix_(others, self.rows)]
-        return (across - across.mean(axis=1, keepdims=True) - self.means + self.means.mean()) @ self.vectors
-
     def combination(self, penalty: np.ndarray | float) -> np.ndarray:
-        """Of the basis: what a model at a penalty (one, or one for each of the scores) makes of it."""
+        """Of the basis: what the model at a penalty (one, or one for each of the scores) makes of it."""
         return self.scores / (self.variances[:, None] + penalty)
 
 
-def _by_images(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
-    found = nested_products(x @ x.T, scores, folds)
-    weights = np.zeros((len(found.combined), x.shape[1]))
-    for f, combined in enumerate(found.combined):
-        rows = folds != f
-        weights[f] = combined @ (x[rows] - x[rows].mean(axis=0))
-    return Nested(found.predicted, found.error, found.chosen, weights)
+class _Columns:
+    """Columns in memory, as what models are fitted on."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x = x
+
+    def fit(self, scores: np.ndarray, rows: np.ndarray) -> _Fit:
+        """The models of some images."""
+        means, mean_y = self.x[rows].mean(axis=0), scores[rows].mean(axis=0)
+        centred = self.x[rows] - means
+        variances, basis = np.linalg.eigh(centred.T @ centred / len(rows))
+        covariance = basis.T @ (centred.T @ (scores[rows] - mean_y)) / len(rows)
+        return _Fit(rows, basis, np.maximum(variances, 0), covariance, means, mean_y)
+
+    def seen(self, fit: _Fit, others: np.ndarray) -> np.ndarray:
+        """Other images in the basis, ``[m, b]``."""
+        return (self.x[others] - fit.means) @ fit.basis
+
+
+class _Products:
+    """Products of all pairs of images, as what models are fitted on."""
+
+    def __init__(self, products: np.ndarray) -> None:
+        self.products = products
+
+    def fit(self, scores: np.ndarray, rows: np.ndarray) -> _Fit:
+        """The models of some images."""
+        own, mean_y = self.products[np.ix_(rows, rows)], scores[rows].mean(axis=0)
+        means = own.mean(axis=0)
+        variances, basis = np.linalg.eigh(own - means - means[:, None] + means.mean())
+        covariance = basis.T @ (scores[rows] - mean_y) / len(rows)
+        return _Fit(rows, basis, np.maximum(variances, 0) / len(rows), covariance, means, mean_y)
+
+    def seen(self, fit: _Fit, others: np.ndarray) -> np.ndarray:
+        """Other images in the basis, ``[m, b]``."""
+        across = self.products[np.ix_(others, fit.rows)]
+        return (across - across.mean(axis=1, keepdims=True) - fit.means + fit.means.mean()) @ fit.basis
 
 
 @dataclass(frozen=True)
@@ -108,8 +131,8 @@ class NestedProducts:
 
     Attributes:
         predicted, error, chosen: see `Nested`.
-        combined: of each fold's model of the first scores, what it makes of the images that it was fitted on: its weights are
-            that combination of their columns.
+        combined: of each fold's model of the first scores: of columns its weights; of products what it makes of the images that it
+            was fitted on.
     """
 
     predicted: Float[np.ndarray, "n r"]
@@ -127,20 +150,45 @@ def nested_products(
         products: ``[n, n]``, sums over columns.
         scores, folds: see `nested`.
     """
+    return _nested(_Products(products), scores, folds)
+
+
+def _by_columns(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
+    found = _nested(_Columns(x), scores, folds)
+    return Nested(found.predicted, found.error, found.chosen, np.stack(found.combined))
+
+
+def _by_images(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
+    found = nested_products(x @ x.T, scores, folds)
+    weights = np.zeros((len(found.combined), x.shape[1]))
+    for f, combined in enumerate(found.combined):
+        rows = folds != f
+        weights[f] = combined @ (x[rows] - x[rows].mean(axis=0))
+    return Nested(found.predicted, found.error, found.chosen, weights)
+
+
+def _nested(of: _Columns | _Products, scores: np.ndarray, folds: np.ndarray) -> NestedProducts:
     count, penalties = int(folds.max()) + 1, np.array(ridge.PENALTIES)
     errors = np.zeros((count, len(penalties), scores.shape[1]))
     for i, j in itertools.combinations(range(count), 2):
-        model = _Dual.of(products, scores, np.flatnonzero((folds != i) & (folds != j)))
+        fit = of.fit(scores, np.flatnonzero((folds != i) & (folds != j)))
         for out, held in ((i, j), (j, i)):
             others = np.flatnonzero(folds == held)
-            seen, wanted = model.seen(products, others), scores[others] - model.mean_y
-            for place, penalty in enumerate(penalties):
-                errors[out, place] += ((seen @ model.combination(penalty) - wanted) ** 2).sum(axis=0)
+            errors[out] += _errors(fit, of.seen(fit, others), scores[others] - fit.mean_y)
     chosen = errors.argmin(axis=1)
     predicted, combined = np.empty(scores.shape), []
     for f in range(count):
-        model, others = _Dual.of(products, scores, np.flatnonzero(folds != f)), np.flatnonzero(folds == f)
-        combination = model.combination(penalties[chosen[f]])
-        predicted[others] = model.seen(products, others) @ combination
-        combined.append(model.vectors @ combination[:, 0])
+        fit, others = of.fit(scores, np.flatnonzero(folds != f)), np.flatnonzero(folds == f)
+        combination = fit.combination(penalties[chosen[f]])
+        predicted[others] = of.seen(fit, others) @ combination
+        combined.append(fit.basis @ combination[:, 0])
     return NestedProducts(predicted, errors.min(axis=1), chosen, combined)
+
+
+def _errors(fit: _Fit, seen: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Sum of squared errors at each penalty, ``[a, r]``; of more images than the basis has, from sums over them."""
+    if len(seen) <= seen.shape[1]:
+        return np.stack([((seen @ fit.combination(p) - wanted) ** 2).sum(axis=0) for p in ridge.PENALTIES])
+    own, across, squares = seen.T @ seen, seen.T @ wanted, (wanted**2).sum(axis=0)
+    combinations = map(fit.combination, ridge.PENALTIES)
+    return np.stack([squares - 2 * (a * across).sum(axis=0) + (a * (own @ a)).sum(axis=0) for a in combinations])

@@ -10,7 +10,6 @@ have the smallest squared error on fold j, summed over all other j. A model with
 All in float64, on the default device where that is a CPU or a GPU; a TPU's host computes it.
 """
 
-import functools
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,11 +103,6 @@ def sums_of(x: Float[np.ndarray | Array, "n k"], y: Float[np.ndarray | Array, "n
 @full_precision
 def _sums_of(x: Float[Array, "n k"], y: Float[Array, "n r"]) -> Sums:
     return Sums(jnp.asarray(len(x), x.dtype), x.sum(0), y.sum(0), x.T @ x, x.T @ y, (y * y).sum(0))
-
-
-def added(parts: list[Sums]) -> Sums:
-    """The sums of the images of all parts."""
-    return functools.reduce(lambda one, other: jax.tree.map(jnp.add, one, other), parts)
 
 
 def stacked(folds: list[Sums]) -> Sums:
