@@ -131,8 +131,8 @@ class NestedProducts:
 
     Attributes:
         predicted, error, chosen: see `Nested`.
-        combined: of each fold's model of the first scores: of columns its weights; of products what it makes of the images that it
-            was fitted on.
+        combined: of each fold's model of the first scores: of columns its weights; of products what it makes of the images
+            that it was fitted on.
     """
 
     predicted: Float[np.ndarray, "n r"]
