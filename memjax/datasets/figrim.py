@@ -12,7 +12,8 @@ Two data sets: ``figrim``, the targets, and ``figrim_fillers``. Two forms of the
 Images that are not there are set aside. The id is ``<category>/<filename>``. ``memorability`` is the hit rate, uncorrected, as
 the authors' programs have it: of ``AMT_comb``, or of ``amt2``, whose context is the whole data set, as here; then
 ``memorability_within`` is that of ``amt1``. The counts are those of ``memorability``. The authors name six pairs of copies among
-the targets (`COPIES`): both stay, and share a label in the column ``duplicates``.
+the files of the targets (`COPIES`). The release's table has the first of each pair alone; where a table has both, both stay,
+and share a label in the column ``duplicates``.
 Fillers were shown again only shortly after, to see whether players paid attention: their hit rate is no memorability in the
 sense of the targets', and those never shown again are set aside. Half-splits are not published.
 """
