@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 READ_VALUES = 2**20
 """Values of a variable, about, that one task reads: many files of the store, of a few of its chunks at once."""
 
+TOKENS = ("cls", "mean", "pooled", "patches")
+"""What token vectors of a store are called, and the ends of the names of measures that are of them."""
+
 Read = TypeVar("Read", bound=Values)
 
 
@@ -97,3 +100,13 @@ def metric_names(features: xr.Dataset) -> list[str]:
     """The variables that are metrics: ours in their order, then any others."""
     found = metric_variables(features)
     return [name for name in METRICS if name in found] + sorted(set(found) - set(METRICS))
+
+
+def token_of(name: str) -> str:
+    """Which token vectors a joined measure is of, by its name; empty where it names none.
+
+    Example:
+        >>> token_of("mahalanobis_mean"), token_of("sae_pooled_error"), token_of("sae_error")
+        ('mean', 'pooled', '')
+    """
+    return next((token for token in TOKENS if f"_{token}" in name), "")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import memjax
 from memjax.paper import headline, tables
@@ -116,6 +117,19 @@ def test_autoencoders_that_saw_the_images_are_named(tmp_path):
     (said,) = seen_words(features)
     assert "sae_error" in said
     assert "only the score is unseen" in said
+
+
+def test_autoencoders_of_four_fifths_saw_the_images_too():
+    made = {
+        "one": '{"sae": {}, "folds": 5, "protocol": "paper-split"}',
+        "two": '{"sae": {}, "folds": 5}',
+        "three": '{"folds": 1}',
+    }
+    values = {
+        name: xr.DataArray(np.zeros((3, 2)), dims=("image", "layer"), attrs={"made_by": said})
+        for name, said in made.items()
+    }
+    assert trained_on_them({"m": xr.Dataset(values)}) == ["one"], "and what no autoencoder made is none"
 
 
 def test_the_two_ways_to_deal_responses(rng):

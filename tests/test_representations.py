@@ -13,7 +13,7 @@ from memjax.report.labels import Context
 from memjax.report.representations import representation_section, representation_sentences
 from memjax.stats.nested import nested
 from memjax.stats.reliability import Reliability
-from memjax.stats.repeats import Columned, ReadoutSettings
+from memjax.stats.repeats import ReadoutSettings, Study
 from memjax.stats.representations import (
     ALL_LAYERS,
     CHOSEN_LAYER,
@@ -36,8 +36,8 @@ def made(seed: int = 0) -> tuple[dict, np.ndarray]:
     return vectors, y
 
 
-def problem_of(y: np.ndarray) -> Columned:
-    return Columned(np.empty((len(y), 0)), y, np.arange(len(y)), None)
+def problem_of(y: np.ndarray) -> Study:
+    return Study(y, np.arange(len(y)), None)
 
 
 @pytest.fixture(scope="module")

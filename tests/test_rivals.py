@@ -153,6 +153,20 @@ def test_who_does_not_say_is_in_sample(said, expected) -> None:
     assert in_sample(xr.DataArray([0.0], attrs={"made_by": said})) is expected
 
 
+def test_an_autoencoder_of_the_pooled_output_is_of_that_alone() -> None:
+    values = xr.DataArray(np.zeros((3, 1)), dims=("image", "layer"))
+    tokens = [
+        Rival(name, values, kind).token
+        for name, kind in (
+            ("sae_pooled_error", "autoencoder"),
+            ("sae_error", "autoencoder"),
+            ("mahalanobis_mean", "linear"),
+            ("nn_distance_vgg16", "CNN"),
+        )
+    ]
+    assert tokens == ["pooled", "cls", "mean", ""]
+
+
 def test_the_command(monkeypatch, store, tmp_path, capsys) -> None:
     small = ["--measures", "nn_distance", "mahalanobis", "--bootstraps", 20, "--out", tmp_path / "out"]
     assert exit_code(monkeypatch, command, "--features", store, *small) == 0

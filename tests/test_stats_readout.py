@@ -9,7 +9,8 @@ from sklearn.linear_model import Ridge
 
 from memjax.checks import InputError
 from memjax.stats import nested as nesting
-from memjax.stats.readout import Readout, readout, usable_columns
+from memjax.stats.multiples import usable_columns
+from memjax.stats.readout import Readout, readout
 from memjax.stats.readouts import ALL, Together, label_table, readout_table, readouts, usable_labels
 from memjax.stats.repeats import ReadoutSettings
 from memjax.stats.ridge import PENALTIES, fitted, in_float64, stacked, sums_of
@@ -182,7 +183,10 @@ def test_what_tells_groups_apart_counts_for_nothing(rng: np.random.Generator) ->
     [
         ({"n": 9}, "10 images, got"),
         ({"groups": 2}, "groups: expected three or more, got 2"),
-        ({"score": 0.5}, "scores that differ, got 0.5 for all 60 images"),
+        (
+            {"score": 0.5},
+            "readout, scores: all 60 are 0.5, and what does not vary correlates with nothing; give scores that differ",
+        ),
         ({"folds": 2}, "three folds or more"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from memjax.measures import TOKENS, token_of
 from memjax.paper.claims import (
     GROUPINGS,
     Weighed,
@@ -33,7 +34,6 @@ BETTER = "The loss of a sparse autoencoder outperforms earlier measures of convo
 MAGNITUDE = "The size of a sparse autoencoder's latents correlates with memorability"
 
 _LOSSES = re.compile(r"sae(_(?P<kind>[a-z]+))?(_(cls|mean|patches|pooled))?_error")
-_TOKENS = ("cls", "mean", "patches", "pooled")
 _RIVALS = ("nn_distance", "sparse_coding", "pca_residual", "mahalanobis", "knn_distance")
 """Beginnings of the names of simpler measures that a store may hold of an encoder's own vectors."""
 
@@ -199,7 +199,11 @@ def own_loss(inputs: Inputs, settings: PaperSettings, cnn: Mapping[str, pd.Serie
             own = (inputs, settings)
             yield from loss_tests(LOSS, model, values, own, f"{name}, {sample_of(name)}, last layer")
             yield from given_length(model, values, measures, inputs)
-            for rival in (one for one in measures if one.startswith(_RIVALS) and token_of(one) == token_of(name)):
+            for rival in (
+                one
+                for one in measures
+                if one.startswith(_RIVALS) and (token_of(one) or "cls") == (token_of(name) or "cls")
+            ):
                 row = (f"{rival} of the same vectors", last_layer(measures[rival]))
                 yield pair_row_of(LOSS, f"{model}, {name}", values, row, (inputs.y, settings))
             for rival, series in cnn.items():
@@ -229,11 +233,6 @@ def last_layer(values: Float[np.ndarray, "n l"]) -> Float[np.ndarray, " n"]:
     return values[:, known[-1]] if len(known) else values[:, -1]
 
 
-def token_of(name: str) -> str:
-    """Which token vectors a measure of a store is of."""
-    return next((token for token in _TOKENS if f"_{token}" in name), "cls")
-
-
 def sample_of(name: str) -> str:
     """Whether the images of a loss were those of the training, by what the name says of the protocol.
 
@@ -245,4 +244,4 @@ def sample_of(name: str) -> str:
     kind = found["kind"] if found else None
     if kind == "split":
         return "trained on four fifths of the images it scores"
-    return "scored on the images it was trained on" if kind is None or kind in _TOKENS else "out of sample"
+    return "scored on the images it was trained on" if kind is None or kind in TOKENS else "out of sample"

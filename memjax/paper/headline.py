@@ -7,7 +7,7 @@ correlation is one of a choice made by that same correlation, so it has a senten
 import pandas as pd
 
 from memjax.report.headline import best_row, caveats
-from memjax.report.labels import Context, count, interval_text, place_words, probability, share, signed
+from memjax.report.labels import Context, count, equals, interval_text, of_ceiling, place_words, signed
 from memjax.report.strongest import too_few
 from memjax.stats.strongest import FEWEST
 
@@ -67,12 +67,11 @@ def picked(table: pd.DataFrame) -> pd.Series | None:
 def _row_words(row: pd.Series, context: Context) -> str:
     title = context.label(row["metric"]).title
     where = place_words(row["model"], row["metric"], row["layer"])
-    q = probability(row["q"])
     numbers = (
         f"{context.symbol} = {signed(row['rho'])} {interval_text(row['ci_low'], row['ci_high'])}, n = {count(row['n'])}"
     )
-    numbers += f", q {q}" if q.startswith("<") else f", q = {q}"
-    return f"{title} ({row['metric']}) {where}: {numbers}{_of_ceiling(row['rho'], context)}"
+    numbers += equals("q", row["q"])
+    return f"{title} ({row['metric']}) {where}: {numbers}{of_ceiling(row['rho'], context.ceiling)}"
 
 
 def _loss_words(rows: pd.DataFrame, context: Context) -> str:
@@ -80,12 +79,7 @@ def _loss_words(rows: pd.DataFrame, context: Context) -> str:
     last = rows.loc[rows["epoch"].idxmax()]
     return (
         f"The sparse autoencoder's reconstruction loss, {last['model']}: {context.symbol} = {signed(last['mean'])}"
-        f"{_of_ceiling(last['mean'], context)}, mean over {count(last['seeds'])} seeds after epoch {last['epoch']} (SD "
+        f"{of_ceiling(last['mean'], context.ceiling)}, mean over {count(last['seeds'])} seeds after epoch {last['epoch']} (SD "
         f"{last['std']:.3f}, best run {signed(last['best'])}), as the authors released it: of images that the autoencoders "
         "were trained on, without values by image, so that it has no interval here."
     )
-
-
-def _of_ceiling(rho: float, context: Context) -> str:
-    of_ceiling = share(rho, context.ceiling)
-    return "" if of_ceiling == "–" else f", {of_ceiling} of the human ceiling"

@@ -1,6 +1,5 @@
 """What is compared: baselines of a run, the autoencoders' losses in the sweep's store, VGG-16's measures of another run."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ from jaxtyping import Float
 
 from memjax.baselines.proxies import PROXIES, proxy_of
 from memjax.checks import InputError, expected
+from memjax.measures import token_of
 from memjax.outputs import read_run, read_table
 from memjax.pipelines.tokens import Group
+from memjax.report.seen import maker_of, saw_its_images
 from memjax.store import verify_group
 
 SCORES = "scores"
@@ -49,8 +50,7 @@ class Rival:
     @property
     def token(self) -> str:
         """Which token vectors it is of, by its name; an autoencoder's that names none is of the cls token."""
-        named = (token for token in ("patches", "mean", "cls") if f"_{token}" in self.name)
-        return next(named, "cls" if self.kind == "autoencoder" else "")
+        return token_of(self.name) or ("cls" if self.kind == "autoencoder" else "")
 
     def at(self, images: np.ndarray) -> Float[np.ndarray, "n l"]:
         """Its values of some images, in its expected direction; NaN where it has none."""
@@ -107,11 +107,8 @@ def autoencoders_in(group: Group) -> list[Rival]:
 
 def in_sample(variable: xr.DataArray) -> bool:
     """Whether an autoencoder's scores are of images that it was trained on; so too where the store does not say."""
-    try:
-        made = json.loads(str(variable.attrs.get("made_by", "{}")))
-        return int(made.get("folds", 1)) < 2 or made.get("protocol") == "paper-split"
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return True
+    made = maker_of(variable)
+    return made is None or saw_its_images(made)
 
 
 def scores_table(scores: Mapping[str, xr.DataArray], source: str) -> pd.DataFrame:

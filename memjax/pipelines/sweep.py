@@ -118,7 +118,7 @@ def _run(job: "_Job", progress: bool | ProgressCallback) -> Sweep:
             tell(line, progress)
         repaired += broken
         failures, seconds = measure(job, progress if first else False)
-        return conclude(job, failures, seconds, repaired) if first else measured(job, failures, seconds)
+        return conclude(job, failures, seconds, repaired, progress) if first else measured(job, failures, seconds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,11 +230,14 @@ def measured(job: _Job, failures: Iterable[Failure], seconds: float, repaired: S
     return Sweep(job.out, run, None, features, failed)
 
 
-def conclude(job: _Job, failures: Iterable[Failure], seconds: float, repaired: Sequence[str] = ()) -> Sweep:
+def conclude(
+    job: _Job, failures: Iterable[Failure], seconds: float, repaired: Sequence[str], progress: bool | ProgressCallback
+) -> Sweep:
     """The statistics and everything that is written of them, by one process, once the store is whole.
 
     Args:
         repaired: what was found damaged before, a line each.
+        progress: as in `sweep`: where there is a bar, what takes minutes is told.
 
     Raises:
         InputError: no image could be used; failures.csv then says why. Or an encoder gave no finite value, or what was written
@@ -252,15 +255,15 @@ def conclude(job: _Job, failures: Iterable[Failure], seconds: float, repaired: S
         models = tuple(noted(model, result.features) for model in result.run.models)
         result = dataclasses.replace(result, run=dataclasses.replace(result.run, models=models))
         if job.dataset.scored:
-            result = _with_analysis(job, result, folder)
+            result = _with_analysis(job, result, folder, progress)
         return dataclasses.replace(result, run=writing.finish(result.run))
 
 
-def _with_analysis(job: _Job, result: Sweep, folder: Path) -> Sweep:
+def _with_analysis(job: _Job, result: Sweep, folder: Path, progress: bool | ProgressCallback) -> Sweep:
     from memjax.pipelines.sweep_analysis import analyse_sweep  # scipy and matplotlib: not before the last image
     from memjax.pipelines.sweep_report import write_findings
 
     with cluster(job.scheduler, job.out / STORE):
-        analysed, analysis = analyse_sweep(result, job.dataset)
+        analysed, analysis = analyse_sweep(result, job.dataset, functools.partial(tell, progress=progress))
     write_findings(folder, analysed, analysis, (job.dataset, job.encoders[0]))
     return analysed

@@ -8,8 +8,8 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from memjax.stats.analysis import Analysis
-from memjax.stats.readout import usable_columns
-from memjax.stats.repeats import Columned, ReadoutSettings
+from memjax.stats.multiples import usable_columns
+from memjax.stats.repeats import ReadoutSettings, Study
 from memjax.stats.representations import RepresentationReadouts, Vectors, read_representations
 
 TOKENS = ("cls", "mean", "pooled")
@@ -45,7 +45,7 @@ def representations_of(
         analysis: of the same store: its measures are one more band.
         clusters: a label an image, of images that stay in one fold; None: each by itself.
         seed: of images, where there are more than `MOST_IMAGES`, of folds and of permutations.
-        report: told what is being read.
+        report: told, a line an encoder, what is being read.
     """
     if not (kept := kept_tokens(features)):
         return None
@@ -59,10 +59,10 @@ def representations_of(
     if len(rows) < FEWEST_IMAGES or np.ptp(y[rows]) == 0:
         return None
     clusters = np.arange(len(y)) if clusters is None else clusters
-    problem = Columned(np.empty((len(rows), 0)), y[rows], np.unique(clusters[rows], return_inverse=True)[1], None)
+    study = Study(y[rows], np.unique(clusters[rows], return_inverse=True)[1], None)
     chosen = {model: {token: x[rows] for token, x in tokens.items()} for model, tokens in vectors.items()}
     measures = None if analysis.sample is not None else complete(analysis.columns.values[rows])
-    return read_representations(chosen, problem, dataclasses.replace(HOW, seed=seed), measures, report)
+    return read_representations(chosen, study, dataclasses.replace(HOW, seed=seed), measures, report)
 
 
 def aligned_vectors(group: xr.Dataset, token: str, place: Callable) -> Float[np.ndarray, "n l1 d"]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from memjax.report.labels import Context, count, interval_text, is_number, probability, share, signed
+from memjax.report.labels import Context, count, equals, interval_text, is_number, of_ceiling, signed
 from memjax.report.strongest import (
     FEW_INTERVALS,
     corrected,
@@ -63,8 +63,7 @@ def headline(table: pd.DataFrame, context: Context, strongest: Strongest | None 
     numbers = _numbers(best, context, strongest)
     if not _clear(best, strongest):
         return f"No metric is clearly related to memorability; the strongest is {where}: {numbers}."
-    of_ceiling = share(best["rho"], context.ceiling)
-    ending = "" if of_ceiling == "–" else f", {of_ceiling} of the human ceiling"
+    ending = of_ceiling(best["rho"], context.ceiling)
     if strongest is not None and strongest.unsettled:
         others = f"{count(strongest.unsettled)} other{'s' if strongest.unsettled > 1 else ''} cannot be told from it"
         return f"{where} has the largest correlation with memorability: {numbers}{ending}; {others}."
@@ -73,9 +72,8 @@ def headline(table: pd.DataFrame, context: Context, strongest: Strongest | None 
 
 def _numbers(best: pd.Series, context: Context, strongest: Strongest | None) -> str:
     ends = f"{100 * context.level:g} % interval {interval_text(best['ci_low'], best['ci_high'])}"
-    q = probability(best["q"])
     numbers = f"{context.symbol} = {signed(best['rho'])}, {ends}, n = {count(best['n'])}"
-    numbers += f", q {q}" if q.startswith("<") else f", q = {q}"
+    numbers += equals("q", best["q"])
     if strongest is not None and (p := corrected(strongest)):
         numbers += f", {p}"
     for sign in ("=", "<"):

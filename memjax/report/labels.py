@@ -193,6 +193,19 @@ def probability(value: Number) -> str:
     return f"{value:.2g}" if value >= 1e-3 else f"{value:.4f}"
 
 
+def equals(name: str, value: Number) -> str:
+    """A p or q value as the end of a list of numbers; empty where there is none.
+
+    Example:
+        >>> equals("p", 0.0123), equals("q", 1e-9), equals("p", None)
+        (', p = 0.012', ', q < 0.0001', '')
+    """
+    text = probability(value)
+    if text == "–":
+        return ""
+    return f", {name} {text}" if text.startswith("<") else f", {name} = {text}"
+
+
 def count(value: Number) -> str:
     """``2,632``."""
     return f"{int(value):,}" if value is not None and is_number(value) else "–"
@@ -208,6 +221,17 @@ def share(rho: Number, ceiling: Reliability | None) -> str:
     if ceiling is None or rho is None or not is_number(rho) or not ceiling.consistency > 0:
         return "–"
     return f"{100 * abs(rho) / ceiling.ceiling:.0f}\N{NO-BREAK SPACE}%"
+
+
+def of_ceiling(rho: Number, ceiling: Reliability | None) -> str:
+    """`share` as the end of a list of numbers; empty where there is none.
+
+    Example:
+        >>> of_ceiling(-0.3, Reliability(0.6)), of_ceiling(0.3, None)
+        (', 35\\xa0% of the human ceiling', '')
+    """
+    text = share(rho, ceiling)
+    return "" if text == "–" else f", {text} of the human ceiling"
 
 
 def ceiling_words(found: Reliability, method: str = "spearman") -> str:

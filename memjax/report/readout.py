@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from memjax.checks import expected
 from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
-from memjax.report.labels import Context, count, interval_text, is_number, probability, share, shorten, signed
+from memjax.report.labels import Context, count, equals, interval_text, is_number, of_ceiling, shorten, signed
 from memjax.report.page import Section
 from memjax.report.panel import DASHED, ceiling_entry
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
@@ -92,20 +92,19 @@ def above_chance(row: Mapping) -> bool:
 
 def _sentence(row: dict, ceiling: Reliability | None) -> str:
     grouped = row["within"] == "group"
-    p = probability(row["p"])
     ends = f" {interval_text(row['ci_low'], row['ci_high'])}" if is_number(row["ci_low"]) else ""
     numbers = f"ρ = {signed(row['rho'])}{ends}" + (
         f" within groups, {signed(row['pooled_rho'])} over all" if grouped else ""
     )
-    numbers += "" if p == "–" else f", p {p}" if p.startswith("<") else f", p = {p}"
+    numbers += equals("p", row["p"])
     start = f"Cross-validated readout, {row['model']}: {count(row['columns'])} measures together"
     what = "images of unseen groups" if grouped else "unseen images"
     if not above_chance(row):
         return f"{start} do not predict {what} better than chance: {numbers}, n = {count(row['n'])}."
     return (
-        f"{start} predict {what} with {numbers}, n = {count(row['n'])}{_of_ceiling(row['rho'], ceiling)}; the best "
+        f"{start} predict {what} with {numbers}, n = {count(row['n'])}{of_ceiling(row['rho'], ceiling)}; the best "
         f"single measure ({row['best_single']}) has {signed(row['best_single_rho'])}"
-        f"{_of_ceiling(row['best_single_rho'], ceiling)}."
+        f"{of_ceiling(row['best_single_rho'], ceiling)}."
     )
 
 
@@ -118,10 +117,6 @@ def _label_sentence(row: dict) -> str:
         f"{interval_text(row['labels_low'], row['labels_high'])}; the readout, {row['model']}, {adds} to that: "
         f"{signed(row['both_rho'])} together, a difference of {more}."
     )
-
-
-def _of_ceiling(rho: float, ceiling: Reliability | None) -> str:
-    return "" if ceiling is None else f", {share(rho, ceiling)} of the human ceiling"
 
 
 def readout_beside(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from memjax.checks import expected
 from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
-from memjax.report.labels import Context, count, interval_text, probability, share, shorten, signed
+from memjax.report.labels import Context, count, equals, interval_text, of_ceiling, shorten, signed
 from memjax.report.page import Section
 from memjax.report.panel import DASHED, ceiling_entry
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
@@ -35,15 +35,13 @@ def representation_sentences(table: pd.DataFrame, ceiling: Reliability | None) -
 
 
 def _sentence(row: dict, ceiling: Reliability | None) -> str:
-    p = probability(row["p"])
     numbers = f"ρ = {signed(row['rho'])} {interval_text(row['ci_low'], row['ci_high'])}"
-    numbers += "" if p == "–" else f", p {p}" if p.startswith("<") else f", p = {p}"
+    numbers += equals("p", row["p"])
     what = "all layers and measures" if row["token"] == "all and measures" else "all layers"
     start = f"Readout of representations, {row['model']}: token vectors of {what} ({count(row['columns'])} columns)"
     if not row["ci_low"] > 0:
         return f"{start} do not predict unseen images better than chance: {numbers}, n = {count(row['n'])}."
-    of = "" if ceiling is None else f", {share(row['rho'], ceiling)} of the human ceiling"
-    return f"{start} predict unseen images with {numbers}, n = {count(row['n'])}{of}."
+    return f"{start} predict unseen images with {numbers}, n = {count(row['n'])}{of_ceiling(row['rho'], ceiling)}."
 
 
 def representation_section(table: pd.DataFrame, context: Context, how: str) -> Section:

@@ -29,8 +29,28 @@ def seen_words(features: Mapping[str, xr.Dataset]) -> list[str]:
     ]
 
 
+def maker_of(variable: xr.DataArray) -> dict | None:
+    """What the run that joined a metric to a store said of itself; None where it says nothing that can be read."""
+    try:
+        made = json.loads(str(variable.attrs.get(MADE_BY, "{}")))
+    except (ValueError, RecursionError):  # a store made by hand may say anything
+        return None
+    return made if isinstance(made, dict) else None
+
+
+def saw_its_images(made: dict) -> bool:
+    """Whether the autoencoders of a run scored images that they were trained on; so too where it does not say.
+
+    Example:
+        >>> saw_its_images({"folds": 5}), saw_its_images({"folds": 5, "protocol": "paper-split"}), saw_its_images({})
+        (False, True, True)
+    """
+    try:
+        return int(made.get("folds", 1)) < 2 or made.get("protocol") == "paper-split"
+    except (ValueError, TypeError):
+        return True
+
+
 def _saw_all(variable: xr.DataArray) -> bool:
-    """Whether an autoencoder of one fold made it, which leaves no image out of what it scores."""
-    said = str(variable.attrs.get(MADE_BY, ""))
-    about = json.loads(said) if said.startswith("{") else {}  # a store made by hand may say anything
-    return "sae" in about and about.get("folds", 1) == 1
+    made = maker_of(variable)
+    return made is not None and "sae" in made and saw_its_images(made)

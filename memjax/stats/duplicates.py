@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse
 from jaxtyping import Float, Int
-from scipy.sparse.csgraph import connected_components
+
+from memjax.stats.partitions import connected
 
 COSINES = (0.9, 0.95, 0.98, 0.99, 0.999)
 """Of two vectors, less the mean over images, from which two images are nearly the same: the first that leaves clusters small."""
@@ -58,7 +58,7 @@ def near_duplicates(vectors: Float[np.ndarray, "n d"]) -> NearDuplicates:
     clusters, pairs = np.arange(len(x)), 0
     for cosine in COSINES:
         near = cosines > cosine
-        clusters, pairs = _connected(first[near], second[near], len(x)), int(near.sum())
+        clusters, pairs = connected(first[near], second[near], len(x)), int(near.sum())
         if np.bincount(clusters).max() <= max(LARGEST * len(x), 2):
             break
     return NearDuplicates(clusters, cosine, pairs, int(np.bincount(clusters).max()))
@@ -75,8 +75,3 @@ def _pairs(x: Float[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray, np.ndar
         found.append((row + start, column + start, cosines[row, column]))
     first, second, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return first, second, cosines
-
-
-def _connected(first: np.ndarray, second: np.ndarray, n: int) -> Int[np.ndarray, " n"]:
-    links = scipy.sparse.coo_matrix((np.ones(len(first), bool), (first, second)), shape=(n, n))
-    return connected_components(links, directed=False)[1].astype(np.int64)

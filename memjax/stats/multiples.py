@@ -1,12 +1,19 @@
-"""Columns that say the same as another one: a fixed multiple of it, such as a sum beside a mean."""
+"""Columns that say the same as another one: a fixed multiple of it, such as a sum beside a mean.
+
+`multiples` asks it of the measures of one model and layer, which have names; `usable_columns` of any columns, one of which a
+regression needs: there a multiple and a constant besides are as much the same.
+"""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from memjax.stats.table import Columns
 
 CLOSE = 1e-5
 """Of two columns, one of them scaled, as a share of their values: several roundings of float32, and no more."""
+
+MULTIPLE = 1 - 1e-8
+"""Pearson's r from which two columns of float32 values are one."""
 
 
 def multiples(columns: Columns) -> Bool[np.ndarray, " k"]:
@@ -42,3 +49,26 @@ def scaled(x: Float[np.ndarray, " n"], of: Float[np.ndarray, " n"]) -> bool:
         return False
     largest = int(np.abs(of).argmax())
     return bool((np.abs(x - of * (x[largest] / of[largest])) <= CLOSE * np.abs(x)).all())
+
+
+def usable_columns(x: Float[np.ndarray, "n k"]) -> Int[np.ndarray, " _"]:
+    """Positions of the columns that vary and are no multiple of one before them.
+
+    Example:
+        >>> x = np.array([[1.0, 2.0, 5.0, 0.3], [2.0, 4.0, 5.0, 0.1], [4.0, 8.0, 5.0, 0.9]])
+        >>> usable_columns(x).tolist()
+        [0, 3]
+    """
+    finite = np.isfinite(x)
+    low, high = (f(np.where(finite, x, fill), axis=0) for f, fill in ((np.min, np.inf), (np.max, -np.inf)))
+    varied = np.flatnonzero(high > low)
+    z = np.where(finite[:, varied], x[:, varied], np.nan)
+    z = np.nan_to_num((z - np.nanmean(z, axis=0)) / np.nanstd(z, axis=0))
+    z /= np.sqrt((z * z).sum(axis=0))
+    kept: list[int] = []
+    for start in range(0, len(varied), 256):  # of many columns, some against all before them at a time
+        like = np.abs(z[:, : start + 256].T @ z[:, start : start + 256]) > MULTIPLE
+        for j in range(start, min(start + 256, len(varied))):
+            if not like[kept, j - start].any():
+                kept.append(j)
+    return varied[kept]

@@ -31,11 +31,18 @@ def joined(*labels: Int[np.ndarray, " n"] | None) -> Int[np.ndarray, " n"] | Non
     n = len(known[0])
     offsets = n + np.cumsum([0, *(int(one.max()) + 1 for one in known[:-1])])
     ends = np.concatenate([one + offset for one, offset in zip(known, offsets, strict=True)])
-    size = int(ends.max()) + 1
-    links = scipy.sparse.coo_matrix(
-        (np.ones(len(ends), bool), (np.tile(np.arange(n), len(known)), ends)), shape=(size, size)
-    )
-    return connected_components(links, directed=False)[1][:n].astype(np.int64)
+    return connected(np.tile(np.arange(n), len(known)), ends, int(ends.max()) + 1)[:n]
+
+
+def connected(first: Int[np.ndarray, " _"], second: Int[np.ndarray, " _"], n: int) -> Int[np.ndarray, " n"]:
+    """Clusters of ``n`` things of which some pairs belong together, with whatever hangs together by them.
+
+    Example:
+        >>> connected(np.array([0, 2]), np.array([2, 3]), 5).tolist()
+        [0, 1, 0, 0, 2]
+    """
+    links = scipy.sparse.coo_matrix((np.ones(len(first), bool), (first, second)), shape=(n, n))
+    return connected_components(links, directed=False)[1].astype(np.int64)
 
 
 def folds_of(clusters: Int[np.ndarray, " n"], folds: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:

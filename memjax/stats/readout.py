@@ -16,21 +16,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from memjax.checks import expected
 from memjax.stats.correlation import coefficients
 from memjax.stats.importance import importance_of
+from memjax.stats.multiples import usable_columns
 from memjax.stats.partitions import labelled
-from memjax.stats.repeats import Columned, ReadoutSettings, repeated, share_as_high
+from memjax.stats.repeats import ReadoutSettings, Study, repeated, share_as_high
 from memjax.stats.ridge import PENALTIES
-from memjax.stats.strata import WithinRho, group_interval, rho_interval
+from memjax.stats.scores import check_scores_vary
+from memjax.stats.strata import WithinRho
 
 GROUP_IMAGES = 10
 """Images of a group, on average, from which rho is taken within groups; in smaller ones there is no order to speak of."""
-
-MULTIPLE = 1 - 1e-8
-"""Pearson's r from which two columns of float32 values are one."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,8 @@ def readout(
         raise expected("readout, groups", "three or more", count)
     large = groups is not None and len(rows) >= GROUP_IMAGES * count
     z = (values - values.mean(axis=0)) / np.where(scale > 0, scale, 1)
-    problem = Columned(z, y[rows], kept, kept if large else None)
-    return _among_all(_readout(problem, settings), rows, columns, x.shape)
+    study = Study(y[rows], kept, kept if large else None)
+    return _among_all(_readout(z, study, settings), rows, columns, x.shape)
 
 
 def check_readout(columns: int, y: Float[np.ndarray, " n"], settings: ReadoutSettings) -> None:
@@ -132,58 +131,32 @@ def check_readout(columns: int, y: Float[np.ndarray, " n"], settings: ReadoutSet
         raise expected("readout", "three folds or more, one repeat or more", f"{settings.folds}, {settings.repeats}")
     if not columns or len(y) < 2 * settings.folds:
         raise expected("readout", f"a column that varies and {2 * settings.folds} images", f"{columns} and {len(y)}")
-    if np.ptp(y) == 0:
-        raise expected("readout, scores", "scores that differ", f"{y[0]:g} for all {len(y)} images")
+    check_scores_vary(y, "readout, scores")
 
 
-def usable_columns(x: Float[np.ndarray, "n k"]) -> Int[np.ndarray, " _"]:
-    """Positions of the columns that vary and are no multiple of one before them.
-
-    Example:
-        >>> x = np.array([[1.0, 2.0, 5.0, 0.3], [2.0, 4.0, 5.0, 0.1], [4.0, 8.0, 5.0, 0.9]])
-        >>> usable_columns(x).tolist()
-        [0, 3]
-    """
-    finite = np.isfinite(x)
-    low, high = (f(np.where(finite, x, fill), axis=0) for f, fill in ((np.min, np.inf), (np.max, -np.inf)))
-    varied = np.flatnonzero(high > low)
-    z = np.where(finite[:, varied], x[:, varied], np.nan)
-    z = np.nan_to_num((z - np.nanmean(z, axis=0)) / np.nanstd(z, axis=0))
-    z /= np.sqrt((z * z).sum(axis=0))
-    kept: list[int] = []
-    for start in range(0, len(varied), 256):  # of many columns, some against all before them at a time
-        like = np.abs(z[:, : start + 256].T @ z[:, start : start + 256]) > MULTIPLE
-        for j in range(start, min(start + 256, len(varied))):
-            if not like[kept, j - start].any():
-                kept.append(j)
-    return varied[kept]
-
-
-def _readout(problem: Columned, settings: ReadoutSettings) -> Readout:
+def _readout(x: Float[np.ndarray, "n k"], study: Study, settings: ReadoutSettings) -> Readout:
     """The readout of complete columns of complete images."""
-    found = repeated(problem, settings)
-    grouped = problem.groups is not None
-    ends = group_interval(found.parts, settings.level) if grouped else None
-    ends = ends or rho_interval(found.parts, problem.clusters, settings.level)
-    predicted = np.mean(found.predicted, axis=0) + problem.y.mean()
+    found = repeated(x, study, settings)
+    ends = study.interval(found.parts, settings.level)
+    predicted = np.mean(found.predicted, axis=0) + study.y.mean()
     return Readout(
         rho=ends.value,
         ci_low=ends.low,
         ci_high=ends.high,
         p=share_as_high(found.null),
-        pooled=float(coefficients(predicted[:, None], problem.y, "spearman")[0][0]),
+        pooled=float(coefficients(predicted[:, None], study.y, "spearman")[0][0]),
         predicted=predicted,
         fold=found.folds[0],
         weights=np.mean(np.concatenate(found.weights), axis=0),
-        importance=importance_of(problem, found, settings),
+        importance=importance_of(x, study.y, found, settings),
         penalties=tuple(found.chosen),
         at_ends=sum(penalty in (PENALTIES[0], PENALTIES[-1]) for penalty in found.chosen),
-        n_images=len(problem.y),
+        n_images=len(study.y),
         left_out=(),
-        within="group" if grouped else "fold",
+        within="fold" if study.groups is None else "group",
         parts=found.parts,
-        rows=np.arange(len(problem.y)),
-        clusters=problem.clusters,
+        rows=np.arange(len(study.y)),
+        clusters=study.clusters,
     )
 
 

@@ -147,12 +147,15 @@ def label_table(
     rows = []
     for name, values in labels.items():
         kinds = one_hot(values)
+        of_labels: dict[bytes, Readout] = {}  # encoders mostly have the same images
         for model, one in found.items():
             own = columns if model == ALL else columns.of([model])
             used = np.full(len(scores), np.nan)
             used[one.rows] = scores[one.rows]
-            ways = (kinds, np.column_stack([kinds, own.values]))
-            alone, both = (readout(x, used, together.groups, together.clusters, settings) for x in ways)
+            how_read = (used, together.groups, together.clusters, settings)
+            if (images := one.rows.tobytes()) not in of_labels:
+                of_labels[images] = readout(kinds, *how_read)
+            alone, both = of_labels[images], readout(np.column_stack([kinds, own.values]), *how_read)
             more = rho_difference(both.parts, alone.parts, one.clusters)
             ends = (alone.rho, alone.ci_low, alone.ci_high, both.rho, more.value, more.low, more.high, more.p)
             rows.append((name, len(np.unique(values)), model, *ends, one.n_images))

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from memjax.stats.nested import nested
 from memjax.stats.partitions import folds_of, shuffled_scores
 from memjax.stats.ridge import PENALTIES
-from memjax.stats.strata import WithinRho, rho_by_stratum, within_rho
+from memjax.stats.strata import Estimate, WithinRho, group_interval, rho_by_stratum, rho_interval, within_rho
 
 FOLDS, REPEATS = 5, 10
 """Of a readout, by default."""
@@ -42,17 +42,15 @@ class ReadoutSettings:
 
 
 @dataclass(frozen=True)
-class Columned:
-    """Complete columns and scores, and which images belong together.
+class Study:
+    """Scores of images, and which images belong together: what readouts of any columns of the same images have in common.
 
     Attributes:
-        x: standardised columns ``[n, k]``.
         y: human scores.
         clusters: images of one cluster are in one fold.
         groups: where whole groups are held out: each image's; then they are the clusters.
     """
 
-    x: Float[np.ndarray, "n k"]
     y: Float[np.ndarray, " n"]
     clusters: Int[np.ndarray, " n"]
     groups: Int[np.ndarray, " n"] | None
@@ -74,6 +72,17 @@ class Columned:
         # With groups the images change places within their group, each by itself.
         clusters = self.clusters if self.groups is None else np.arange(len(self.y))
         return shuffled_scores(self.y, clusters, self.groups, count if settings.permutations else 0, rng)
+
+    def rho(
+        self, predicted: Float[np.ndarray, "n r"], scores: Float[np.ndarray, "n r"], folds: Int[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " r"]:
+        """Rho of predictions with the scores, or permutations of them, that they are of; mean over the strata."""
+        rho, shares = rho_by_stratum(predicted, scores, self.strata(folds))
+        return shares @ rho
+
+    def interval(self, of: WithinRho, level: float) -> Estimate:
+        """Of rho within folds, over images and fits; within groups, over groups."""
+        return rho_interval(of, self.clusters, level) if self.groups is None else group_interval(of, level)
 
 
 @dataclass(frozen=True)
@@ -98,21 +107,26 @@ class Repeats:
     parts: WithinRho
 
 
-def repeated(problem: Columned, settings: ReadoutSettings) -> Repeats:
-    """The nested cross-validation of every partition, of the scores and of permutations of them."""
-    y, partitions = problem.y, problem.partitions(settings)
-    permuted = problem.permuted(settings)
+def repeated(x: Float[np.ndarray, "n k"], study: Study, settings: ReadoutSettings) -> Repeats:
+    """The nested cross-validation of every partition, of the scores and of permutations of them.
+
+    Args:
+        x: standardised columns.
+        study: scores of the same images.
+        settings: folds, repeats, permutations, seed.
+    """
+    y, partitions = study.y, study.partitions(settings)
+    permuted = study.permuted(settings)
     predicted, weights, chosen, null = [], [], [], []
     for repeat, folds in enumerate(partitions):
         scores = np.column_stack([y, permuted]) if repeat < PERMUTED_REPEATS else y[:, None]
-        found = nested(problem.x, scores, folds)
+        found = nested(x, scores, folds)
         if repeat < PERMUTED_REPEATS:
-            rho, shares = rho_by_stratum(found.predicted, scores, problem.strata(folds))
-            null.append(shares @ rho)
+            null.append(study.rho(found.predicted, scores, folds))
         predicted.append(found.predicted[:, 0])
         weights.append(found.weights)
         chosen += [PENALTIES[place] for place in found.chosen[:, 0]]
-    strata = [problem.strata(folds) for folds in partitions]
+    strata = [study.strata(folds) for folds in partitions]
     parts = within_rho(predicted, y, strata)
     return Repeats(partitions, strata, predicted, weights, chosen, np.mean(null, axis=0), parts)
 

@@ -13,8 +13,8 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from memjax.stats.nested import nested, nested_products
-from memjax.stats.repeats import Columned, ReadoutSettings, share_as_high
-from memjax.stats.strata import WithinRho, group_interval, rho_by_stratum, rho_interval, within_rho
+from memjax.stats.repeats import ReadoutSettings, Study, share_as_high
+from memjax.stats.strata import WithinRho, within_rho
 
 ALL_LAYERS, CHOSEN_LAYER = -1, -2
 """In place of a layer: all of them together, and the one that is chosen inside each training part."""
@@ -118,27 +118,26 @@ def together_rows(table: pd.DataFrame) -> pd.DataFrame:
 class _Reading:
     """The readouts of some images' vectors, all over the same partitions."""
 
-    def __init__(self, problem: Columned, settings: ReadoutSettings) -> None:
-        self.problem, self.settings = problem, settings
-        self.partitions = problem.partitions(settings)
-        self.strata = [problem.strata(folds) for folds in self.partitions]
-        self.permuted = problem.permuted(settings)
+    def __init__(self, study: Study, settings: ReadoutSettings) -> None:
+        self.study, self.settings = study, settings
+        self.partitions = study.partitions(settings)
+        self.strata = [study.strata(folds) for folds in self.partitions]
+        self.permuted = study.permuted(settings)
 
     def of_columns(self, source: Site, x: np.ndarray) -> Predicted:
         """From one layer's columns."""
-        found = [nested(x, self.problem.y[:, None], folds) for folds in self.partitions]
+        found = [nested(x, self.study.y[:, None], folds) for folds in self.partitions]
         return Predicted(source, x.shape[1], [one.predicted[:, 0] for one in found], [one.error[:, 0] for one in found])
 
     def of_bands(self, source: Site, bands: Bands) -> Predicted:
         """From many columns; with p."""
         by_repeat, errors, null = [], [], np.empty(0)
         for repeat, folds in enumerate(self.partitions):
-            y = self.problem.y[:, None]
+            y = self.study.y[:, None]
             scores = np.column_stack([y, self.permuted]) if repeat == 0 else y
             found = nested_products(bands.products, scores, folds)
             if repeat == 0:
-                rho, shares = rho_by_stratum(found.predicted, scores, self.strata[0])
-                null = shares @ rho
+                null = self.study.rho(found.predicted, scores, folds)
             by_repeat.append(found.predicted[:, 0])
             errors.append(found.error[:, 0])
         return Predicted(source, bands.columns, by_repeat, errors, share_as_high(null))
@@ -155,20 +154,18 @@ class _Reading:
 
     def parts(self, one: Predicted) -> WithinRho:
         """Rho and influence."""
-        return within_rho(one.by_repeat, self.problem.y, self.strata)
+        return within_rho(one.by_repeat, self.study.y, self.strata)
 
     def row(self, one: Predicted) -> tuple[object, ...]:
         """Of the table."""
-        parts, level = self.parts(one), self.settings.level
-        grouped = self.problem.groups is not None
-        ends = group_interval(parts, level) if grouped else rho_interval(parts, self.problem.clusters, level)
+        ends = self.study.interval(self.parts(one), self.settings.level)
         named = (one.source.model, one.source.token, one.source.layer)
-        return *named, ends.value, ends.low, ends.high, one.p, len(self.problem.y), one.columns
+        return *named, ends.value, ends.low, ends.high, one.p, len(self.study.y), one.columns
 
 
 def read_representations(
     vectors: Vectors,
-    problem: Columned,
+    study: Study,
     settings: ReadoutSettings,
     measures: Float[np.ndarray, "n k"] | None = None,
     report: Callable[[str], None] = lambda said: None,
@@ -176,35 +173,32 @@ def read_representations(
     """Read every layer, the chosen layer and all layers of every encoder, then all encoders, then these and the measures.
 
     Args:
-        vectors: of the images of ``problem``, finite, with their scores.
-        problem: scores, clusters and groups; its columns are not used.
+        vectors: of the images of ``study``, finite.
+        study: their scores, clusters and groups.
         settings: folds, repeats, permutations (of the first repeat), seed.
         measures: the encoders' scalar measures, complete columns, as one more band; None: without.
-        report: told what is being read.
+        report: told, a line an encoder, what is being read.
     """
-    reading = _Reading(problem, settings)
+    reading = _Reading(study, settings)
     found: list[Predicted] = []
-    bands = Bands.none(len(problem.y))
+    bands = Bands.none(len(study.y))
     for model, tokens in vectors.items():
-        layers, own = layers_of(tokens), Bands.none(len(problem.y))
+        layers, own = layers_of(tokens), Bands.none(len(study.y))
+        report(f"{model}: reading {', '.join(tokens)} of every layer, and all layers together")
         each = []
         for source in sources(model, layers):
-            report(f"{model}, {source.token}, layer {source.layer}")
             if (x := standardised_columns(tokens, source, layers)).shape[1]:
                 each.append(reading.of_columns(source, x))
                 own = own if source.token == "both" else own.beside(x)
-        report(f"{model}, all layers")
         found += [*each, reading.chosen(model, each), reading.of_bands(Site(model, "all", ALL_LAYERS), own)]
         bands = bands.and_those_of(own)
     widest = EVERY if len(vectors) > 1 else next(iter(vectors))
     if len(vectors) > 1:
-        report(EVERY)
         found.append(reading.of_bands(Site(EVERY, "all", ALL_LAYERS), bands))
     if measures is not None and (x := standardised(measures)).shape[1]:
-        report(f"{widest} and measures")
         found.append(reading.of_bands(Site(widest, "all and measures", ALL_LAYERS), bands.beside(x)))
     table = pd.DataFrame([reading.row(one) for one in found], columns=COLUMNS)
-    predicted = np.mean(found[-1].by_repeat, axis=0) + problem.y.mean()
+    predicted = np.mean(found[-1].by_repeat, axis=0) + study.y.mean()
     return RepresentationReadouts(table, reading.parts(found[-1]), predicted, reading.strata)
 
 
