@@ -16,11 +16,14 @@ if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table b
     from memjax.models.vit import encode
     from memjax.paper.inputs import PaperSettings, PaperSources
     from memjax.pipelines.paper import PaperResult, reproduce_paper
+    from memjax.pipelines.predictors import fit_predictor, load_predictor
     from memjax.pipelines.sae_settings import SAESettings
     from memjax.pipelines.saes import SAEResult, train_saes
     from memjax.pipelines.settings import SweepSettings
     from memjax.pipelines.sweep import sweep
     from memjax.pipelines.sweep_result import Sweep, read_sweep
+    from memjax.predictor.predictor import Predictor
+    from memjax.predictor.settings import PredictorSettings
 
 _NAMES = {
     # Encoders
@@ -52,10 +55,27 @@ _NAMES = {
     "PaperSources": "memjax.paper.inputs",
     "PaperSettings": "memjax.paper.inputs",
     "PaperResult": "memjax.pipelines.paper",
+    # A score for a new image
+    "fit_predictor": "memjax.pipelines.predictors",
+    "load_predictor": "memjax.pipelines.predictors",
+    "Predictor": "memjax.predictor.predictor",
+    "PredictorSettings": "memjax.predictor.settings",
     # Errors
     "InputError": "memjax.checks",
 }
-_PARTS = ("baselines", "datasets", "devices", "metrics", "models", "paper", "processes", "report", "sae", "stats")
+_PARTS = (
+    "baselines",
+    "datasets",
+    "devices",
+    "metrics",
+    "models",
+    "paper",
+    "predictor",
+    "processes",
+    "report",
+    "sae",
+    "stats",
+)
 
 __version__ = "0.2.0"
 __all__ = [*_NAMES, "__version__"]

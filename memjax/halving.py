@@ -6,6 +6,7 @@ read or measured twice. Each process of a run halves for itself: they need not a
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
 
 import jax
 import numpy as np
@@ -18,7 +19,6 @@ from memjax.checks import InputError
 from memjax.faults import lacks_memory
 from memjax.loader import Batch
 from memjax.measure import Values
-from memjax.models.vit import ViTParams
 
 Measured = Iterator[tuple[Batch, dict[str, np.ndarray]]]
 """Batches with the values of their images."""
@@ -27,8 +27,11 @@ Tell = Callable[[str], None]
 """Given a line for whoever watches."""
 
 
+Params = TypeVar("Params")
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class Program:
+class Program(Generic[Params]):
     """What images are measured by.
 
     Attributes:
@@ -39,8 +42,8 @@ class Program:
         name: the encoder's, for messages.
     """
 
-    run: Callable[[ViTParams, jax.Array], Values]
-    params: ViTParams
+    run: Callable[[Params, jax.Array], Values]
+    params: Params
     mesh: Mesh
     image: tuple[int, int]
     name: str

@@ -6,7 +6,7 @@ transformers. A field that would change the pixels and that we do not know is re
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -77,6 +77,28 @@ class Preprocessing:
         fields = {k: v for k, v in dataclasses.asdict(self).items() if k != "origin"}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, object], where: str = "preprocessing") -> "Preprocessing":
+        """What `to_json` gave; ``where`` is for the error.
+
+        Raises:
+            InputError: it is not of that shape.
+
+        Example:
+            >>> Preprocessing.from_json(Preprocessing(resize=(8, 9)).to_json()).resize
+            (8, 9)
+        """
+        names = {field.name for field in dataclasses.fields(cls)} - {"origin"}
+        if found.keys() != names:
+            raise expected(where, f"the fields {', '.join(sorted(names))}", ", ".join(map(shown_name, sorted(found))))
+        for name, value in found.items():
+            row, several = JSON_FORM[name], name in ("mean", "std")
+            if several and value is not None and not (isinstance(value, (list, tuple)) and len(value) == 3):
+                raise expected(f"{where}, {name}", "three numbers", shown(value))
+            for one in value if several and isinstance(value, (list, tuple)) else (value,):
+                check_field(one, row, f"{where}, {name}")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})  # type: ignore[arg-type]
+
     def check_known(self, whose: str = "this encoder") -> None:
         """Refuse to make pixels where nothing says how.
 
@@ -146,6 +168,19 @@ ALLOWED: dict[str, Allowed] = {
     "image_std": Allowed("number", 1e-6, 1e6),
 }
 """What a processor's field may hold; of the means and deviations, each number. Sizes have forms of their own."""
+
+JSON_FORM: dict[str, Allowed] = {
+    "resize": Allowed("side", 1, 16384, optional=True),
+    "crop": Allowed("side", 1, 16384, optional=True),
+    "resample": ALLOWED["resample"],
+    "rescale": ALLOWED["rescale_factor"]._replace(optional=True),
+    "mean": ALLOWED["image_mean"]._replace(optional=True),
+    "std": ALLOWED["image_std"]._replace(optional=True),
+    "convert_rgb": _FLAG,
+    "orientation": Allowed("text", choices=get_args(Orientation)),
+    "decoder": Allowed("text", choices=get_args(Decoder)),
+}
+"""What the fields of a `Preprocessing` may hold where they come from a file of ours."""
 
 
 def preprocessing_from_config(

@@ -77,11 +77,16 @@ ALLOWED = {
     "outputs": {"datasets", "naming", "records", "seals", "spreadsheets", "stats", "storage"},
     "promises": {"outputs", "seals", "storage"},
     "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
+    "predictor": {
+        "baselines", "batching", "datasets", "decoding", "devices", "encoder", "faults", "halving", "levels", "loader",
+        "measure", "metrics", "models", "outputs", "precision", "preprocessing", "progress", "records", "schema", "seals",
+        "selection", "stats", "storage", "traces",
+    },
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
         "baselines", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "images", "loader",
-        "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision", "preprocessing", "processes",
-        "progress", "promises", "report", "sae", "schema", "selection", "stats", "storage", "store",
+        "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision", "predictor", "preprocessing",
+        "processes", "progress", "promises", "report", "sae", "schema", "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

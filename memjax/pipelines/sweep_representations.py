@@ -73,16 +73,18 @@ def aligned_vectors(group: xr.Dataset, token: str, place: Callable) -> Float[np.
     return values if (order == np.arange(len(order))).all() else values[order]
 
 
-def images_to_read(vectors: Vectors, y: Float[np.ndarray, " n"], seed: int) -> Int[np.ndarray, " _"]:
-    """Positions of the images with all vectors and a score; of many, some drawn at random."""
+def images_to_read(
+    vectors: Vectors, y: Float[np.ndarray, " n"], seed: int, most: int = MOST_IMAGES
+) -> Int[np.ndarray, " _"]:
+    """Positions of the images with all vectors and a score; of more than ``most``, so many drawn at random."""
     known = np.isfinite(y)
     for tokens in vectors.values():
         for x in tokens.values():
             known &= np.isfinite(x).all(axis=(1, 2))
     rows = np.flatnonzero(known)
-    if len(rows) <= MOST_IMAGES:
+    if len(rows) <= most:
         return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, MOST_IMAGES, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def complete(x: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n _"]:

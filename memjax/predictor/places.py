@@ -1,0 +1,39 @@
+"""Places in what is kept of an image: which encoder's, which variable, which index of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float
+
+
+class Place(NamedTuple):
+    """Where something stands.
+
+    Attributes:
+        model: the encoder's name.
+        name: of the variable.
+        index: in one image's values: ``(layer,)`` of token vectors, which have a width behind it; of a metric its one number.
+    """
+
+    model: str
+    name: str
+    index: tuple[int, ...]
+
+
+def values_at(
+    values: Mapping[str, Mapping[str, Float[np.ndarray, "n ..."]]], places: Sequence[Place]
+) -> Float[np.ndarray, "n k"]:
+    """The values at some places, side by side.
+
+    Example:
+        >>> values_at({"m": {"cls": np.array([[[1.0, 2.0], [3.0, 4.0]]])}}, [Place("m", "cls", (1,))]).tolist()
+        [[3.0, 4.0]]
+    """
+    columns = [values[model][name][(slice(None), *index)] for model, name, index in places]
+    return np.concatenate([x[:, None] if x.ndim == 1 else x for x in columns], axis=1)
+
+
+def image_values_at(values: Mapping[str, Float[Array, "..."]], places: Sequence[Place]) -> list[Float[Array, " _"]]:
+    """The same of one image and one encoder."""
+    return [values[name][index].reshape(-1) for _, name, index in places]

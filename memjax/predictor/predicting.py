@@ -1,0 +1,100 @@
+"""Images through the encoders of a predictor, batch by batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax import devices
+from memjax.batching import batch_size, images_per_device
+from memjax.datasets import Failure
+from memjax.decoding import ImageError
+from memjax.encoder import Encoder
+from memjax.halving import Program, fitting_size, measured_batches
+from memjax.loader import batches
+from memjax.predictor.linear import Weights
+from memjax.predictor.scoring import DOMAIN, SCORE, Reading, Scorer, compiled_scorer, scorer_of
+from memjax.predictor.sources import Named
+from memjax.progress import ProgressCallback, progress_of, tell
+from memjax.selection import working_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """An encoder, how it is read, and the weights of what is read."""
+
+    encoder: Encoder
+    reading: Reading
+    weights: Weights
+
+    def program(self) -> Program[Scorer]:
+        """What scores images, on all devices of this process."""
+        mesh, encoder = devices.data_mesh(), self.encoder
+        run = compiled_scorer(self.reading, mesh, encoder.preprocessing)
+        scorer = devices.replicate(scorer_of(encoder, self.weights), mesh)
+        return Program(run, scorer, mesh, encoder.preprocessing.image_size, encoder.label)
+
+
+class Found(NamedTuple):
+    """Of images, in their order: what the encoders add to their score, and the columns of the domain; NaN where one failed."""
+
+    score: Float[np.ndarray, " n"]
+    domain: Float[np.ndarray, "n k"]
+
+
+def score_images(
+    scored: Sequence[Scored],
+    named: Named,
+    size: int | None,
+    progress: bool | ProgressCallback,
+    failures: list[Failure] | None,
+) -> Found:
+    """Pass images through some encoders, and add up what each makes of them.
+
+    Args:
+        scored: the encoders.
+        named: the images.
+        size: of them at once over all devices; None: what the devices do best.
+        progress: as in `memjax.predictor.Predictor.predict`.
+        failures: images that cannot be used are added to it, each once; None: the first is raised.
+
+    Raises:
+        memjax.decoding.ImageError: see there.
+    """
+    names = dict(zip(named.dataset.table.index, named.names, strict=True))
+    total, columns, failed = np.zeros(len(names)), [], dict[Failure, None]()
+    for one in scored:
+        program, pre = one.program(), one.encoder.preprocessing
+        each, bytes_each = (
+            images_per_device(one.reading.config, program.image),
+            working_bytes(one.reading.config, program.image, {}),
+        )
+
+        def told(line: str) -> None:
+            tell(line, progress)
+
+        at_once = fitting_size(program, batch_size(size, program.mesh, each, bytes_each), told)
+        part = Found(np.full(len(names), np.nan), np.full((len(names), _columns(one)), np.nan))
+        with progress_of(one.encoder.label, len(names), progress) as advance:
+            for batch, values in measured_batches(batches(named.dataset, pre, at_once), program, at_once, told):
+                for failure in batch.failures:
+                    if failures is None:
+                        raise ImageError(failure.error, failure.stage)
+                    failed[failure._replace(image=names[failure.image])] = None
+                rows = batch.positions[batch.valid]
+                part.score[rows], part.domain[rows] = values[SCORE][batch.valid], values[DOMAIN][batch.valid]
+                advance(int((batch.positions >= 0).sum()))
+        total += part.score
+        columns.append(part.domain)
+    if failures is not None:
+        failures += failed
+    return Found(total, np.concatenate(columns, axis=1))
+
+
+def _columns(one: Scored) -> int:
+    """Of the domain, that this encoder has."""
+    width = one.reading.config.width
+    sizes = {"cls": width, "mean": width, "pooled": one.reading.config.pool_width}
+    return sum(sizes.get(place.name, 1) for place in one.reading.domain)

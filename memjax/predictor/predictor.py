@@ -1,0 +1,144 @@
+"""A score for a new image: what was learnt from people's scores of others, as an object that predicts, explains and is saved."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from memjax import devices
+from memjax.checks import expected
+from memjax.datasets import Failure
+from memjax.encoder import Encoder
+from memjax.predictor.calibration import LEVEL, Residuals
+from memjax.predictor.domain import Domain
+from memjax.predictor.encoders import Computing, load_encoder
+from memjax.predictor.linear import ByEncoder
+from memjax.predictor.predicting import Scored, score_images
+from memjax.predictor.record import PredictorRecord, columns_of
+from memjax.predictor.saving import Parts, write_predictor
+from memjax.predictor.scoring import Reading, reading_of
+from memjax.predictor.sources import Images, named_images
+from memjax.progress import ProgressCallback
+from memjax.selection import variables
+
+COLUMNS = ["image", "score", "score_low", "score_high", "out_of_domain"]
+"""Of a table of predictions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictor:
+    """What `memjax.fit_predictor` and `memjax.load_predictor` return.
+
+    Attributes:
+        record: what it reads, what it was fitted on, how well it did on images that it had not seen.
+        weights: encoder -> variable -> weights in the shape of one image's values.
+        residuals: out of fold, behind the intervals.
+        domain: of the images that it was fitted on.
+        given: encoders, or where they lie now, by name, where that is not where they were.
+    """
+
+    record: PredictorRecord
+    weights: ByEncoder
+    residuals: Residuals
+    domain: Domain
+    given: Mapping[str, str | Encoder] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        r = self.record
+        read = ", ".join(one.model for one in r.encoders)
+        return (
+            f"<Predictor of {read}, fitted on {r.images:,} images of {r.dataset.name}: out of fold rho {r.rho:+.3f} "
+            f"[{r.ci_low:+.3f}, {r.ci_high:+.3f}]>"
+        )
+
+    @functools.cached_property
+    def encoders(self) -> dict[str, Encoder]:
+        """The encoders by name, loaded when first used.
+
+        Raises:
+            InputError: one is not there, has other weights, or other layers than the predictor has weights for.
+        """
+        computing = Computing(self.record.dtype, self.record.precision)  # type: ignore[arg-type]
+        found = {}
+        for one in self.record.encoders:
+            found[one.model] = load_encoder(one, self.given.get(one.model), computing)
+            self._check_shapes(one.model, found[one.model])
+        return found
+
+    def _check_shapes(self, model: str, encoder: Encoder) -> None:
+        reading = self.reading(model, encoder)
+        sizes = variables(encoder.config, reading.selection, encoder.preprocessing.image_size)
+        for name, w in self.weights.get(model, {}).items():
+            if (wanted := tuple(sizes.get(name, {}).values())) != w.shape:
+                raise expected(f"predictor, weights of {model}, {name}", f"the shape {wanted}", w.shape)
+
+    def reading(self, model: str, encoder: Encoder | None = None) -> Reading:
+        """How what it reads of one encoder is made of an image (`memjax.predictor.scoring`)."""
+        domain = columns_of(self.record.domain, model)
+        names = dict.fromkeys([*self.weights.get(model, {}), *(place.name for place in domain)])
+        return reading_of(encoder or self.encoders[model], tuple(names), self.record.protocol, domain)
+
+    def predict(
+        self,
+        images: Images,
+        level: float = LEVEL,
+        progress: bool | ProgressCallback = False,
+        failures: list[Failure] | None = None,
+        batch_size: int | None = None,
+    ) -> pd.DataFrame:
+        """How memorable images are to people, as far as it can tell.
+
+        Args:
+            images: a folder, a data set, or a list of paths, files' bytes, PIL images or uint8 arrays.
+            level: coverage of the intervals, for images like those that it was fitted on.
+            progress: True for a bar, False for none, or a function that is called ``(encoder, done, total)``.
+            failures: images that cannot be used are added to it, and their score is NaN; None: the first ends the prediction.
+            batch_size: images at once over all devices; None: what the devices do best.
+
+        Returns:
+            ``image, score, score_low, score_high, out_of_domain``, a row an image in their order. Scores are in the units of
+            the human scores. Out of domain: further from the images of the fit than 99 % of images like them; neither score
+            nor interval is to be trusted there.
+
+        Raises:
+            InputError: no images, an encoder that is not as it was, a level that cannot be had.
+            memjax.decoding.ImageError: an image cannot be used, where ``failures`` is None.
+
+        Example:
+            >>> import memjax
+            >>> kept = memjax.SweepSettings(tokens=("cls",), bootstraps=20)
+            >>> run = memjax.sweep(memjax.open_dataset("demo", limit=60), "memjax/tiny", settings=kept, progress=False)
+            >>> predictor = memjax.fit_predictor(run, progress=False)
+            >>> predictor.predict([np.zeros((64, 64, 3), np.uint8)]).columns.tolist()
+            ['image', 'score', 'score_low', 'score_high', 'out_of_domain']
+        """
+        devices.use_cores()
+        low, high = self.residuals.ends(level)
+        named = named_images(images)
+        found = score_images(self._scored(), named, batch_size, progress, failures)
+        score = self.record.intercept + found.score
+        outside = self.domain.outside(found.domain)
+        return pd.DataFrame(dict(zip(COLUMNS, (named.names, score, score + low, score + high, outside), strict=True)))
+
+    def _scored(self) -> list[Scored]:
+        return [
+            Scored(encoder, self.reading(model), self.weights.get(model, {}))
+            for model, encoder in self.encoders.items()
+        ]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write predictor.json, predictor.safetensors and README.md, the model card.
+
+        Args:
+            folder: made where it is not there; a predictor that lies there is replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: the folder holds something else, or cannot be written.
+        """
+        parts = Parts(self.record, self.weights, self.residuals, self.domain)
+        return write_predictor(parts, Path(folder).expanduser())

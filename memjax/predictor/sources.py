@@ -1,0 +1,66 @@
+"""Images to be scored, in the forms that users have them, as records that the loader reads."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image as PILImage
+
+from memjax.checks import expected
+from memjax.datasets import Dataset, open_folder
+from memjax.datasets.base import Record, make_table
+from memjax.decoding import ImageSource
+
+Images: TypeAlias = str | os.PathLike[str] | Dataset | Sequence[ImageSource] | np.ndarray
+"""A folder (all images in it and below), a data set, or a list of images in any form of `memjax.decoding.ImageSource`."""
+
+
+@dataclass(frozen=True)
+class GivenImages:
+    """Images of a list; an image's id is its place."""
+
+    sources: Sequence[ImageSource] | np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitem__(self, index: int) -> Record:
+        return Record(str(index), self.sources[index])
+
+
+@dataclass(frozen=True)
+class Named:
+    """Images as a data set, and what each is called in a table."""
+
+    dataset: Dataset
+    names: list[str]
+
+
+def named_images(images: Images) -> Named:
+    """Images in any form as a data set.
+
+    Raises:
+        InputError: one image instead of a list, no image, or no such folder.
+
+    Example:
+        >>> named_images(["a.jpg", PILImage.new("L", (8, 8))]).names
+        ['a.jpg', 'images[1]']
+    """
+    if isinstance(images, Dataset):
+        return Named(images, images.table.index.tolist())
+    if isinstance(images, (str, os.PathLike)) and not Path(images).is_file():
+        dataset = open_folder(images)
+        return Named(dataset, dataset.table.index.tolist())
+    one = isinstance(images, (str, os.PathLike, bytes, PILImage.Image))
+    if one or (isinstance(images, np.ndarray) and images.ndim != 4) or not isinstance(images, (Sequence, np.ndarray)):
+        raise expected(
+            "images", "a folder or a list of images", f"one {type(images).__name__}", "write [image]", "images"
+        )
+    if not len(images):
+        raise expected("images", "one or more", "none", argument="images")
+    names = [os.fspath(one) if isinstance(one, (str, os.PathLike)) else f"images[{i}]" for i, one in enumerate(images)]
+    table = make_table([str(i) for i in range(len(images))], np.full(len(images), np.nan))
+    return Named(Dataset("images", table, GivenImages(images), {"fingerprint": ""}), names)
