@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table b
     from memjax.pipelines.settings import SweepSettings
     from memjax.pipelines.sweep import sweep
     from memjax.pipelines.sweep_result import Sweep, read_sweep
+    from memjax.pipelines.transfer import TransferResult, transfer
     from memjax.predictor.predictor import Predictor
     from memjax.predictor.settings import PredictorSettings
 
@@ -58,6 +59,8 @@ _NAMES = {
     # A score for a new image
     "fit_predictor": "memjax.pipelines.predictors",
     "load_predictor": "memjax.pipelines.predictors",
+    "transfer": "memjax.pipelines.transfer",
+    "TransferResult": "memjax.pipelines.transfer",
     "Predictor": "memjax.predictor.predictor",
     "PredictorSettings": "memjax.predictor.settings",
     # Errors

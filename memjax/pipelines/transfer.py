@@ -1,4 +1,4 @@
-"""Does what makes images memorable in one data set do so in another? Predictors fitted on each sweep, held against every other."""
+"""Does what makes images memorable in one data set do so in another? Predictors of each sweep, held against every other."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ from memjax.predictor.predictor import COLUMNS, Predictor
 from memjax.predictor.settings import PredictorSettings
 from memjax.progress import ProgressCallback, tell
 from memjax.promises import start_writing
-from memjax.report.transfer import transfer_figure, write_transfer_figure
+from memjax.report.figures import save_figure
+from memjax.report.transfer import transfer_figure
 from memjax.stats.duplicates import near_duplicates
 from memjax.storage import Place, TemporaryFolder, locked, results_folder
 
@@ -36,8 +37,8 @@ class TransferResult:
     """What `transfer` gives.
 
     Attributes:
-        table: ``train, test, within, rho, ci_low, ci_high, n, share_of_ceiling, coverage, bias, out_of_domain, left_out``, a row a
-            pair; ``within``: of one data set itself, out of fold.
+        table: a row a pair: ``train, test, within, rho, ci_low, ci_high, n, share_of_ceiling, coverage, bias, out_of_domain,
+            left_out``; ``within``: of one data set itself, out of fold.
         predictors: by data set.
         run: the record, as in run.json.
         out: the results' folder.
@@ -100,7 +101,7 @@ def transfer(
         record = _record(found, predictors, settings or PredictorSettings())
         writing = start_writing(folder, folder)
         write_table(table, folder, TRANSFER)
-        write_transfer_figure(transfer_figure(table), folder / TRANSFER)
+        save_figure(transfer_figure(table, any(run.run.dataset.synthetic for run in found)), folder, TRANSFER)
         record = writing.finish(record)
     return TransferResult(table, predictors, record, folder, kept)
 

@@ -20,6 +20,22 @@ class Place(NamedTuple):
     name: str
     index: tuple[int, ...]
 
+    @property
+    def text(self) -> str:
+        """As a file has it.
+
+        Example:
+            >>> Place("memjax/tiny", "cls", (5,)).text, Place.of("cls:5:memjax/tiny").index
+            ('cls:5:memjax/tiny', (5,))
+        """
+        return f"{self.name}:{'.'.join(map(str, self.index))}:{self.model}"
+
+    @classmethod
+    def of(cls, text: object) -> "Place":
+        """What `text` gave. Raises `ValueError` for anything else."""
+        name, index, model = str(text).split(":", 2)
+        return cls(model, name, tuple(map(int, index.split("."))) if index else ())
+
 
 def values_at(
     values: Mapping[str, Mapping[str, Float[np.ndarray, "n ..."]]], places: Sequence[Place]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from memjax.checks import expected
-from memjax.outputs import DatasetRecord, Json, ModelRecord, plain_json
+from memjax.outputs import DatasetRecord, ModelRecord
 from memjax.predictor.places import Place
 from memjax.records import fields_of, list_of, record_from
 
@@ -70,10 +70,9 @@ class PredictorRecord:
         """Rho over the ceiling; None where that is not known, or rho is not above chance."""
         return self.rho / self.ceiling if self.ceiling and self.ci_low > 0 else None
 
-    def to_json(self) -> dict[str, Json]:
+    def to_json(self) -> dict[str, object]:
         """As JSON types."""
-        found = asdict(self) | {"domain": [[place.model, place.name, list(place.index)] for place in self.domain]}
-        return {name: plain_json(value) for name, value in found.items()}
+        return asdict(self) | {"domain": [place.text for place in self.domain]}
 
     @classmethod
     def from_json(cls, found: Mapping[str, object], where: str = "predictor.json") -> "PredictorRecord":
@@ -86,20 +85,13 @@ class PredictorRecord:
             if found.get("version") != VERSION:
                 fix = "read it with the version of memjax that wrote it, or fit it again"
                 raise expected(f"{where}, version", str(VERSION), repr(found.get("version")), fix)
-            places = tuple(_place(one) for one in list_of(found["domain"]))
+            places = tuple(map(Place.of, list_of(found["domain"])))
             rest = fields_of(cls, {**found, "domain": ()}) | {"domain": places}
             rest["dataset"] = record_from(DatasetRecord, found["dataset"])
             rest["encoders"] = tuple(record_from(ModelRecord, one) for one in list_of(found["encoders"]))
             return cls(**rest)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise expected(where, "the record of a predictor", f"something else ({error})") from error
-
-
-def _place(found: object) -> Place:
-    model, name, index = list_of(found)
-    if not isinstance(model, str) or not isinstance(name, str) or not all(type(i) is int for i in list_of(index)):
-        raise TypeError("a place that is none")
-    return Place(model, name, tuple(list_of(index)))
 
 
 def columns_of(places: Sequence[Place], model: str) -> tuple[Place, ...]:

@@ -1,5 +1,6 @@
 """A predictor as files: predictor.json, predictor.safetensors and a model card. Nothing in them is ever executed."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def read_predictor(folder: Path) -> Parts:
     record = PredictorRecord.from_json(found, str(file))
     try:
         return _parts(record, {name: np.asarray(x, np.float64) for name, x in read_state([arrays]).items()})
-    except (KeyError, ValueError) as error:
+    except (LookupError, ValueError) as error:
         raise expected(str(arrays), "the arrays of a predictor", f"something else ({error})") from error
 
 
@@ -88,7 +89,7 @@ def _arrays(parts: Parts) -> dict[str, np.ndarray]:
 
 
 def _parts(record: PredictorRecord, arrays: dict[str, np.ndarray]) -> Parts:
-    """Raises `KeyError` or `ValueError` where they are not a predictor's."""
+    """Raises `LookupError` or `ValueError` where they are not a predictor's."""
     weights: dict[str, dict[str, np.ndarray]] = {one.model: {} for one in record.encoders}
     for name, x in arrays.items():
         if not all_finite(x):
@@ -103,6 +104,4 @@ def _parts(record: PredictorRecord, arrays: dict[str, np.ndarray]) -> Parts:
 
 
 def _pretty(record: dict[str, object]) -> str:
-    import json
-
     return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -3,14 +3,14 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 
 from memjax import devices
-from memjax.axes import Array, Float, Image, Levels, Scalar
+from memjax.axes import Array, Image, Levels, Scalar
 from memjax.encoder import Encoder
 from memjax.levels import normalise_levels
 from memjax.measure import Values, image_features
@@ -28,12 +28,11 @@ SCORE, DOMAIN = "score", "domain"
 """What the program gives of an image: what the encoder adds to its score, and its columns of the domain."""
 
 
-@struct.dataclass
-class Scorer:
+class Scorer(NamedTuple):
     """What a program computes with: an encoder's parameters, and the weights of what it makes."""
 
     encoder: ViTParams
-    weights: dict[str, Float[Array, "..."]]
+    weights: dict[str, Array]
 
 
 @dataclass(frozen=True)

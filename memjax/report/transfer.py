@@ -1,44 +1,53 @@
 """The figure of a transfer between data sets: what each predictor is worth on each."""
 
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from memjax.report.style import STYLE
+from memjax.report.chart import Chart
+from memjax.report.figures import SYNTHETIC
+from memjax.report.labels import count, interval_text, shorten, signed
+from memjax.report.style import INK, WARNING, style
+
+DARK = 0.65
+"""Of the scale: beyond, text on a cell is white."""
 
 
-def transfer_figure(table: pd.DataFrame) -> Figure:
-    """A grid, trained on x tested on, with rho, its interval and how many images were tested.
+def transfer_figure(table: pd.DataFrame, synthetic: bool = False) -> Figure:
+    """A grid, fitted on x tested on, with rho, its interval and how many images were tested.
 
     Args:
-        table: of `memjax.pipelines.transfer.transfer`.
+        table: ``train, test, within, rho, ci_low, ci_high, n``, a row a pair.
+        synthetic: whether scores are made up.
+
+    Example:
+        >>> row = {"within": False, "rho": 0.3, "ci_low": 0.2, "ci_high": 0.4, "n": 90}
+        >>> pairs = [{"train": a, "test": b} | row for a in "xy" for b in "xy"]
+        >>> len(transfer_figure(pd.DataFrame(pairs)).axes[0].texts)
+        4
     """
     names = list(dict.fromkeys(table["train"]))
     rho = table.pivot(index="train", columns="test", values="rho").loc[names, names].to_numpy(float)
-    with plt.rc_context(STYLE):
-        side = 1.9 * len(names)
-        figure, axes = plt.subplots(figsize=(side + 2.6, side + 1.2), layout="constrained")
-        most = max(0.2, float(np.nanmax(np.abs(rho))))
+    most = max(0.2, float(np.nanmax(np.abs(rho))))
+    title = "What predictors of memorability are worth on other data sets"
+    with style():
+        side = 1.7 * len(names)
+        figure = Chart(figsize=(max(side + 3.0, 6.2), side + 1.4), layout="constrained")
+        axes = figure.add_subplot()
         shown = axes.imshow(rho, cmap="RdBu_r", vmin=-most, vmax=most)
         for row in table.to_dict("records"):
+            dark = abs(row["rho"]) > DARK * most
+            kind = "itself, out of fold" if row["within"] else "transfer"
+            lines = (signed(row["rho"]), interval_text(row["ci_low"], row["ci_high"]), f"n = {count(row['n'])}", kind)
             at = names.index(row["test"]), names.index(row["train"])
-            dark = abs(row["rho"]) > 0.65 * most
-            kind = "out of fold" if row["within"] else "transfer"
-            text = f"{row['rho']:+.3f}\n[{row['ci_low']:+.2f}, {row['ci_high']:+.2f}]\nn = {row['n']:,}\n{kind}"
-            axes.text(*at, text, ha="center", va="center", color="white" if dark else "black", fontsize=8)
-        axes.set_xticks(range(len(names)), names)
-        axes.set_yticks(range(len(names)), names)
+            axes.text(*at, "\n".join(lines), ha="center", va="center", color="white" if dark else INK, fontsize=8.5)
+        axes.set_xticks(range(len(names)), [shorten(name) for name in names])
+        axes.set_yticks(range(len(names)), [shorten(name) for name in names])
         axes.set(xlabel="tested on", ylabel="fitted on")
         axes.grid(visible=False)
-        figure.colorbar(shown, ax=axes, shrink=0.8, label="Spearman's rho with people's scores")
+        figure.colorbar(shown, ax=axes, shrink=0.8, label="Spearman's ρ with people's scores")
+        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        if synthetic:
+            figure.supxlabel(SYNTHETIC, fontsize=8.5, color=WARNING, x=0.02, ha="left")
+    figure.set_label(f"{title}: rows fitted on, columns tested on; 95 % intervals over images.")
     return figure
-
-
-def write_transfer_figure(figure: Figure, stem: Path) -> None:
-    """As PNG and PDF."""
-    for kind in ("png", "pdf"):
-        figure.savefig(stem.with_suffix(f".{kind}"))
-    plt.close(figure)

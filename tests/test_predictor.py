@@ -1,0 +1,270 @@
+"""A predictor: against its definition on arrays, and of a sweep: fitted, saved, loaded, used on new images."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image as PILImage
+from sklearn.linear_model import Ridge
+
+import memjax
+from memjax.checks import InputError
+from memjax.datasets import Failure
+from memjax.decoding import ImageError
+from memjax.pipelines.predictions import predict_images
+from memjax.predictor import Predictor, PredictorSettings
+from memjax.predictor.calibration import Residuals, coverage_of
+from memjax.predictor.domain import fit_domain
+from memjax.predictor.fitting import Features, fit_bands, out_of_fold
+from memjax.predictor.linear import weighted_sums
+from memjax.predictor.places import Place
+from memjax.predictor.saving import ARRAYS, RECORD
+
+KEPT = memjax.SweepSettings(tokens=("cls", "mean"), bootstraps=20)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> memjax.Sweep:
+    out = tmp_path_factory.mktemp("predictor") / "run"
+    return memjax.sweep(memjax.open_dataset("demo", limit=80), "memjax/tiny", out, KEPT, progress=False)
+
+
+@pytest.fixture(scope="module")
+def predictor(run: memjax.Sweep) -> Predictor:
+    return memjax.fit_predictor(run, progress=False)
+
+
+def made(n: int = 200, seed: int = 0, noise: float = 0.5) -> tuple[Features, np.ndarray]:
+    """Two layers of 5 and a single number; the score stands in layer 1 and in the number."""
+    rng = np.random.default_rng(seed)
+    values = {"m": {"cls": rng.normal(2, 3, size=(n, 2, 5)), "size": rng.normal(size=(n, 1))}}
+    values["m"]["cls"][:, 0, 2] = 7.0  # does not vary
+    y = values["m"]["cls"][:, 1, 0] + 2 * values["m"]["size"][:, 0] + noise * rng.normal(size=n)
+    places = [Place("m", "cls", (0,)), Place("m", "cls", (1,)), Place("m", "size", (0,))]
+    return Features(values, [[place] for place in places], places[1:2]), y
+
+
+def test_it_is_a_ridge_regression_on_standardised_bands() -> None:
+    features, y = made()
+    found = fit_bands(features, y, np.arange(len(y)), PredictorSettings(repeats=1))
+    cls, size = features.values["m"]["cls"], features.values["m"]["size"]
+    x = np.concatenate([cls[:, 0], cls[:, 1], size], axis=1)
+    varied = x.std(axis=0) > 0
+    widths = np.repeat([4, 5, 1], [5, 5, 1])[varied]
+    z = (x[:, varied] - x[:, varied].mean(axis=0)) / x[:, varied].std(axis=0) / np.sqrt(widths)
+    peer = Ridge(alpha=found.penalty * len(y)).fit(z, y)
+    ours = found.intercept + weighted_sums(found.weights["m"], features.values["m"])
+    np.testing.assert_allclose(ours, peer.predict(z), atol=1e-9)
+    assert found.columns == 10
+    assert found.weights["m"]["cls"][0, 2] == 0, "a column that does not vary has no weight"
+    assert found.rho.value > 0.9
+    assert 0.9 < found.coverage <= 1
+
+
+def test_residuals_are_of_images_that_a_model_has_not_seen() -> None:
+    y, folds = np.array([0.0, 1.0, 2.0, 5.0]), np.array([0, 0, 1, 1])
+    assert out_of_fold(y, np.zeros(4), folds).tolist() == [-3.5, -2.5, 1.5, 4.5]
+
+
+@pytest.mark.parametrize("n", [60, 300])
+def test_intervals_cover_new_images_of_the_same_kind(n: int) -> None:
+    """With skewed noise; over 40 fits, the mean coverage of images that are in no fit."""
+    covered = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        features, y = made(n + 500, seed, noise=0.0)
+        y = y + rng.exponential(2.0, size=len(y))
+        part = {"m": {name: x[:n] for name, x in features.values["m"].items()}}
+        found = fit_bands(
+            dataclasses.replace(features, values=part), y[:n], np.arange(n), PredictorSettings(repeats=1, seed=seed)
+        )
+        new = {name: x[n:] for name, x in features.values["m"].items()}
+        score = found.intercept + weighted_sums(found.weights["m"], new)
+        low, high = found.residuals.ends(0.9)
+        covered.append(((score + low <= y[n:]) & (y[n:] <= score + high)).mean())
+    assert 0.885 < np.mean(covered) < 0.93
+
+
+def test_levels_that_so_few_images_cannot_give_are_refused() -> None:
+    few = Residuals.of(np.arange(10.0)[None])
+    assert few.ends(0.8) == (0.0, 9.0)
+    with pytest.raises(InputError, match=r"level: expected at most 0.818, with 10 images"):
+        few.ends(0.9)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        few.ends(1.0)
+    assert np.isnan(coverage_of(np.arange(10.0), np.arange(10) % 5))
+
+
+def test_the_domain_flags_one_in_a_hundred_of_its_own_kind() -> None:
+    rng = np.random.default_rng(0)
+    mixed = rng.normal(size=(20, 20))
+    x = rng.normal(size=(4_500, 20)) @ mixed
+    domain = fit_domain(x[:500], np.arange(500) % 5)
+    assert 0.002 < domain.outside(x[500:]).mean() < 0.03
+    assert domain.outside(x[500:] + 40).all()
+    assert domain.outside(np.full((1, 20), np.nan)).all()
+
+
+def test_images_score_as_their_stored_vectors_do(run: memjax.Sweep, predictor: Predictor) -> None:
+    dataset = memjax.open_dataset("demo", limit=80)
+    table = predictor.predict(dataset)
+    group = run.features["memjax/tiny"]
+    stored = {name: group[name].values for name in ("cls", "mean")}
+    expected = predictor.record.intercept + weighted_sums(predictor.weights["memjax/tiny"], stored)
+    np.testing.assert_allclose(table["score"], expected, atol=2e-5)
+    assert table["image"].tolist() == dataset.table.index.tolist()
+    assert (table["score_low"] < table["score"]).all()
+    assert (table["score"] < table["score_high"]).all()
+    assert table["out_of_domain"].mean() < 0.1
+
+
+def test_forms_of_images_give_the_same_score(predictor: Predictor, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (70, 90, 3), np.uint8)
+    image = PILImage.fromarray(pixels)
+    image.save(tmp_path / "a.png")
+    given = [tmp_path / "a.png", str(tmp_path / "a.png"), (tmp_path / "a.png").read_bytes(), image, pixels]
+    table = predictor.predict(given)
+    assert table["score"].nunique() == 1
+    assert table["image"].tolist() == [str(tmp_path / "a.png")] * 2 + ["images[2]", "images[3]", "images[4]"]
+    np.testing.assert_allclose(predictor.predict(tmp_path)["score"], table["score"][:1], atol=1e-6)
+    np.testing.assert_allclose(predictor.predict(given, batch_size=2)["score"], table["score"], atol=1e-6)
+
+
+def test_what_cannot_be_used_is_told(predictor: Predictor, tmp_path: Path) -> None:
+    good = np.zeros((64, 64, 3), np.uint8)
+    failures: list[Failure] = []
+    table = predictor.predict([good, tmp_path / "none.jpg", b"no image"], failures=failures)
+    assert table["score"].notna().tolist() == [True, False, False]
+    assert table["out_of_domain"].tolist()[1:] == [True, True]
+    assert [(f.image, f.stage) for f in failures] == [(str(tmp_path / "none.jpg"), "read"), ("images[2]", "decode")]
+    with pytest.raises(ImageError, match=r"none.jpg"):
+        predictor.predict([good, tmp_path / "none.jpg"])
+    for wrong, match in (
+        (good, "expected a folder or a list of images, got one ndarray; write \\[image\\]"),
+        ([], "expected one or more, got none"),
+        (tmp_path / "nowhere", "nowhere"),
+    ):
+        with pytest.raises(InputError, match=match):
+            predictor.predict(wrong)
+
+
+def test_saved_and_loaded_it_is_the_same(predictor: Predictor, tmp_path: Path) -> None:
+    image = [np.full((64, 64, 3), 90, np.uint8)]
+    folder = predictor.save(tmp_path / "saved")
+    loaded = memjax.load_predictor(folder)
+    assert loaded.record == predictor.record
+    pd.testing.assert_frame_equal(loaded.predict(image), predictor.predict(image), atol=1e-6)
+    card = (folder / "README.md").read_text()
+    assert all(words in card for words in (f"rho {predictor.record.rho:+.3f}", "made up", "memjax/tiny"))
+    predictor.save(folder)  # a predictor that lies there is replaced
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="expected an empty one, or one with a predictor"):
+        predictor.save(tmp_path / "other")
+
+
+def damaged_record(folder: Path, **changes: object) -> None:
+    """A record that somebody changed by hand, seal included."""
+    from memjax.seals import sealed
+
+    found = json.loads((folder / RECORD).read_text())
+    del found["sha256"]
+    (folder / RECORD).write_text(json.dumps(sealed(found | changes)))
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda f: (f / RECORD).unlink(), "name the folder of a saved predictor"),
+        (lambda f: (f / ARRAYS).unlink(), "the folder is not whole"),
+        (lambda f: (f / ARRAYS).write_bytes((f / ARRAYS).read_bytes()[:-4] + b"\0\0\0\1"), "not as it was written"),
+        (lambda f: (f / RECORD).write_text((f / RECORD).read_text().replace("0.", "1.", 1)), "not as it was written"),
+        (lambda f: (f / RECORD).write_text("[1"), "not readable as JSON"),
+        (lambda f: damaged_record(f, version=99), "version: expected 1, got 99; read it with the version"),
+        (lambda f: damaged_record(f, rho="high"), "expected the record of a predictor"),
+        (lambda f: damaged_record(f, encoders=[]), "expected the arrays of a predictor"),
+        (lambda f: damaged_record(f, domain=["cls:five:a"]), "expected the record of a predictor"),
+    ],
+)
+def test_a_damaged_predictor_is_refused_in_a_line(predictor: Predictor, tmp_path: Path, damage, match: str) -> None:
+    folder = predictor.save(tmp_path / "saved")
+    damage(folder)
+    with pytest.raises(InputError, match=match) as told:
+        memjax.load_predictor(folder)
+    assert "\n" not in str(told.value)
+
+
+def test_an_encoder_has_to_be_the_same(predictor: Predictor, tmp_path: Path) -> None:
+    folder = predictor.save(tmp_path / "saved")
+    with pytest.raises(InputError, match="encoders: expected among memjax/tiny, got other"):
+        memjax.load_predictor(folder, {"other": "memjax/tiny"})
+    encoder = memjax.load("memjax/tiny")
+    image = [np.zeros((64, 64, 3), np.uint8)]
+    same = memjax.load_predictor(folder, {"memjax/tiny": encoder})
+    assert len(same.predict(image)) == 1
+    other = dataclasses.replace(encoder, checksum="0" * 64)
+    with pytest.raises(InputError, match="weights: expected those that it was fitted on, got others"):
+        memjax.load_predictor(folder, {"memjax/tiny": other}).predict(image)
+    with pytest.raises(InputError, match="type and precision: expected float32, highest, got bfloat16, highest"):
+        memjax.load_predictor(folder, {"memjax/tiny": memjax.load("memjax/tiny", "bfloat16")}).predict(image)
+
+
+def test_measures_are_read_where_no_vectors_were_kept(tmp_path: Path) -> None:
+    settings = memjax.SweepSettings(bootstraps=20)
+    run = memjax.sweep(memjax.open_dataset("demo", limit=80), "memjax/tiny", tmp_path / "run", settings, progress=False)
+    found = memjax.fit_predictor(run, progress=False)
+    assert found.record.source == "measures"
+    assert "cls_sum" not in found.weights["memjax/tiny"], "a multiple of another"
+    found.save(tmp_path / "saved")
+    table = memjax.load_predictor(tmp_path / "saved").predict(memjax.open_dataset("demo", limit=80))
+    group = run.features["memjax/tiny"]
+    stored = {name: group[name].values.astype(np.float64) for name in found.weights["memjax/tiny"]}
+    expected = found.record.intercept + weighted_sums(found.weights["memjax/tiny"], stored)
+    np.testing.assert_allclose(table["score"], expected, atol=2e-4)
+    with pytest.raises(InputError, match="no token vectors were kept"):
+        memjax.fit_predictor(run, PredictorSettings(source="vectors"), progress=False)
+
+
+def test_too_few_images_are_refused(tmp_path: Path) -> None:
+    run = memjax.sweep(memjax.open_dataset("demo", limit=40), "memjax/tiny", tmp_path / "run", KEPT, progress=False)
+    with pytest.raises(InputError, match="images with features and a score: expected 50 or more, got 40"):
+        memjax.fit_predictor(run, progress=False)
+
+
+def test_predictions_against_scores(predictor: Predictor, tmp_path: Path) -> None:
+    demo = memjax.open_dataset("demo")
+    rest = [demo.records[i].data for i in range(80, 140)]
+    new = memjax.open_table(demo.table.iloc[80:140], rest, name="others")
+    found = predict_images(predictor, new, tmp_path / "out", progress=False)
+    assert found.evaluation is not None
+    assert (found.evaluation.n, found.evaluation.in_sample) == (60, False)
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"predictions.csv", "predictions.parquet", "evaluation.csv", "failures.csv", "run.json"} <= files
+    told = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    np.testing.assert_allclose(told["score"], found.table["score"])
+    again = predict_images(predictor, memjax.open_dataset("demo", limit=80), progress=False)
+    assert again.evaluation is not None
+    assert again.evaluation.in_sample
+
+
+def test_transfer_between_halves(run: memjax.Sweep, tmp_path: Path) -> None:
+    demo = memjax.open_dataset("demo")
+    rest = [demo.records[i].data for i in range(70, 150)]  # ten of them are in the other
+    other = memjax.open_table(demo.table.iloc[70:150], rest, name="others")
+    memjax.sweep(other, "memjax/tiny", tmp_path / "second", KEPT, progress=False)
+    found = memjax.transfer([run, tmp_path / "second"], tmp_path / "out", progress=False)
+    table = found.table.set_index(["train", "test"])
+    across = table.loc[("demo", "others")]
+    assert across["left_out"] >= 10
+    assert across["n"] == 80 - across["left_out"]
+    assert table.loc[("demo", "demo"), "rho"] == found.predictors["demo"].record.rho
+    assert {"transfer.csv", "transfer.png", "transfer.pdf"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(InputError, match="runs: expected two or more, got 1"):
+        memjax.transfer([run], progress=False)
+    shutil.copytree(run.out, tmp_path / "same" / "run")
+    with pytest.raises(InputError, match="of different names"):
+        memjax.transfer([run, tmp_path / "same" / "run"], progress=False)
