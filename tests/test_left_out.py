@@ -18,7 +18,9 @@ def both_ways(x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> list[LeftOut]:
     return [from_columns(x, y, folds), from_products(x @ x.T, [y[:, None]], [folds])[0]]
 
 
-@pytest.mark.parametrize(("n", "k", "count"), [(60, 8, 3), (120, 40, 4), (120, 1, 5), (400, 90, 5), (90, 2, 6), (50, 120, 5)])
+@pytest.mark.parametrize(
+    ("n", "k", "count"), [(60, 8, 3), (120, 40, 4), (120, 1, 5), (400, 90, 5), (90, 2, 6), (50, 120, 5)]
+)
 def test_the_same_models_as_of_one_decomposition_each(n: int, k: int, count: int, rng: np.random.Generator) -> None:
     x, y = made(n, k, rng)
     folds = rng.permutation(np.arange(n) % count)

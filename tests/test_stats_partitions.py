@@ -66,7 +66,11 @@ def test_every_encoder_has_a_say_whatever_order_its_images_are_in(rng: np.random
     one, other = rng.normal(size=(60, 2, 8)), rng.normal(size=(60, 7))
     one[11], other[11] = one[30], other[30]
     one[40] = one[50]  # to the first encoder alone
-    features = {"one": store(cls=one), "plain": store(scores=one), "other": store(pooled=other)[{"image": rng.permutation(60)}]}
+    features = {
+        "one": store(cls=one),
+        "plain": store(scores=one),
+        "other": store(pooled=other)[{"image": rng.permutation(60)}],
+    }
     found = by_vectors(features)
     assert found is not None
     assert np.flatnonzero(np.bincount(found.clusters) > 1).size == found.pairs == 1

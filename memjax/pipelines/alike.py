@@ -88,7 +88,11 @@ def last_vectors(group: xr.Dataset, images: pd.Index) -> Float[np.ndarray, "n d"
 def _said_of_vectors(found: NearDuplicates | None) -> str:
     if found is None:
         return "Images were not compared with each other; near-duplicates may stand in different folds (keep token vectors)."
-    whose = "vectors with a cosine" if found.encoders == 1 else f"cosines of vectors, in the mean of {found.encoders} encoders,"
+    whose = (
+        "vectors with a cosine"
+        if found.encoders == 1
+        else f"cosines of vectors, in the mean of {found.encoders} encoders,"
+    )
     if not found.pairs:
         return f"No two images have {whose} above {found.cosine:g}."
     return (

@@ -64,9 +64,7 @@ def from_products(
         inverse = _without_intercept(products, PENALTIES[place] * n * (count - 1) / count)
         for into, y, folds, one in zip(predicted, scores, partitions, chosen, strict=True):
             _add_predictions(into, inverse, y, folds, one == place)
-    return [
-        LeftOut(into, error.min(axis=1), one) for into, error, one in zip(predicted, errors, chosen, strict=True)
-    ]
+    return [LeftOut(into, error.min(axis=1), one) for into, error, one in zip(predicted, errors, chosen, strict=True)]
 
 
 def _without_intercept(products: np.ndarray, penalty: float) -> np.ndarray:

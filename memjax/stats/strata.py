@@ -126,23 +126,31 @@ def rho_interval(of: WithinRho, clusters: Int[np.ndarray, " n"] | None = None, l
     return Estimate(of.rho, error, float(np.tanh(middle - half)), float(np.tanh(middle + half)))
 
 
-def group_interval(of: WithinRho, level: float = 0.95) -> Estimate:
+def group_interval(of: WithinRho, level: float = 0.95, fitted: bool = True) -> Estimate:
     """The interval of rho within groups, where the groups are what was drawn: Student's t over their rho.
 
-    A bootstrap over five groups has too few resamples to cover; t with one degree of freedom less than there are groups does.
+    A bootstrap over five groups has too few resamples to cover. Nor does the spread over groups show all that varies: the
+    rho of groups g and h share the products t_ij of their images, since each group's model is fitted on the other. From noise
+    the mean over G groups has twice the variance of independent groups, whose unit is the sum of the influences' squares, and
+    the spread shows (G - 2) / (G - 1) of that unit. The rest, G / (G - 1), is added: exact for noise, and wide where the relation
+    is strong, as models then hardly differ.
 
     Args:
         of: from `within_rho`, with the groups as strata.
         level: its coverage.
+        fitted: whether each group's predictions are those of a model fitted on the others; of a measure nothing is added.
     """
     rho, weights = of.by_stratum if of.by_stratum is not None else (np.full(1, of.rho), np.ones(1))
     used = weights > 0
     count = int(used.sum())
     if count < 2:
         return Estimate(of.rho, float("nan"), float("nan"), float("nan"))
-    variance = (weights[used] ** 2 * (rho[used] - of.rho) ** 2).sum() * count / (count - 1)
-    error = float(np.sqrt(variance + _fits(of, of.by_repeat)))
-    half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * error
+    spread = float((weights[used] ** 2 * (rho[used] - of.rho) ** 2).sum() * count / (count - 1))
+    shared = count / (count - 1) * float((of.influence**2).sum()) if fitted else 0.0
+    variance = spread + shared + _fits(of, of.by_repeat)
+    freedom = (count - 1) * (variance / spread) ** 2 if spread > 0 else np.inf  # Satterthwaite
+    error = float(np.sqrt(variance))
+    half = scipy.stats.t.ppf((1 + level) / 2, freedom) * error
     return Estimate(of.rho, error, max(of.rho - half, -1.0), min(of.rho + half, 1.0))
 
 
