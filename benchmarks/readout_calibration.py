@@ -71,14 +71,35 @@ def world(columns: int, signal: float) -> World:
     return World(mixing, truth / np.linalg.norm(mixing @ truth), signal)
 
 
-def reached(of: World, n: int, seed: int) -> float:
-    """Rho that models fitted on a study's folds have on new images."""
+@dataclass(frozen=True)
+class Grouping:
+    """How many groups of images are held out whole (0: none), and whether their labels mean nothing."""
+
+    groups: int = 0
+    shuffled: bool = False
+
+    def draw(self, of: World, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Columns, scores and labels; labels that mean something come with means of their own, of the scores and of a column."""
+        x, y = of.draw(n, rng)
+        if not self.groups:
+            return x, y, None
+        labels = rng.integers(0, self.groups, n)
+        if not self.shuffled:
+            means = rng.normal(size=(self.groups, 2))
+            y, x[:, 0] = y + means[labels, 0], x[:, 0] + means[labels, 1]
+        return x, y, labels
+
+
+def reached(of: World, n: int, seed: int, grouping: Grouping) -> float:
+    """Rho that models fitted on a study's folds have on new images, of groups on new images of one group."""
     from memjax.stats.nested import nested
+    from memjax.stats.partitions import folds_of
 
     rng = np.random.default_rng([seed, n])
-    x, y = of.draw(n, rng)
+    x, y, labels = grouping.draw(of, n, rng)
     scale = x.std(axis=0)
-    found = nested((x - x.mean(axis=0)) / scale, y[:, None], rng.permutation(np.arange(n) % 5))
+    folds = folds_of(np.arange(n) if labels is None else np.unique(labels, return_inverse=True)[1], 5, rng)
+    found = nested((x - x.mean(axis=0)) / scale, y[:, None], folds)
     return float(of.rho(found.weights / scale).mean())
 
 
@@ -89,32 +110,25 @@ def signal_for(rho: float, n: int, columns: int, studies: int = 40) -> float:
     low, high = 0.0, 1.0
     for _ in range(7):
         middle = (low + high) / 2
-        mean = np.mean([reached(world(columns, middle), n, seed) for seed in range(studies)])
+        mean = np.mean([reached(world(columns, middle), n, seed, Grouping()) for seed in range(studies)])
         low, high = (middle, high) if mean < rho else (low, middle)
     return (low + high) / 2
 
 
-def study(seed: int, of: World, n: int, groups: int, shuffled: bool) -> tuple[float, ...]:
+def study(seed: int, of: World, n: int, grouping: Grouping) -> tuple[float, ...]:
     """One simulated study: rho, interval and p of its readout, and what the interval should hold."""
     from memjax.stats.readout import readout
     from memjax.stats.repeats import ReadoutSettings
 
-    rng = np.random.default_rng([seed, n, groups])
-    x, y = of.draw(n, rng)
-    labels = None
-    if groups:
-        labels = rng.integers(0, groups, n)
-        if not shuffled:
-            means = rng.normal(size=(groups, 2))
-            y, x[:, 0] = y + means[labels, 0], x[:, 0] + means[labels, 1]
+    x, y, labels = grouping.draw(of, n, np.random.default_rng([seed, n, grouping.groups]))
     found = readout(x, y, labels, settings=ReadoutSettings(permutations=99, shuffles=0, seed=seed))
-    return found.rho, found.ci_low, found.ci_high, found.p, reached(of, n, seed)
+    return found.rho, found.ci_low, found.ci_high, found.p, reached(of, n, seed, grouping)
 
 
 def row(arguments: Arguments, n: int, rho: float, pool: ProcessPoolExecutor) -> str:
     """What many studies show of one number of images and one rho."""
     of = world(arguments.columns, signal_for(rho, n, arguments.columns))
-    one = functools.partial(study, of=of, n=n, groups=arguments.groups, shuffled=arguments.shuffled_groups)
+    one = functools.partial(study, of=of, n=n, grouping=Grouping(arguments.groups, arguments.shuffled_groups))
     found = np.array(list(pool.map(one, range(1000, 1000 + arguments.studies), chunksize=4)))
     est, low, high, p, own = found.T
     wanted = own.mean()

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from memjax.pipelines.alike import alike_images
+from memjax.pipelines.alike import alike_images, by_vectors
 from memjax.stats.duplicates import near_duplicates
 from memjax.stats.partitions import folds_of, joined, shuffled_scores
 
@@ -39,6 +39,50 @@ def test_near_duplicates_are_chains_and_subjects_are_not(rng: np.random.Generato
     strict = near_duplicates(subject)
     assert strict.cosine > 0.9, "a subject of sixty images is no duplicate"
     assert strict.largest <= 0.05 * 260
+
+
+def test_near_duplicates_are_so_to_all_encoders_together(rng: np.random.Generator) -> None:
+    one, other = rng.normal(size=(200, 40)), rng.normal(size=(200, 30))
+    one[1], one[3], one[5] = one[0], one[2] + 0.2 * rng.normal(size=40), one[4] + 0.7 * rng.normal(size=40)
+    other[1], other[7], other[5] = other[0], other[6], other[4] + 0.3 * rng.normal(size=30)
+    alone, both = near_duplicates(one), near_duplicates(one, other)
+    assert alone.clusters[2] == alone.clusters[3], "to one of them alone these are the same"
+    assert alone.clusters[4] != alone.clusters[5], "and these are not"
+    assert (both.pairs, both.encoders, alone.encoders) == (2, 2, 1)
+    assert both.clusters[0] == both.clusters[1]
+    assert both.clusters[4] == both.clusters[5], "both find them alike, neither strikingly so"
+    cosines = [np.corrcoef(x[[4, 5]] - x.mean(axis=0))[0, 1] for x in (one, other)]
+    assert 0.8 < np.mean(cosines) < 0.95
+
+
+def store(**vectors: np.ndarray) -> xr.Dataset:
+    n = len(next(iter(vectors.values())))
+    axes = {2: ("image", "width"), 3: ("image", "layer", "width")}
+    kept = {name: (axes[x.ndim], x) for name, x in vectors.items()}
+    return xr.Dataset(kept, {"image": [f"i{i}" for i in range(n)]})
+
+
+def test_every_encoder_has_a_say_whatever_order_its_images_are_in(rng: np.random.Generator) -> None:
+    one, other = rng.normal(size=(60, 2, 8)), rng.normal(size=(60, 7))
+    one[11], other[11] = one[30], other[30]
+    one[40] = one[50]  # to the first encoder alone
+    features = {
+        "one": store(cls=one),
+        "plain": store(scores=one),
+        "other": store(pooled=other)[{"image": rng.permutation(60)}],
+    }
+    found = by_vectors(features)
+    assert found is not None
+    assert np.flatnonzero(np.bincount(found.clusters) > 1).size == found.pairs == 1
+    assert found.clusters[11] == found.clusters[30]
+    said = alike_images(features, pd.DataFrame(index=features["one"].indexes["image"])).said
+    assert "1 pairs" in said
+    assert "in the mean of 2 encoders, above 0.8" in said
+    one[11, -1, 0] = np.nan
+    without = by_vectors(features)
+    assert without is not None
+    assert without.pairs == 0, "an image without vectors is by itself"
+    assert len(set(without.clusters)) == 60
 
 
 def test_images_are_together_under_any_label() -> None:

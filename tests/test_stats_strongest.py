@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 
 from memjax.outputs import DatasetRecord, Run
+from memjax.stats import blocks
 from memjax.stats import strongest as module
 from memjax.stats.analysis import AnalysisSettings, analyse
 from memjax.stats.correlation import METHODS
@@ -121,7 +122,7 @@ def test_multiples_are_no_rivals_and_are_counted_once() -> None:
     largest = np.stack([np.zeros(80), mean[:, 1], rng.normal(size=80)], axis=1).astype(np.float32)
     measures = {"m": {"mean": mean, "total": np.float32(-384) * mean, "largest": largest}}
     columns = stack(measures)
-    assert columns.keys[multiples(columns)].values.tolist() == [
+    assert columns.keys[multiples(columns.values, columns.keys)].values.tolist() == [
         ["m", "total", 1],
         ["m", "total", 2],
         ["m", "largest", 1],
@@ -131,6 +132,28 @@ def test_multiples_are_no_rivals_and_are_counted_once() -> None:
     assert found.strongest.left_out == 3
     assert found.strongest.multiples == ("total",), "largest is one at a single layer"
     assert found.strongest.metric == "mean"
+
+
+@pytest.mark.parametrize("block", [2**40, 1])
+@pytest.mark.parametrize("factor", [-2.0, 1.0, 384.0])
+def test_a_measure_and_its_multiples_are_one_test(factor: float, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    y = rng.normal(size=100)
+    x, other = y[:, None] + 4 * rng.normal(size=(100, 5)), y[:, None] + 5 * rng.normal(size=(100, 5))
+    once = {"one": {"mean": x, "norm": other}, "two": {"mean": other + y[:, None]}}
+    twice = {"one": {"mean": x, "norm": other, "sum": factor * x}, "two": {"mean": factor * (other + y[:, None])}}
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", block)  # 1: each measure is read by itself
+    how = blocks.How("spearman", 0, 0, 1000)
+    wanted, found = blocks.correlated(once, y, how).table, blocks.correlated(twice, y, how).table
+    places = ["model", "metric", "layer"]
+    q = found.set_index(places)["q"]
+    for model, metric in (("one", "mean"), ("one", "norm"), ("two", "mean")):
+        own = wanted.set_index(places)["q"].loc[model, metric]
+        np.testing.assert_allclose(q.loc[model, metric], own, rtol=1e-9)
+    np.testing.assert_array_equal(q.loc["one", "sum"], q.loc["one", "mean"])
+    assert len(found) == len(wanted) + 5, "their rows stay"
+    family = wanted["p"].to_numpy()
+    np.testing.assert_allclose(wanted["q"], scipy.stats.false_discovery_control(family))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pandas as pd
 from memjax.checks import InputError
 from memjax.paper import published
 from memjax.paper.released import Released
-from memjax.stats.correlation import benjamini_hochberg
 from memjax.stats.exact import reported
+from memjax.stats.multiples import family_q
 from memjax.stats.partial import partial_correlation, within_category
 from memjax.stats.readout import Readout
 from memjax.stats.regression import Glm, fit_glm
@@ -159,7 +159,8 @@ def control_table(
 
     Returns:
         Columns ``controls, model, metric, layer, rho, ci_low, ci_high, p, q, n``; ``controls`` ``"none"`` is the plain
-        correlation. q: Benjamini-Hochberg in each set. Columns that the controls explain wholly are left out. With halves
+        correlation. q: Benjamini-Hochberg in each set, a measure and its fixed multiples one test. Columns that the controls
+        explain wholly are left out. With halves
         also ``ceiling``, from the halves' partial correlation with the same controls held constant, and
         ``rho_over_ceiling``: what the controls explain in the scores is taken out of the ceiling too.
     """
@@ -170,7 +171,7 @@ def control_table(
     for name, held in {"none": np.empty((len(y), 0)), **controls}.items():
         found = partial_correlation(x, y, held)
         values = {v: getattr(found, v) for v in ("rho", "ci_low", "ci_high", "p")}
-        part = keys.assign(controls=name, **values, q=benjamini_hochberg(found.p), n=found.n_images)
+        part = keys.assign(controls=name, **values, q=family_q(found.p, x, keys), n=found.n_images)
         if halves is not None:
             top = control_ceiling(np.where(known, halves, np.nan), held)
             part = part.assign(ceiling=top, rho_over_ceiling=found.rho / top)

@@ -1,18 +1,21 @@
 """Which images of a sweep are nearly the same: by what their data set says, and by token vectors that were kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from memjax.stats.duplicates import NearDuplicates, near_duplicates
 from memjax.stats.partitions import joined, labelled
 
 ALIKE_IMAGES = 20_000
 """Images, at most, that are all compared with each other."""
+
+ALIKE_TOKENS = ("cls", "mean", "pooled")
+"""Token vectors, the first of which that an encoder has is compared."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Alike:
 
 
 def alike_images(features: Mapping[str, xr.Dataset], table: pd.DataFrame) -> Alike:
-    """Copies that the data set names, and images that are nearly the same to the first encoder whose vectors were kept.
+    """Copies that the data set names, and images that are nearly the same to the encoders whose vectors were kept.
 
     Args:
         features: groups of the store.
@@ -55,25 +58,44 @@ def copies_named(table: pd.DataFrame) -> Int[np.ndarray, " n"] | None:
 
 
 def by_vectors(features: Mapping[str, xr.Dataset]) -> NearDuplicates | None:
-    """By the last layer's cls, else mean; None where no vectors were kept, or of more than `ALIKE_IMAGES` images."""
-    for group in features.values():
-        token = next((name for name in ("cls", "mean") if name in group), None)
-        if token is not None and group.sizes["image"] <= ALIKE_IMAGES:
-            vectors = group[token][:, -1].values
-            known = np.isfinite(vectors).all(axis=1)
-            found = near_duplicates(vectors[known])
-            clusters = len(vectors) + np.arange(len(vectors))  # images without vectors, by themselves
-            clusters[known] = found.clusters
-            return NearDuplicates(np.unique(clusters, return_inverse=True)[1], found.cosine, found.pairs, found.largest)
-    return None
+    """By every encoder's last vectors; None where none were kept, or of more than `ALIKE_IMAGES` images.
+
+    Images without the vectors of some encoder are by themselves.
+    """
+    images = next(iter(features.values())).indexes["image"]
+    if len(images) > ALIKE_IMAGES:
+        return None
+    kept = [last_vectors(group, images) for group in features.values() if any(token in group for token in ALIKE_TOKENS)]
+    if not kept:
+        return None
+    known = np.all([np.isfinite(one).all(axis=1) for one in kept], axis=0)
+    clusters = len(images) + np.arange(len(images))
+    if not known.any():
+        return None
+    found = near_duplicates(*(one[known] for one in kept))
+    clusters[known] = found.clusters
+    return replace(found, clusters=np.unique(clusters, return_inverse=True)[1])
+
+
+def last_vectors(group: xr.Dataset, images: pd.Index) -> Float[np.ndarray, "n d"]:
+    """The last layer's of the first of `ALIKE_TOKENS` that was kept, in the order of ``images``; NaN of those it lacks."""
+    stored = group[next(token for token in ALIKE_TOKENS if token in group)]
+    values = (stored[:, -1] if stored.ndim == 3 else stored).values  # the pooled output has no layers
+    places = group.indexes["image"].get_indexer_for(images)
+    return np.where((places >= 0)[:, None], values[places], np.nan)
 
 
 def _said_of_vectors(found: NearDuplicates | None) -> str:
     if found is None:
         return "Images were not compared with each other; near-duplicates may stand in different folds (keep token vectors)."
+    whose = (
+        "vectors with a cosine"
+        if found.encoders == 1
+        else f"cosines of vectors, in the mean of {found.encoders} encoders,"
+    )
     if not found.pairs:
-        return f"No two images have vectors with a cosine above {found.cosine:g}."
+        return f"No two images have {whose} above {found.cosine:g}."
     return (
-        f"{found.pairs:,} pairs of images have vectors with a cosine above {found.cosine:g} (mean taken out); "
+        f"{found.pairs:,} pairs of images have {whose} above {found.cosine:g} (mean vector taken out); "
         f"the {found.together:,} images of such pairs and chains stay together in one fold, at most {found.largest} at once."
     )

@@ -21,8 +21,9 @@ MOST_IMAGES = 4_000
 FEWEST_IMAGES = 50
 """With vectors and a score."""
 
-HOW = ReadoutSettings(repeats=2, permutations=200, shuffles=0)
-"""Two partitions: hundreds of models are fitted in each."""
+HOW = ReadoutSettings(permutations=200, shuffles=0)
+"""As many partitions as a readout of measures has. Of two, the variance between them has one degree of freedom, and the bands of
+LNSIM's layers, on average 0.07 wide from ten partitions, came out up to 3.2 times as wide; of five, up to 1.4 times."""
 
 
 def kept_tokens(features: Mapping[str, xr.Dataset]) -> dict[str, list[str]]:

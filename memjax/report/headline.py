@@ -108,7 +108,8 @@ def _of_chosen(best: pd.Series, found: pd.DataFrame, strongest: Strongest | None
     family = strongest.correlations if strongest else len(found)
     notes = [
         f"The strongest one was chosen as the largest of {count(family)} correlations, so it is likely to come out "
-        "smaller on new images; each interval is for one correlation on its own, q is Benjamini-Hochberg over the whole table.",
+        "smaller on new images; each interval is for one correlation on its own, q is Benjamini-Hochberg over the whole table, "
+        "a measure and its fixed multiples one test.",
     ]
     if not _bounded(best):
         notes.append(NO_INTERVAL)

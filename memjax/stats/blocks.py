@@ -18,7 +18,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from memjax.checks import expected
-from memjax.stats.correlation import benjamini_hochberg
+from memjax.stats.multiples import family_q
 from memjax.stats.table import Columns, Measures, Values, correlation_table, side_by_side
 
 if TYPE_CHECKING:
@@ -117,8 +117,9 @@ def correlated(measures: Measures, scores: Scores, how: How) -> BlockFound:
         raise expected("measures", "at least one with a value", "none")
     first, *others = [one.columns for one in found]
     table = pd.concat([one.table for one in found], ignore_index=True)
-    table = table.assign(q=benjamini_hochberg(table["p"].to_numpy()))
-    return BlockFound(first.beside(*others), table, np.concatenate([one.ranked for one in found]))
+    columns = first.beside(*others)
+    table = table.assign(q=family_q(table["p"].to_numpy(), columns.values, columns.keys))
+    return BlockFound(columns, table, np.concatenate([one.ranked for one in found]))
 
 
 def block_found(parts: Sequence[Part], scores: Scores, how: How) -> BlockFound | None:

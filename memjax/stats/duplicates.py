@@ -1,4 +1,11 @@
-"""Images that are nearly the same: found by the cosine of their vectors, so that no model is tested on what it was fitted on."""
+"""Images that are nearly the same: found by the cosine of their vectors, so that no model is tested on what it was fitted on.
+
+Of several encoders the mean of the cosines counts. What one encoder alone finds alike is mostly a subject: of LNSIM's 3.5 million
+pairs dinov2-small puts 1,165 above 0.9, deit-tiny 42, and one pair is common to both, a copy. Of sixty of its images and what
+was made of them, the mean of both above 0.8 finds every one that was compressed, halved in size or made brighter, 95 % of those
+turned left to right and 78 % of those cropped by 5 %, with 96 pairs in all; dinov2-small alone, above 0.9, finds 100, 88, 88, 53
+and 45 %.
+"""
 
 from dataclasses import dataclass
 
@@ -9,6 +16,9 @@ from memjax.stats.partitions import connected
 
 COSINES = (0.9, 0.95, 0.98, 0.99, 0.999)
 """Of two vectors, less the mean over images, from which two images are nearly the same: the first that leaves clusters small."""
+
+OF_SEVERAL = (0.8, 0.85, *COSINES)
+"""The same of the mean of several encoders' cosines."""
 
 LARGEST = 0.05
 """Share of the images that one cluster may have: chains of similar images are a subject and no duplicates."""
@@ -25,12 +35,14 @@ class NearDuplicates:
         cosine: from which two images were taken as nearly the same.
         pairs: of such images.
         largest: images of the largest cluster.
+        encoders: of how many encoders the cosine is the mean.
     """
 
     clusters: Int[np.ndarray, " n"]
     cosine: float
     pairs: int
     largest: int
+    encoders: int = 1
 
     @property
     def together(self) -> int:
@@ -39,37 +51,44 @@ class NearDuplicates:
         return int(sizes[sizes > 1].sum())
 
 
-def near_duplicates(vectors: Float[np.ndarray, "n d"]) -> NearDuplicates:
+def near_duplicates(*vectors: Float[np.ndarray, "n _"]) -> NearDuplicates:
     """Clusters of images whose vectors, less the mean over images, have nearly the same direction; chains are one cluster.
 
     Args:
-        vectors: one an image, finite.
+        vectors: of each encoder, one an image, finite.
 
     Example:
         >>> found = near_duplicates(np.array([[0.0, 5.0], [0.0, 5.1], [5.0, 0.0], [-5.0, 0.0]] + [[0.0, -5.0]] * 40))
         >>> found.clusters[:4].tolist()
         [0, 0, 1, 2]
     """
-    x = np.asarray(vectors, np.float32)
-    x = x - x.mean(axis=0)
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    x = x / np.where(length > 0, length, 1)
-    first, second, cosines = _pairs(x)
-    clusters, pairs = np.arange(len(x)), 0
-    for cosine in COSINES:
+    thresholds = OF_SEVERAL if len(vectors) > 1 else COSINES
+    # side by side, a product of two images' directions is the mean of the encoders' cosines
+    x = np.concatenate([_directions(one) for one in vectors], axis=1) / np.float32(np.sqrt(len(vectors)))
+    first, second, cosines = _pairs(x, thresholds[0])
+    clusters, pairs, cosine = np.arange(len(x)), 0, thresholds[0]
+    for cosine in thresholds:
         near = cosines > cosine
         clusters, pairs = connected(first[near], second[near], len(x)), int(near.sum())
         if np.bincount(clusters).max() <= max(LARGEST * len(x), 2):
             break
-    return NearDuplicates(clusters, cosine, pairs, int(np.bincount(clusters).max()))
+    return NearDuplicates(clusters, cosine, pairs, int(np.bincount(clusters).max()), len(vectors))
 
 
-def _pairs(x: Float[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of rows with a cosine above the smallest of `COSINES`, the first before the second, and their cosines."""
+def _directions(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """Of length 1, less the mean over images."""
+    x = np.asarray(vectors, np.float32)
+    x = x - x.mean(axis=0)
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / np.where(length > 0, length, 1)
+
+
+def _pairs(x: Float[np.ndarray, "n d"], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of rows with a cosine above ``least``, the first before the second, and their cosines."""
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for start in range(0, len(x), _ROWS):
         cosines = x[start : start + _ROWS] @ x[start:].T
-        row, column = np.nonzero(cosines > COSINES[0])
+        row, column = np.nonzero(cosines > least)
         later = column > row
         row, column = row[later], column[later]
         found.append((row + start, column + start, cosines[row, column]))

@@ -1,13 +1,14 @@
 """Columns that say the same as another one: a fixed multiple of it, such as a sum beside a mean.
 
-`multiples` asks it of the measures of one model and layer, which have names; `usable_columns` of any columns, one of which a
-regression needs: there a multiple and a constant besides are as much the same.
+`twins` asks it of the measures of one model and layer, which have names, so that a family of tests counts each once;
+`usable_columns` of any columns, one of which a regression needs: there a multiple and a constant besides are as much the same.
 """
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from memjax.stats.table import Columns
+from memjax.stats.correlation import benjamini_hochberg
 
 CLOSE = 1e-5
 """Of two columns, one of them scaled, as a share of their values: several roundings of float32, and no more."""
@@ -16,22 +17,50 @@ MULTIPLE = 1 - 1e-8
 """Pearson's r from which two columns of float32 values are one."""
 
 
-def multiples(columns: Columns) -> Bool[np.ndarray, " k"]:
-    """Which columns are a fixed multiple of one that stands before them, of the same model at the same layer; none is constant.
+def twins(values: Float[np.ndarray, "n k"], keys: pd.DataFrame) -> Int[np.ndarray, " k"]:
+    """Of each column the first of the same model at the same layer that it is a fixed multiple of; where there is none, itself.
+
+    Args:
+        values: measures side by side.
+        keys: ``model`` and ``layer`` of each column, see `memjax.stats.table.Columns`.
 
     Example:
-        >>> from memjax.stats.table import stack
-        >>> mean = np.array([[1.0], [2.0], [4.0]])
-        >>> multiples(stack({"m": {"mean": mean, "sum": 3 * mean, "square": mean**2}})).tolist()
-        [False, True, False]
+        >>> mean = np.array([1.0, 2.0, 4.0])
+        >>> keys = pd.DataFrame({"model": ["m"] * 4, "layer": [0, 0, 0, 1]})
+        >>> twins(np.stack([mean, 3 * mean, mean**2, mean], axis=1), keys).tolist()
+        [0, 0, 2, 3]
     """
-    found = np.zeros(len(columns.keys), bool)
-    for places in columns.keys.groupby(["model", "layer"], sort=False).indices.values():
+    found = np.arange(len(keys))
+    for places in keys.groupby(["model", "layer"], sort=False).indices.values():
         kept: list[int] = []
         for place in places:
-            found[place] = any(scaled(columns.values[:, place], columns.values[:, one]) for one in kept)
-            kept += [] if found[place] else [place]
+            found[place] = next((one for one in kept if scaled(values[:, place], values[:, one])), place)
+            kept += [place] if found[place] == place else []
     return found
+
+
+def multiples(values: Float[np.ndarray, "n k"], keys: pd.DataFrame) -> Bool[np.ndarray, " k"]:
+    """Which columns are a fixed multiple of one that stands before them, see `twins`; none is constant."""
+    return twins(values, keys) != np.arange(len(keys))
+
+
+def family_q(
+    p: Float[np.ndarray, " k"], values: Float[np.ndarray, "n k"], keys: pd.DataFrame
+) -> Float[np.ndarray, " k"]:
+    """Benjamini and Hochberg's q of columns' p, where a measure and its fixed multiples are one test: they share the first's q.
+
+    Args:
+        p: of each column; NaN is no test.
+        values, keys: see `twins`.
+
+    Example:
+        >>> mean, other = np.array([1.0, 2.0, 4.0]), np.array([1.0, 0.0, 3.0])
+        >>> keys = pd.DataFrame({"model": ["m"] * 3, "layer": [0] * 3})
+        >>> family_q(np.array([0.01, 0.01, 0.3]), np.stack([mean, 3 * mean, other], axis=1), keys).tolist()
+        [0.02, 0.02, 0.3]
+    """
+    first = twins(values, keys)
+    return benjamini_hochberg(np.where(first == np.arange(len(first)), p, np.nan))[first]
 
 
 def scaled(x: Float[np.ndarray, " n"], of: Float[np.ndarray, " n"]) -> bool:

@@ -14,7 +14,7 @@ from memjax.stats.partial import one_hot
 from memjax.stats.readout import Readout, readout
 from memjax.stats.reliability import Reliability
 from memjax.stats.repeats import ReadoutSettings
-from memjax.stats.strata import rho_difference
+from memjax.stats.strata import group_interval, less, rho_difference
 from memjax.stats.table import Columns
 
 ALL = "all encoders"
@@ -156,7 +156,10 @@ def label_table(
             if (images := one.rows.tobytes()) not in of_labels:
                 of_labels[images] = readout(kinds, *how_read)
             alone, both = of_labels[images], readout(np.column_stack([kinds, own.values]), *how_read)
-            more = rho_difference(both.parts, alone.parts, one.clusters)
+            if one.within == "group":
+                more = group_interval(less(both.parts, alone.parts))
+            else:
+                more = rho_difference(both.parts, alone.parts, one.clusters)
             ends = (alone.rho, alone.ci_low, alone.ci_high, both.rho, more.value, more.low, more.high, more.p)
             rows.append((name, len(np.unique(values)), model, *ends, one.n_images))
     names = "labels kinds model labels_rho labels_low labels_high both_rho increment increment_low increment_high increment_p n"

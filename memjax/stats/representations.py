@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from memjax.stats.nested import nested, nested_products
+from memjax.stats.left_out import from_columns, from_products
 from memjax.stats.repeats import ReadoutSettings, Study, share_as_high
 from memjax.stats.strata import WithinRho, within_rho
 
@@ -126,20 +126,20 @@ class _Reading:
 
     def of_columns(self, source: Site, x: np.ndarray) -> Predicted:
         """From one layer's columns."""
-        found = [nested(x, self.study.y[:, None], folds) for folds in self.partitions]
+        y = self.study.y
+        if x.shape[1] > len(x) / 2:
+            found = from_products(x @ x.T, [y[:, None]] * len(self.partitions), self.partitions)
+        else:
+            found = [from_columns(x, y, folds) for folds in self.partitions]
         return Predicted(source, x.shape[1], [one.predicted[:, 0] for one in found], [one.error[:, 0] for one in found])
 
     def of_bands(self, source: Site, bands: Bands) -> Predicted:
-        """From many columns; with p."""
-        by_repeat, errors, null = [], [], np.empty(0)
-        for repeat, folds in enumerate(self.partitions):
-            y = self.study.y[:, None]
-            scores = np.column_stack([y, self.permuted]) if repeat == 0 else y
-            found = nested_products(bands.products, scores, folds)
-            if repeat == 0:
-                null = self.study.rho(found.predicted, scores, folds)
-            by_repeat.append(found.predicted[:, 0])
-            errors.append(found.error[:, 0])
+        """From many columns; with p, of the first repeat."""
+        y, count = self.study.y[:, None], len(self.partitions)
+        scores = [np.column_stack([y, self.permuted]), *[y] * (count - 1)]
+        found = from_products(bands.products, scores, self.partitions)
+        null = self.study.rho(found[0].predicted, scores[0], self.partitions[0])
+        by_repeat, errors = [one.predicted[:, 0] for one in found], [one.error[:, 0] for one in found]
         return Predicted(source, bands.columns, by_repeat, errors, share_as_high(null))
 
     def chosen(self, model: str, among: Sequence[Predicted]) -> Predicted:

@@ -53,7 +53,7 @@ class WithinRho:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, its standard error and its interval; for a difference also the two-sided p."""
+    """A number, its standard error, its interval and the two-sided p that it is 0."""
 
     value: float
     error: float
@@ -121,35 +121,48 @@ def rho_interval(of: WithinRho, clusters: Int[np.ndarray, " n"] | None = None, l
         level: its coverage.
     """
     error, freedom = _error(of, of.influence, of.by_repeat, clusters)
-    half = scipy.stats.t.ppf((1 + level) / 2, freedom) * error / max(1 - of.rho**2, 1e-12)
+    on_z = error / max(1 - of.rho**2, 1e-12)
+    half = scipy.stats.t.ppf((1 + level) / 2, freedom) * on_z
     middle = np.arctanh(np.clip(of.rho, -1 + 1e-12, 1 - 1e-12))
-    return Estimate(of.rho, error, float(np.tanh(middle - half)), float(np.tanh(middle + half)))
+    p = _two_sided(float(middle), on_z, freedom)
+    return Estimate(of.rho, error, float(np.tanh(middle - half)), float(np.tanh(middle + half)), p)
 
 
-def group_interval(of: WithinRho, level: float = 0.95) -> Estimate:
+def group_interval(of: WithinRho, level: float = 0.95, fitted: bool = True) -> Estimate:
     """The interval of rho within groups, where the groups are what was drawn: Student's t over their rho.
 
-    A bootstrap over five groups has too few resamples to cover; t with one degree of freedom less than there are groups does.
+    A bootstrap over five groups has too few resamples to cover. Nor does the spread over groups show all that varies: the
+    rho of groups g and h share the products t_ij of their images, since each group's model is fitted on the other. From noise
+    the mean over G groups has twice the variance of independent groups, whose unit is the sum of the influences' squares, and
+    the spread shows (G - 2) / (G - 1) of that unit. The rest, G / (G - 1), is added: exact for noise, and wide where the relation
+    is strong, as models then hardly differ.
 
     Args:
         of: from `within_rho`, with the groups as strata.
         level: its coverage.
+        fitted: whether each group's predictions are those of a model fitted on the others; of a measure nothing is added.
     """
     rho, weights = of.by_stratum if of.by_stratum is not None else (np.full(1, of.rho), np.ones(1))
     used = weights > 0
     count = int(used.sum())
     if count < 2:
         return Estimate(of.rho, float("nan"), float("nan"), float("nan"))
-    variance = (weights[used] ** 2 * (rho[used] - of.rho) ** 2).sum() * count / (count - 1)
-    error = float(np.sqrt(variance + _fits(of, of.by_repeat)))
-    half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * error
-    return Estimate(of.rho, error, max(of.rho - half, -1.0), min(of.rho + half, 1.0))
+    spread = float((weights[used] ** 2 * (rho[used] - of.rho) ** 2).sum() * count / (count - 1))
+    shared = count / (count - 1) * float((of.influence**2).sum()) if fitted else 0.0
+    variance = spread + shared + _fits(of, of.by_repeat)
+    freedom = (count - 1) * (variance / spread) ** 2 if spread > 0 else np.inf  # Satterthwaite
+    error = float(np.sqrt(variance))
+    half = scipy.stats.t.ppf((1 + level) / 2, freedom) * error
+    p = _two_sided(of.rho, error, float(freedom))
+    return Estimate(of.rho, error, max(of.rho - half, -1.0), min(of.rho + half, 1.0), p)
 
 
 def rho_difference(
     one: WithinRho, other: WithinRho, clusters: Int[np.ndarray, " n"] | None = None, level: float = 0.95
 ) -> Estimate:
-    """By how much one rho is larger than another of the same images in the same strata, with its interval and two-sided p.
+    """By how much one rho is larger than another of the same images in the same folds, with its interval and two-sided p.
+
+    Within groups that were held out it is `group_interval` of the two, one `less` the other.
 
     Args:
         one, other: from `within_rho`, of as many repeats.
@@ -158,8 +171,23 @@ def rho_difference(
     apart = one.by_repeat - other.by_repeat
     error, freedom = _error(one, one.influence - other.influence, apart, clusters)
     value, half = float(apart.mean()), float(scipy.stats.t.ppf((1 + level) / 2, freedom) * error)
-    p = 2 * scipy.stats.t.sf(abs(value) / error, freedom) if error > 0 else (1.0 if value == 0 else 0.0)
-    return Estimate(value, error, value - half, value + half, float(p))
+    return Estimate(value, error, value - half, value + half, _two_sided(value, error, freedom))
+
+
+def less(one: WithinRho, other: WithinRho) -> WithinRho:
+    """The difference of two rho of the same images, each within its own strata: repeat by repeat, image by image."""
+    strata = None
+    if one.by_stratum is not None and other.by_stratum is not None:
+        strata = (one.by_stratum[0] - other.by_stratum[0], one.by_stratum[1])
+    by_repeat, influence = one.by_repeat - other.by_repeat, one.influence - other.influence
+    return WithinRho(by_repeat, influence, one.folds, strata)
+
+
+def _two_sided(value: float, error: float, freedom: float) -> float:
+    """p of Student's t; without any error, of a value that is certain."""
+    if error > 0:
+        return float(2 * scipy.stats.t.sf(abs(value) / error, freedom))
+    return 1.0 if value == 0 else 0.0
 
 
 def _error(

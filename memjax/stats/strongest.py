@@ -110,9 +110,9 @@ def find_strongest(
         >>> found.strongest.layer, found.strongest.correlations, found.strongest.unsettled
         (0, 2, 0)
     """
-    twins = multiples(columns)
+    repeated = multiples(columns.values, columns.keys)
     known = np.isfinite(columns.values[np.isfinite(scores)]).sum(axis=0)
-    family = np.flatnonzero(~twins & (known >= FEWEST) & table["rho"].notna().to_numpy())
+    family = np.flatnonzero(~repeated & (known >= FEWEST) & table["rho"].notna().to_numpy())
     if not len(family):
         return None
     order = family[np.argsort(-table["rho"].abs().to_numpy()[family], kind="stable")]
@@ -121,8 +121,8 @@ def find_strongest(
     tested = against_rivals(x, scores, np.sign(rows["rho"].to_numpy()), method)
     out = rows[[*KEYS, "rho"]].assign(p_family=p_family, **tested)
     best = out.iloc[0]
-    others = set(columns.keys["metric"][~twins & table["rho"].notna().to_numpy()])
-    everywhere = [metric for metric in dict.fromkeys(columns.keys["metric"][twins]) if metric not in others]
+    others = set(columns.keys["metric"][~repeated & table["rho"].notna().to_numpy()])
+    everywhere = [metric for metric in dict.fromkeys(columns.keys["metric"][repeated]) if metric not in others]
     strongest = Strongest(
         model=str(best["model"]),
         metric=str(best["metric"]),
@@ -134,7 +134,7 @@ def find_strongest(
         images=images,
         permutations=permutations,
         unsettled=int((~(out["p_holm"][1:] < ALPHA)).sum()),
-        left_out=int(twins.sum()),
+        left_out=int(repeated.sum()),
         multiples=tuple(everywhere),
     )
     return StrongestFound(strongest, out)

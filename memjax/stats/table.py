@@ -9,8 +9,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from memjax.checks import expected
-from memjax.stats.correlation import benjamini_hochberg
 from memjax.stats.exact import reported
+from memjax.stats.multiples import family_q
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -100,7 +100,8 @@ def correlation_table(
 
     Returns:
         Columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``; a constant column has NaN for ``rho``; ``q`` is
-        Benjamini-Hochberg over the whole table. Policy for NaN and ties: `memjax.stats.correlation`; p and intervals of
+        Benjamini-Hochberg over the whole table, in which a fixed multiple of another measure is no test of its own
+        (`memjax.stats.multiples.family_q`). Policy for NaN and ties: `memjax.stats.correlation`; p and intervals of
         fewer than 30 images: `memjax.stats.exact`.
 
     Example:
@@ -110,4 +111,4 @@ def correlation_table(
     """
     found = reported(columns.values, scores, method, n_boot, seed)
     values = {"rho": found.rho, "ci_low": found.ci_low, "ci_high": found.ci_high, "p": found.p}
-    return columns.keys.assign(**values, q=benjamini_hochberg(found.p), n=found.n_images)
+    return columns.keys.assign(**values, q=family_q(found.p, columns.values, columns.keys), n=found.n_images)
