@@ -104,6 +104,7 @@ class Run:
         readout: None where there is none.
         intervals: how they were made, where that is not by drawing resamples.
         strongest: what the tests of the strongest correlation say; None where there are too few images.
+        notes: what a reader has to know of what the run was given beside its images, a line each.
     """
 
     dataset: DatasetRecord
@@ -132,6 +133,7 @@ class Run:
     readout: ReadoutRecord | None = None
     intervals: str = ""
     strongest: Strongest | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def measured_by_others(self) -> str:

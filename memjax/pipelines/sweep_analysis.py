@@ -3,17 +3,24 @@
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
+import pandas as pd
+
 from memjax.datasets import Dataset
 from memjax.datasets.base import label_columns
 from memjax.datasets.observers import observers_of
+from memjax.datasets.predictions import Predictions
 from memjax.measures import stored_measures
-from memjax.outputs import ReadoutRecord, plain_json
+from memjax.outputs import ReadoutRecord, Run, plain_json
 from memjax.pipelines.alike import alike_images
+from memjax.pipelines.controls import Controls
 from memjax.pipelines.sweep_representations import representations_of
 from memjax.pipelines.sweep_result import Sweep
 from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
 from memjax.stats.correlation import EXACT_IMAGES
 from memjax.stats.exact import MOST_IMAGES
+from memjax.stats.external import compare_predictions
+from memjax.stats.out_of_fold import of_measures, of_vectors
 from memjax.stats.readouts import Together
 from memjax.stats.representations import together_rows
 
@@ -30,13 +37,14 @@ COUNTED = (
 
 
 def analyse_sweep(
-    result: Sweep, dataset: Dataset, report: Callable[[str], None] = lambda said: None
+    result: Sweep, dataset: Dataset, controls: Controls, report: Callable[[str], None] = lambda said: None
 ) -> tuple[Sweep, Analysis]:
     """The result with its tables, ceiling and readouts, and the analysis that they come from.
 
     Args:
         result: as measured.
         dataset: its images.
+        controls: what its findings are controlled by.
         report: told which token vectors are being read.
     """
     measures, scores = stored_measures(result.features)
@@ -44,13 +52,16 @@ def analyse_sweep(
     settings = AnalysisSettings(run.method, run.bootstraps, FOLDS, seed=run.seed)
     # generated scores have no human ceiling
     halves, source = (None, "") if run.dataset.synthetic else observers_of(dataset)
-    table = dataset.table.reindex(next(iter(result.features.values())).indexes["image"])
+    images = next(iter(result.features.values())).indexes["image"]
+    table = dataset.table.reindex(images)
     alike = alike_images(result.features, table)
-    about = AboutImages(Together(clusters=alike.clusters), label_columns(table))
+    together = Together(controls.labels_of(images), alike.clusters)
+    about = AboutImages(together, label_columns(table))
     found = analyse(measures, scores, halves, settings, source, about)
     found = dataclasses.replace(
-        found, representations=representations_of(result.features, found, alike.clusters, run.seed, report)
+        found, representations=representations_of(result.features, found, together, run.seed, report)
     )
+    predictions = predictions_beside(controls.predictions, images, found, np.asarray(scores), run)
     n, strongest = found.table["n"], found.strongest
     kinds = [words for words, of in ((COUNTED, n <= MOST_IMAGES), (LINEARISED, n > EXACT_IMAGES)) if of.any()]
     run = dataclasses.replace(
@@ -68,7 +79,21 @@ def analyse_sweep(
         weights=found.weights,
         representations=None if found.representations is None else found.representations.table,
         rivals=strongest.table if strongest else None,
+        predictions=predictions,
     ), found
+
+
+def predictions_beside(
+    predictions: Predictions | None, images: pd.Index, found: Analysis, scores: np.ndarray, run: Run
+) -> pd.DataFrame | None:
+    """Predictions from elsewhere beside the readouts of an analysis of ``images``; None where there are none."""
+    if predictions is None:
+        return None
+    values = predictions.values.reindex(images)
+    y = scores if found.sample is None else scores[found.sample]
+    readouts = [*of_measures(found.predicted, y, found.sample), *of_vectors(found.representations)]
+    named = {str(name): values[name].to_numpy(np.float64) for name in values}
+    return compare_predictions(named, scores, readouts, run.bootstraps, run.seed)
 
 
 def record_of_readouts(found: Analysis, together: str) -> ReadoutRecord | None:

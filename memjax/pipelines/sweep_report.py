@@ -17,6 +17,7 @@ from memjax.pipelines.sweep_representations import HOW
 from memjax.pipelines.sweep_result import (
     CORRELATIONS,
     LABELLED,
+    PREDICTIONS,
     READOUTS,
     REPORT,
     REPRESENTATIONS,
@@ -29,6 +30,7 @@ from memjax.report.heads import rho_by_head
 from memjax.report.labels import Context, Label, head_of
 from memjax.report.notebook import run_html
 from memjax.report.page import Page, Section, write_report
+from memjax.report.predictions import prediction_sections
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
 from memjax.report.representations import representation_section, representation_sentences
 from memjax.report.seen import seen_words
@@ -67,12 +69,14 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         LABELLED: analysis.labels,
         REPRESENTATIONS: None if analysis.representations is None else analysis.representations.table,
         STRONGEST: result.rivals,
+        PREDICTIONS: result.predictions,
     }
     for name, table in tables.items():
         if table is not None:
             write_table(table, folder, name)
     drawn, maps = sweep_figures(analysis.table, context), attention_maps(*shown)
     parts = [*representation_parts(analysis, run, context), readout_part(analysis, run, context)]
+    parts += prediction_sections(result.predictions)
     save_figures(
         folder / "figures", {**drawn, **{name: figure for part in parts for name, figure in part.figures.items()}}
     )

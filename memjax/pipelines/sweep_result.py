@@ -27,7 +27,7 @@ from memjax.store import (
 CORRELATIONS, READOUTS, WEIGHTS, STRONGEST, REPORT = (
     "correlations", "readout", "readout_weights", "strongest", "report.html",
 )  # fmt: skip
-LABELLED, REPRESENTATIONS = "label_baselines", "representations"
+LABELLED, REPRESENTATIONS, PREDICTIONS = "label_baselines", "representations", "predictions"
 """Names of the tables (CSV and Parquet) and of the page."""
 
 
@@ -47,6 +47,7 @@ class Sweep:
         representations: what can be read from token vectors, by encoder, token and layer; None where none were kept.
         rivals: the strongest correlation and each other one beside it: see `memjax.stats.strongest.StrongestFound`; None where
             there are too few images.
+        predictions: predictions from elsewhere beside the readouts (`memjax.stats.external`); None where none were given.
         recognised: the run was finished before, and nothing was left to do.
         kept: the temporary folder of a run without ``out``, which lives as long as the result.
     """
@@ -60,6 +61,7 @@ class Sweep:
     weights: pd.DataFrame | None = None
     representations: pd.DataFrame | None = None
     rivals: pd.DataFrame | None = None
+    predictions: pd.DataFrame | None = None
     recognised: bool = False
     kept: TemporaryFolder | None = field(default=None, repr=False)
 
@@ -173,5 +175,6 @@ def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
         for model in models:
             verify_group(where, group_name(model))
     features = features_of(where, models)
-    table, *others = [read_table(where, name) for name in (CORRELATIONS, READOUTS, WEIGHTS, REPRESENTATIONS, STRONGEST)]
+    tables = (CORRELATIONS, READOUTS, WEIGHTS, REPRESENTATIONS, STRONGEST, PREDICTIONS)
+    table, *others = [read_table(where, name) for name in tables]
     return Sweep(where, found, table, features, read_failures(where), *others, recognised=True)

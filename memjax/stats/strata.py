@@ -53,7 +53,7 @@ class WithinRho:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, its standard error and its interval; for a difference also the two-sided p."""
+    """A number, its standard error, its interval and the two-sided p that it is 0."""
 
     value: float
     error: float
@@ -121,9 +121,11 @@ def rho_interval(of: WithinRho, clusters: Int[np.ndarray, " n"] | None = None, l
         level: its coverage.
     """
     error, freedom = _error(of, of.influence, of.by_repeat, clusters)
-    half = scipy.stats.t.ppf((1 + level) / 2, freedom) * error / max(1 - of.rho**2, 1e-12)
+    on_z = error / max(1 - of.rho**2, 1e-12)
+    half = scipy.stats.t.ppf((1 + level) / 2, freedom) * on_z
     middle = np.arctanh(np.clip(of.rho, -1 + 1e-12, 1 - 1e-12))
-    return Estimate(of.rho, error, float(np.tanh(middle - half)), float(np.tanh(middle + half)))
+    p = _two_sided(float(middle), on_z, freedom)
+    return Estimate(of.rho, error, float(np.tanh(middle - half)), float(np.tanh(middle + half)), p)
 
 
 def group_interval(of: WithinRho, level: float = 0.95) -> Estimate:
@@ -143,7 +145,8 @@ def group_interval(of: WithinRho, level: float = 0.95) -> Estimate:
     variance = (weights[used] ** 2 * (rho[used] - of.rho) ** 2).sum() * count / (count - 1)
     error = float(np.sqrt(variance + _fits(of, of.by_repeat)))
     half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * error
-    return Estimate(of.rho, error, max(of.rho - half, -1.0), min(of.rho + half, 1.0))
+    p = _two_sided(of.rho, error, count - 1)
+    return Estimate(of.rho, error, max(of.rho - half, -1.0), min(of.rho + half, 1.0), p)
 
 
 def rho_difference(
@@ -158,8 +161,23 @@ def rho_difference(
     apart = one.by_repeat - other.by_repeat
     error, freedom = _error(one, one.influence - other.influence, apart, clusters)
     value, half = float(apart.mean()), float(scipy.stats.t.ppf((1 + level) / 2, freedom) * error)
-    p = 2 * scipy.stats.t.sf(abs(value) / error, freedom) if error > 0 else (1.0 if value == 0 else 0.0)
-    return Estimate(value, error, value - half, value + half, float(p))
+    return Estimate(value, error, value - half, value + half, _two_sided(value, error, freedom))
+
+
+def less(one: WithinRho, other: WithinRho) -> WithinRho:
+    """The difference of two rho of the same images, each within its own strata: repeat by repeat, image by image."""
+    strata = None
+    if one.by_stratum is not None and other.by_stratum is not None:
+        strata = (one.by_stratum[0] - other.by_stratum[0], one.by_stratum[1])
+    by_repeat, influence = one.by_repeat - other.by_repeat, one.influence - other.influence
+    return WithinRho(by_repeat, influence, one.folds, strata)
+
+
+def _two_sided(value: float, error: float, freedom: float) -> float:
+    """p of Student's t; without any error, of a value that is certain."""
+    if error > 0:
+        return float(2 * scipy.stats.t.sf(abs(value) / error, freedom))
+    return 1.0 if value == 0 else 0.0
 
 
 def _error(
