@@ -85,8 +85,7 @@ class Run:
     Attributes:
         dataset: what it is of.
         run_id: what identifies the run: the same settings, data, weights and version give the same.
-        command: as the process was started.
-        finished: when, in UTC.
+        command, finished: as the process was started; when it came to its end, in UTC.
         models: the encoders.
         protocol, dtype, precision, method, bootstraps, seed: of the settings, those that a reader asks for first.
         level: of the intervals.
