@@ -148,18 +148,18 @@ def test_a_run_with_predictions_is_recognised_and_another_file_makes_it_anew(tmp
         return memjax.sweep(dataset, "memjax/tiny", tmp_path / "out", settings, progress=False)
 
     first = run(0.2)
-    assert first.predictions is not None
-    assert first.predictions["reads"].tolist() == ["measures"]
+    assert first.controlled.predictions is not None
+    assert first.controlled.predictions["reads"].tolist() == ["measures"]
     assert first.run.files.keys() == {"other.csv"}
     assert "Predictions from elsewhere" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     again = run(0.2, "elsewhere")
     assert again.recognised, "the same bytes in another folder"
-    pd.testing.assert_frame_equal(again.predictions, first.predictions)
+    pd.testing.assert_frame_equal(again.controlled.predictions, first.controlled.predictions)
     stored = {
         file: file.stat().st_mtime_ns for file in (tmp_path / "out" / "features.zarr").rglob("c/*") if file.is_file()
     }
     other = run(0.4)
     assert not other.recognised
-    assert other.predictions["rho"].iloc[0] < first.predictions["rho"].iloc[0]
+    assert other.controlled.predictions["rho"].iloc[0] < first.controlled.predictions["rho"].iloc[0]
     assert stored == {file: file.stat().st_mtime_ns for file in stored}, "nothing was measured again"
     pd.testing.assert_frame_equal(other.table, first.table)

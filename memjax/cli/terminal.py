@@ -111,10 +111,10 @@ def show_ceiling_and_readout(run: Run) -> None:
 
 
 def show_controls(result: Sweep) -> None:
-    """Predictions from elsewhere beside the readouts."""
-    from memjax.report.predictions import prediction_sentences  # loads matplotlib; not before the last image
+    """What groups, low-level statistics and predictions from elsewhere leave of the findings."""
+    from memjax.pipelines.sweep_report import control_sentences  # loads matplotlib; not before the last image
 
-    for line in prediction_sentences(result.predictions) if result.predictions is not None else ():
+    for line in control_sentences(result):
         say(line)
 
 

@@ -22,11 +22,13 @@ class Controls:
         predictions: from elsewhere; None: none.
         grouping: the column of groups; empty: none.
         groups: index ``image``, the label of each image of the data set; None: none.
+        lowlevel: whether low-level statistics of the images are held constant.
     """
 
     predictions: Predictions | None = None
     grouping: str = ""
     groups: pd.Series | None = None
+    lowlevel: bool = False
 
     @property
     def checksum(self) -> str:
@@ -65,7 +67,7 @@ def read_controls(dataset: Dataset, settings: SweepSettings) -> Controls:
         taken = ("image", *dataset.table.columns, *METRICS, *settings.chosen_metrics())
         predictions = read_predictions(settings.predictions, dataset, taken)
     groups = None if settings.groups is None else groups_of(dataset, settings.groups)
-    return Controls(predictions, settings.groups or "", groups)
+    return Controls(predictions, settings.groups or "", groups, settings.lowlevel)
 
 
 def groups_of(dataset: Dataset, column: str) -> pd.Series:

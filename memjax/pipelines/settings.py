@@ -85,6 +85,9 @@ class SweepSettings:
     groups: str | None = None
     """A column of labels of the data set (category, subcategory, source): readouts hold whole groups out and are judged within
     them, and every correlation is given within groups too."""
+    lowlevel: bool = False
+    """Give every correlation with contrast, colourfulness and edge density of the images held constant too; each image is
+    decoded once more."""
 
     def __post_init__(self) -> None:
         check_bounds(self, BOUNDS)

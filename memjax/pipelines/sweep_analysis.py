@@ -4,23 +4,20 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 
 from memjax.datasets import Dataset
 from memjax.datasets.base import label_columns
 from memjax.datasets.observers import observers_of
-from memjax.datasets.predictions import Predictions
 from memjax.measures import stored_measures
-from memjax.outputs import ReadoutRecord, Run, plain_json
+from memjax.outputs import ReadoutRecord, plain_json
 from memjax.pipelines.alike import alike_images
+from memjax.pipelines.control_tables import control_tables
 from memjax.pipelines.controls import Controls
 from memjax.pipelines.sweep_representations import representations_of
 from memjax.pipelines.sweep_result import Sweep
 from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
 from memjax.stats.correlation import EXACT_IMAGES
 from memjax.stats.exact import MOST_IMAGES
-from memjax.stats.external import compare_predictions
-from memjax.stats.out_of_fold import of_measures, of_vectors
 from memjax.stats.readouts import Together
 from memjax.stats.representations import together_rows
 
@@ -61,7 +58,7 @@ def analyse_sweep(
     found = dataclasses.replace(
         found, representations=representations_of(result.features, found, together, run.seed, report)
     )
-    predictions = predictions_beside(controls.predictions, images, found, np.asarray(scores), run)
+    held = control_tables(found, np.asarray(scores), images, (controls, dataset), run)
     n, strongest = found.table["n"], found.strongest
     kinds = [words for words, of in ((COUNTED, n <= MOST_IMAGES), (LINEARISED, n > EXACT_IMAGES)) if of.any()]
     run = dataclasses.replace(
@@ -79,21 +76,8 @@ def analyse_sweep(
         weights=found.weights,
         representations=None if found.representations is None else found.representations.table,
         rivals=strongest.table if strongest else None,
-        predictions=predictions,
+        controlled=held,
     ), found
-
-
-def predictions_beside(
-    predictions: Predictions | None, images: pd.Index, found: Analysis, scores: np.ndarray, run: Run
-) -> pd.DataFrame | None:
-    """Predictions from elsewhere beside the readouts of an analysis of ``images``; None where there are none."""
-    if predictions is None:
-        return None
-    values = predictions.values.reindex(images)
-    y = scores if found.sample is None else scores[found.sample]
-    readouts = [*of_measures(found.predicted, y, found.sample), *of_vectors(found.representations)]
-    named = {str(name): values[name].to_numpy(np.float64) for name in values}
-    return compare_predictions(named, scores, readouts, run.bootstraps, run.seed)
 
 
 def record_of_readouts(found: Analysis, together: str) -> ReadoutRecord | None:

@@ -12,10 +12,11 @@ from memjax.stats.strongest import ALPHA
 PREDICTIONS_TITLE = "Predictions from elsewhere"
 
 CAVEATS = (
-    "Rho of both is taken within the same folds of the same images, and the difference's interval takes in which images were "
-    "drawn and what was fitted. The predictions were not fitted here, the readouts were, on the other folds: what is compared is "
-    "two predictors of these scores, not two architectures. Whether the predictions come from a model that has seen these images "
-    "or their scores cannot be told from the file. Given: with the ranks of the other held constant.",
+    "Rho of both is taken within the same folds (where groups are held out: within them) of the same images; the difference's "
+    "interval takes in which images were drawn and what was fitted. The predictions were not fitted here; the readouts were, on "
+    "the other folds: what is compared is two predictors of these scores, not two architectures. Whether the predictions come from "
+    "a model that has seen these images or their scores cannot be told from the file. Given: with the ranks of the other held "
+    "constant.",
 )
 
 
@@ -47,7 +48,7 @@ def _beside(name: str, row: dict) -> str:
     if row["difference_p"] < ALPHA:
         verdict = f"the readout predicts these scores {'better' if row['difference'] > 0 else 'worse'} than {name}"
     return (
-        f"Readout of {row['reads']}, {row['model']}, beside {name} (within the same folds, n = {count(row['n_compared'])}): "
+        f"Readout of {row['reads']}, {row['model']}, beside {name} (same images, same folds, n = {count(row['n_compared'])}): "
         f"{numbers}, {apart}: {verdict}. {_given(row, 'readout', 'the readout', name)} "
         f"{_given(row, 'prediction', name, 'the readout')}"
     )

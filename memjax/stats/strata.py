@@ -145,7 +145,7 @@ def group_interval(of: WithinRho, level: float = 0.95) -> Estimate:
     variance = (weights[used] ** 2 * (rho[used] - of.rho) ** 2).sum() * count / (count - 1)
     error = float(np.sqrt(variance + _fits(of, of.by_repeat)))
     half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * error
-    p = _two_sided(of.rho, error, count - 1)
+    p = _two_sided(of.rho, error, float(count - 1))
     return Estimate(of.rho, error, max(of.rho - half, -1.0), min(of.rho + half, 1.0), p)
 
 
