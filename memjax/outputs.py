@@ -88,8 +88,7 @@ class Run:
     Attributes:
         dataset: what it is of.
         run_id: what identifies the run: the same settings, data, weights and version give the same.
-        command: as the process was started.
-        finished: when, in UTC.
+        command, finished: as the process was started; when it came to its end, in UTC.
         models: the encoders.
         protocol, dtype, precision, method, bootstraps, seed: of the settings, those that a reader asks for first.
         level: of the intervals.
@@ -107,6 +106,7 @@ class Run:
         readout: None where there is none.
         intervals: how they were made, where that is not by drawing resamples.
         strongest: what the tests of the strongest correlation say; None where there are too few images.
+        notes: what a reader has to know of what the run was given beside its images, a line each.
     """
 
     dataset: DatasetRecord
@@ -135,6 +135,7 @@ class Run:
     readout: ReadoutRecord | None = None
     intervals: str = ""
     strongest: Strongest | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def measured_by_others(self) -> str:

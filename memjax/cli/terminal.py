@@ -45,6 +45,7 @@ def show_sweep(result: Sweep) -> None:
     if result.table is not None:
         show_strongest(result.table, result.run)
     show_ceiling_and_readout(result.run)
+    show_controls(result)
     show_files(result)
 
 
@@ -109,6 +110,14 @@ def show_ceiling_and_readout(run: Run) -> None:
         say(f"labels of {row['labels']} alone: rho {row['labels_rho']:+.3f}; {row['model']} adds {more}")
 
 
+def show_controls(result: Sweep) -> None:
+    """What groups, low-level statistics and predictions from elsewhere leave of the findings."""
+    from memjax.pipelines.sweep_report import control_sentences  # loads matplotlib; not before the last image
+
+    for line in control_sentences(result):
+        say(line)
+
+
 def show_files(result: Sweep) -> None:
     """Where the results are, and how many images failed."""
     files = [("features", STORE)]
@@ -126,6 +135,8 @@ def show_files(result: Sweep) -> None:
     for model in result.run.models:
         if model.note:
             say(f"{model.model}: {model.note}")
+    for note in result.run.notes:
+        say(note)
     if result.run.failures:
         say(f"{result.run.failures} images could not be used: {result.out / FAILURES} says why")
 

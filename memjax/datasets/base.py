@@ -170,6 +170,10 @@ LABELS = ("category", "subcategory")
 """Columns of names that say what kind an image is of."""
 
 
+GROUPINGS = (*LABELS, "source")
+"""Columns of labels that images can be grouped by."""
+
+
 def label_columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
     """A table's columns of `LABELS`, by name."""
     return {name: table[name].to_numpy(str) for name in LABELS if name in table}

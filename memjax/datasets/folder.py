@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from memjax.checks import check_folder
-from memjax.datasets.base import Dataset, Failure, Record, fingerprint, make_table, take
+from memjax.datasets.base import GROUPINGS, Dataset, Failure, Record, fingerprint, make_table, take
 from memjax.datasets.content import Stamp, stamp_of_file
 from memjax.datasets.ids import Match, check_match, match_ids
 from memjax.datasets.join import usable_rows
@@ -107,7 +107,7 @@ def read_scored_rows(path: Path, folder: ImageFolder | None, files: Mapping[str,
     rows, form = read_score_file(path, ["image", "memorability"], ["memorability"], argument="scores")
     ids = rows["image"].str.strip()
     match = match_ids(ids.tolist(), folder, files, f"score file {path}, column image")
-    table = make_table(ids.tolist(), numbers(rows["memorability"]), category=rows.get("category"))
+    table = make_table(ids.tolist(), numbers(rows["memorability"]), **{name: rows.get(name) for name in GROUPINGS})
     return _Rows(table, match, unusable(ids, rows["memorability"], path.name)), form
 
 

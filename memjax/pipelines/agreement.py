@@ -19,7 +19,7 @@ SEEING = 15
 """Seconds within which the others have to see a file of process 0: network file systems remember what was not there."""
 
 
-def agree_on_run(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings) -> None:
+def agree_on_run(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings, predictions: str = "") -> None:
     """Go on if all processes are told the same `facts`. Nothing to do, and no image looked at, with one process.
 
     Raises:
@@ -27,11 +27,17 @@ def agree_on_run(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepS
         ProcessLostError: another process has failed.
     """
     if processes.board() is not None:
-        processes.agree(facts(dataset, encoders, settings))
+        processes.agree(facts(dataset, encoders, settings, predictions))
 
 
-def facts(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings) -> dict[str, str]:
+def facts(
+    dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings, predictions: str = ""
+) -> dict[str, str]:
     """Everything that the processes of a run must agree on, by what it is called; the order of the encoders counts.
+
+    Args:
+        dataset, encoders, settings: of the run.
+        predictions: checksum of those from elsewhere.
 
     Example:
         >>> import memjax
@@ -51,6 +57,7 @@ def facts(dataset: Dataset, encoders: Sequence[Encoder], settings: SweepSettings
         "scores (digest)": _digest(scores.tobytes()),
         "data (fingerprint)": str(dataset.info["fingerprint"]),
         "images (sizes, and contents of a sample)": content_digest(dataset),
+        "predictions (digest)": predictions[:16],
         **{
             f"settings of {name}": str(plain_json(value))
             for name, value in sorted(settings.to_json().items())

@@ -79,6 +79,15 @@ class SweepSettings:
     cache_images: Path | None = None
     """A folder for images decoded and resized: every further encoder of the same image size, and every further run, reads them
     there. A million images of 224 pixels take 151 GB."""
+    predictions: Path | None = None
+    """A table (CSV, Excel) of predictions from elsewhere: a column image and columns of numbers, each compared with the
+    readouts on the same images and folds."""
+    groups: str | None = None
+    """A column of labels of the data set (category, subcategory, source): readouts hold whole groups out and are judged within
+    them, and every correlation is given within groups too."""
+    lowlevel: bool = False
+    """Give every correlation with contrast, colourfulness and edge density of the images held constant too; each image is
+    decoded once more."""
 
     def __post_init__(self) -> None:
         check_bounds(self, BOUNDS)
@@ -114,18 +123,19 @@ class SweepSettings:
         return {name: plain_json(value) for name, value in found.items()}
 
 
-HOW = ("workers", "cache_images", "preprocessing")
-"""Settings that say how a run is done, and leave its results as they are, or stand in its identity with each encoder."""
+HOW = ("workers", "cache_images", "preprocessing", "predictions")
+"""Settings that say how a run is done, and leave its results as they are, or stand in its identity by what they name."""
 
 
-def run_identity(settings: SweepSettings, dataset: Dataset, encoders: Sequence[Encoder]) -> str:
-    """SHA-256 of what a sweep's results depend on: settings, data (how many of its images too), encoders, the version."""
+def run_identity(settings: SweepSettings, dataset: Dataset, encoders: Sequence[Encoder], predictions: str = "") -> str:
+    """SHA-256 of what a sweep's results depend on: settings, data (how many of its images too), encoders, the version; of
+    ``predictions`` from elsewhere the checksum."""
     changing = {name: value for name, value in settings.to_json().items() if name not in HOW}
     weights = [
         {"name": encoder.label, "checksum": encoder.checksum, "preprocessing": encoder.preprocessing.to_json()}
         for encoder in encoders
     ]
-    parts = [changing, dataset.info["fingerprint"], len(dataset), weights, __version__]
+    parts = [changing, dataset.info["fingerprint"], len(dataset), weights, __version__, predictions]
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 

@@ -30,6 +30,7 @@ from memjax.outputs import (
     write_images,
 )
 from memjax.pipelines.agreement import agree_on_place, agree_on_run
+from memjax.pipelines.controls import Controls, read_controls
 from memjax.pipelines.settings import SweepSettings, model_record, run_identity, without_output
 from memjax.pipelines.sweep_result import (
     Sweep,
@@ -94,8 +95,9 @@ def sweep(
             check_scheduler(scheduler)
         if dataset.scored:
             check_scores_vary(dataset.table["memorability"].to_numpy(np.float64), f"scores of data set {dataset.name}")
-        job = _Job(dataset, load_encoders(encoders, settings), where, settings, scheduler)
-        agree_on_run(job.dataset, job.encoders, settings)
+        controls = read_controls(dataset, settings)
+        job = _Job(dataset, load_encoders(encoders, settings), where, settings, controls, scheduler)
+        agree_on_run(job.dataset, job.encoders, settings, controls.checksum)
         made = _run(job, progress)
     return dataclasses.replace(made, kept=kept)
 
@@ -129,11 +131,12 @@ class _Job:
     encoders: Sequence[Encoder]
     out: Place
     settings: SweepSettings
+    controls: Controls
     scheduler: str | None = None
 
     @property
     def identity(self) -> str:
-        return run_identity(self.settings, self.dataset, self.encoders)
+        return run_identity(self.settings, self.dataset, self.encoders, self.controls.checksum)
 
     @property
     def models(self) -> list[str]:
@@ -225,6 +228,8 @@ def measured(job: _Job, failures: Iterable[Failure], seconds: float, repaired: S
         finished=now(),
         versions=versions(),
         measured_with=measured_with(features),
+        files=job.controls.files,
+        notes=job.controls.notes,
         repaired=tuple(repaired),
     )
     return Sweep(job.out, run, None, features, failed)
@@ -264,6 +269,8 @@ def _with_analysis(job: _Job, result: Sweep, folder: Path, progress: bool | Prog
     from memjax.pipelines.sweep_report import write_findings
 
     with cluster(job.scheduler, job.out / STORE):
-        analysed, analysis = analyse_sweep(result, job.dataset, functools.partial(tell, progress=progress))
+        analysed, analysis = analyse_sweep(
+            result, job.dataset, job.controls, functools.partial(tell, progress=progress)
+        )
     write_findings(folder, analysed, analysis, (job.dataset, job.encoders[0]))
     return analysed

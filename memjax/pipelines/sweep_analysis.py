@@ -3,12 +3,16 @@
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
+
 from memjax.datasets import Dataset
 from memjax.datasets.base import label_columns
 from memjax.datasets.observers import observers_of
 from memjax.measures import stored_measures
 from memjax.outputs import ReadoutRecord, plain_json
 from memjax.pipelines.alike import alike_images
+from memjax.pipelines.control_tables import control_tables
+from memjax.pipelines.controls import Controls
 from memjax.pipelines.sweep_representations import representations_of
 from memjax.pipelines.sweep_result import Sweep
 from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
@@ -30,13 +34,14 @@ COUNTED = (
 
 
 def analyse_sweep(
-    result: Sweep, dataset: Dataset, report: Callable[[str], None] = lambda said: None
+    result: Sweep, dataset: Dataset, controls: Controls, report: Callable[[str], None] = lambda said: None
 ) -> tuple[Sweep, Analysis]:
     """The result with its tables, ceiling and readouts, and the analysis that they come from.
 
     Args:
         result: as measured.
         dataset: its images.
+        controls: what its findings are controlled by.
         report: told which token vectors are being read.
     """
     measures, scores = stored_measures(result.features)
@@ -44,13 +49,16 @@ def analyse_sweep(
     settings = AnalysisSettings(run.method, run.bootstraps, FOLDS, seed=run.seed)
     # generated scores have no human ceiling
     halves, source = (None, "") if run.dataset.synthetic else observers_of(dataset)
-    table = dataset.table.reindex(next(iter(result.features.values())).indexes["image"])
+    images = next(iter(result.features.values())).indexes["image"]
+    table = dataset.table.reindex(images)
     alike = alike_images(result.features, table)
-    about = AboutImages(Together(clusters=alike.clusters), label_columns(table))
+    together = Together(controls.labels_of(images), alike.clusters)
+    about = AboutImages(together, label_columns(table))
     found = analyse(measures, scores, halves, settings, source, about)
     found = dataclasses.replace(
-        found, representations=representations_of(result.features, found, alike.clusters, run.seed, report)
+        found, representations=representations_of(result.features, found, together, run.seed, report)
     )
+    held = control_tables(found, np.asarray(scores), images, (controls, dataset), run)
     n, strongest = found.table["n"], found.strongest
     kinds = [words for words, of in ((COUNTED, n <= MOST_IMAGES), (LINEARISED, n > EXACT_IMAGES)) if of.any()]
     run = dataclasses.replace(
@@ -68,6 +76,7 @@ def analyse_sweep(
         weights=found.weights,
         representations=None if found.representations is None else found.representations.table,
         rivals=strongest.table if strongest else None,
+        controlled=held,
     ), found
 
 

@@ -22,13 +22,17 @@ from memjax.pipelines.sweep_result import (
     REPRESENTATIONS,
     STRONGEST,
     WEIGHTS,
+    Controlled,
     Sweep,
 )  # fmt: skip
 from memjax.report import figures as draw
+from memjax.report.groups import group_sections, group_sentences
 from memjax.report.heads import rho_by_head
 from memjax.report.labels import Context, Label, head_of
+from memjax.report.lowlevel import lowlevel_sections, lowlevel_sentences
 from memjax.report.notebook import run_html
 from memjax.report.page import Page, Section, write_report
+from memjax.report.predictions import prediction_sections, prediction_sentences
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
 from memjax.report.representations import representation_section, representation_sentences
 from memjax.report.seen import seen_words
@@ -67,12 +71,14 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         LABELLED: analysis.labels,
         REPRESENTATIONS: None if analysis.representations is None else analysis.representations.table,
         STRONGEST: result.rivals,
+        **result.controlled.tables(),
     }
     for name, table in tables.items():
         if table is not None:
             write_table(table, folder, name)
     drawn, maps = sweep_figures(analysis.table, context), attention_maps(*shown)
     parts = [*representation_parts(analysis, run, context), readout_part(analysis, run, context)]
+    parts += control_sections(result.controlled, run, context)
     save_figures(
         folder / "figures", {**drawn, **{name: figure for part in parts for name, figure in part.figures.items()}}
     )
@@ -159,6 +165,27 @@ def readout_part(analysis: Analysis, run: Run, context: Context) -> Section:
         how += f" It is of {len(analysis.sample):,} images, drawn at random from those with a score."
     ranked = Context("spearman", run.level, context.synthetic, analysis.readout_ceiling, context.labels)
     return readout_section(analysis.readouts, analysis.weights, ranked, how, analysis.labels)
+
+
+def control_sections(found: Controlled, run: Run, context: Context) -> list[Section]:
+    """What controls the findings: groups, low-level statistics, predictions from elsewhere."""
+    grouping = str(run.settings.get("groups") or "groups")
+    tables = (found.within_groups, found.by_group, found.group_models)
+    return [
+        *group_sections(grouping, tables, context),
+        *lowlevel_sections(found.lowlevel, context),
+        *prediction_sections(found.predictions),
+    ]
+
+
+def control_sentences(result: Sweep) -> list[str]:
+    """The same for the terminal, in sentences."""
+    found, said = result.controlled, []
+    if found.within_groups is not None:
+        said += group_sentences(str(result.run.settings.get("groups") or "groups"), found.within_groups)
+    if found.lowlevel is not None:
+        said += lowlevel_sentences(found.lowlevel)
+    return said if found.predictions is None else said + prediction_sentences(found.predictions)
 
 
 def notebook_html(result: Sweep) -> str:

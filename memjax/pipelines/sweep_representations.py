@@ -9,6 +9,8 @@ from jaxtyping import Float, Int
 
 from memjax.stats.analysis import Analysis
 from memjax.stats.multiples import usable_columns
+from memjax.stats.readout import study_of
+from memjax.stats.readouts import Together
 from memjax.stats.repeats import ReadoutSettings, Study
 from memjax.stats.representations import RepresentationReadouts, Vectors, read_representations
 
@@ -35,7 +37,7 @@ def kept_tokens(features: Mapping[str, xr.Dataset]) -> dict[str, list[str]]:
 def representations_of(
     features: Mapping[str, xr.Dataset],
     analysis: Analysis,
-    clusters: Int[np.ndarray, " n"] | None,
+    together: Together,
     seed: int,
     report: Callable[[str], None] = lambda said: None,
 ) -> RepresentationReadouts | None:
@@ -44,7 +46,7 @@ def representations_of(
     Args:
         features: groups of the store; the images are in the order of the first.
         analysis: of the same store: its measures are one more band.
-        clusters: a label an image, of images that stay in one fold; None: each by itself.
+        together: images that stay in one fold, and groups that are held out whole.
         seed: of images, where there are more than `MOST_IMAGES`, of folds and of permutations.
         report: told, a line an encoder, what is being read.
     """
@@ -59,11 +61,16 @@ def representations_of(
     rows = images_to_read(vectors, y, seed)
     if len(rows) < FEWEST_IMAGES or np.ptp(y[rows]) == 0:
         return None
-    clusters = np.arange(len(y)) if clusters is None else clusters
-    study = Study(y[rows], np.unique(clusters[rows], return_inverse=True)[1], None)
+    of_rows = together.of(rows)
+    if of_rows.groups is None:
+        clusters = np.arange(len(rows)) if of_rows.clusters is None else of_rows.clusters
+        study = Study(y[rows], np.unique(clusters, return_inverse=True)[1], None)
+    else:
+        study = study_of(y[rows], of_rows.groups, None)
     chosen = {model: {token: x[rows] for token, x in tokens.items()} for model, tokens in vectors.items()}
     measures = None if analysis.sample is not None else complete(analysis.columns.values[rows])
-    return read_representations(chosen, study, dataclasses.replace(HOW, seed=seed), measures, report)
+    found = read_representations(chosen, study, dataclasses.replace(HOW, seed=seed), measures, report)
+    return dataclasses.replace(found, images=rows)
 
 
 def aligned_vectors(group: xr.Dataset, token: str, place: Callable) -> Float[np.ndarray, "n l1 d"]:

@@ -1,7 +1,7 @@
 """What a sweep gives: its result object, and how that is read back from the folder of a finished run."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import pandas as pd
 import xarray as xr
@@ -32,6 +32,36 @@ LABELLED, REPRESENTATIONS = "label_baselines", "representations"
 
 
 @dataclass(frozen=True)
+class Controlled:
+    """Tables that control a sweep's findings, each a file of the same name; None where they were not asked for, or cannot be.
+
+    Attributes:
+        predictions: predictions from elsewhere beside the readouts (`memjax.stats.external`).
+        within_groups, by_group: every measure within groups, the strongest in each (`memjax.stats.within_groups`).
+        group_models: the strongest with intercepts for groups (`memjax.stats.group_models`).
+        lowlevel: every measure with low-level statistics held constant (`memjax.stats.given_covariates`).
+        encoders: each pair of encoders (`memjax.stats.encoder_pairs`).
+    """
+
+    predictions: pd.DataFrame | None = None
+    within_groups: pd.DataFrame | None = None
+    by_group: pd.DataFrame | None = None
+    group_models: pd.DataFrame | None = None
+    lowlevel: pd.DataFrame | None = None
+    encoders: pd.DataFrame | None = None
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Name of a file -> its table, of those that there are."""
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: table for name, table in found.items() if table is not None}
+
+    @classmethod
+    def read(cls, out: Place) -> "Controlled":
+        """From the folder of a finished run."""
+        return cls(**{one.name: read_table(out, one.name) for one in fields(cls)})
+
+
+@dataclass(frozen=True)
 class Sweep:
     """What a sweep found. A notebook shows its headline, strongest correlations and lead figure.
 
@@ -47,6 +77,7 @@ class Sweep:
         representations: what can be read from token vectors, by encoder, token and layer; None where none were kept.
         rivals: the strongest correlation and each other one beside it: see `memjax.stats.strongest.StrongestFound`; None where
             there are too few images.
+        controlled: tables that control these findings.
         recognised: the run was finished before, and nothing was left to do.
         kept: the temporary folder of a run without ``out``, which lives as long as the result.
     """
@@ -60,6 +91,7 @@ class Sweep:
     weights: pd.DataFrame | None = None
     representations: pd.DataFrame | None = None
     rivals: pd.DataFrame | None = None
+    controlled: Controlled = field(default_factory=Controlled)
     recognised: bool = False
     kept: TemporaryFolder | None = field(default=None, repr=False)
 
@@ -174,4 +206,5 @@ def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
             verify_group(where, group_name(model))
     features = features_of(where, models)
     table, *others = [read_table(where, name) for name in (CORRELATIONS, READOUTS, WEIGHTS, REPRESENTATIONS, STRONGEST)]
-    return Sweep(where, found, table, features, read_failures(where), *others, recognised=True)
+    held = Controlled.read(where)
+    return Sweep(where, found, table, features, read_failures(where), *others, controlled=held, recognised=True)

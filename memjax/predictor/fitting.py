@@ -11,7 +11,7 @@ from memjax.predictor.calibration import Residuals, coverage_of
 from memjax.predictor.domain import Domain, fit_domain
 from memjax.predictor.places import Place, values_at
 from memjax.predictor.settings import PredictorSettings
-from memjax.stats.nested import nested_products, refitted
+from memjax.stats.left_out import from_products, refitted
 from memjax.stats.repeats import ReadoutSettings, Study
 from memjax.stats.scores import check_scores_vary
 from memjax.stats.strata import Estimate, rho_interval, within_rho
@@ -99,13 +99,11 @@ def fit_bands(
         raise expected("predictor", "features that vary", "none")
     products = np.sum([band.z @ band.z.T for band in bands], axis=0)
     partitions = study.partitions(ReadoutSettings(settings.folds, settings.repeats, seed=settings.seed))
-    found = []
-    for place, folds in enumerate(partitions):
-        report(f"cross-validating, partition {place + 1} of {len(partitions)}")
-        found.append(nested_products(products, y[:, None], folds))
-    report("fitting on all images")
-    combined, penalty = refitted(products, y, np.sum([one.held_out for one in found], axis=0))
+    report(f"cross-validating, {len(partitions)} partitions into {settings.folds} folds")
+    found = from_products(products, [y[:, None]] * len(partitions), partitions)
     predicted = [one.predicted[:, 0] for one in found]
+    report("fitting on all images")
+    combined, penalty = refitted(products, y, partitions)
     residuals = np.stack([out_of_fold(y, p, folds) for p, folds in zip(predicted, partitions, strict=True)])
     weights, offset = _weights(features, bands, combined)
     return Fitted(

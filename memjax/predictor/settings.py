@@ -23,7 +23,7 @@ class PredictorSettings:
     are any."""
     folds: int = 5
     """Of the cross-validation, which chooses the penalty and gives rho, the intervals and the bound of out_of_domain."""
-    repeats: int = 2
+    repeats: int = 10
     """Partitions into folds."""
     most_images: int = 4_000
     """Of more images so many are drawn at random: all pairs of them are held in memory, and time grows with their cube."""

@@ -164,6 +164,7 @@ def _summary(page: Page) -> list[tuple[str, str]]:
         lines.append(("Intervals", run.intervals))
     if run.repaired:
         lines.append(("Made anew in this run", "; ".join(run.repaired)))
+    lines += [("Note", note) for note in run.notes]
     if run.dataset.images_absent:
         lines.append(("Images not in the folder", labels.count(run.dataset.images_absent)))
     return lines + ([("Command", run.command)] if run.command else [])

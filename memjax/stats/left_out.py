@@ -67,6 +67,38 @@ def from_products(
     return [LeftOut(into, error.min(axis=1), one) for into, error, one in zip(predicted, errors, chosen, strict=True)]
 
 
+def refitted(
+    products: np.ndarray, y: Float[np.ndarray, " n"], partitions: Sequence[Int[np.ndarray, " n"]]
+) -> tuple[Float[np.ndarray, " n"], float]:
+    """One model of all images, at the penalty whose models did best on folds that they were not fitted on.
+
+    Args:
+        products: ``[n, n]``, sums over columns of mean 0.
+        y: human scores.
+        partitions: as in `from_products`.
+
+    Returns:
+        What the model makes of the images, ``[n]``: a column's weight is its products with this; and the penalty.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(60, 2))
+        >>> x -= x.mean(axis=0)
+        >>> combined, penalty = refitted(x @ x.T, x[:, 0], [np.arange(60) % 3])
+        >>> (combined @ x).round(2).tolist(), penalty
+        ([1.0, 0.0], 1e-05)
+    """
+    count, n = int(partitions[0].max()) + 1, len(products)
+    errors = np.zeros(len(PENALTIES))
+    for place, penalty in enumerate(PENALTIES):
+        inverse = _without_intercept(products, penalty * n * (count - 1) / count)
+        seen = inverse @ y[:, None]
+        for folds in partitions:
+            members = (np.flatnonzero(folds == f) for f in range(count))
+            errors[place] += sum(float((_residuals(inverse, seen, rows) ** 2).sum()) for rows in members)
+    penalty = PENALTIES[int(errors.argmin())]
+    return _without_intercept(products, penalty * n) @ y, penalty
+
+
 def _without_intercept(products: np.ndarray, penalty: float) -> np.ndarray:
     """The inverse of the products with a penalty, less the part that an intercept, which is not penalised, takes up."""
     shifted = np.array(products, np.float64, order="F")

@@ -1,7 +1,7 @@
 """Out-of-fold predictions of ridge regressions, the penalty chosen inside each training part; by columns, or by images."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -85,10 +85,6 @@ class _Fit:
         """Of the basis: what the model at a penalty (one, or one for each of the scores) makes of it."""
         return self.scores / (self.variances[:, None] + penalty)
 
-    def of_first(self) -> "_Fit":
-        """The models of the first scores."""
-        return replace(self, scores=self.scores[:, :1], mean_y=self.mean_y[:1])
-
 
 class _Columns:
     """Columns in memory, as what models are fitted on."""
@@ -137,15 +133,12 @@ class NestedProducts:
         predicted, error, chosen: see `Nested`.
         combined: of each fold's model of the first scores: of columns its weights; of products what it makes of the images
             that it was fitted on.
-        held_out: sum of squares of the first scores at each penalty, over all folds, of the models fitted on the others:
-            what a model of all images is chosen by.
     """
 
     predicted: Float[np.ndarray, "n r"]
     error: Float[np.ndarray, "f r"]
     chosen: Int[np.ndarray, "f r"]
     combined: list[np.ndarray]
-    held_out: Float[np.ndarray, " a"]
 
 
 def nested_products(
@@ -158,32 +151,6 @@ def nested_products(
         scores, folds: see `nested`.
     """
     return _nested(_Products(products), scores, folds)
-
-
-def refitted(
-    products: np.ndarray, y: Float[np.ndarray, " n"], errors: Float[np.ndarray, " a"]
-) -> tuple[Float[np.ndarray, " n"], float]:
-    """One model of all images, at the penalty whose models did best on images that they were not fitted on.
-
-    Args:
-        products: ``[n, n]``, sums over columns of mean 0.
-        y: scores.
-        errors: of each penalty, see `NestedProducts.held_out`.
-
-    Returns:
-        What the model makes of the images, ``[n]``: a column's weight is its products with this; and the penalty.
-
-    Example:
-        >>> x = np.random.default_rng(0).normal(size=(60, 2))
-        >>> x -= x.mean(axis=0)
-        >>> found = nested_products(x @ x.T, x[:, :1], np.arange(60) % 3)
-        >>> combined, penalty = refitted(x @ x.T, x[:, 0], found.held_out)
-        >>> (combined @ x).round(2).tolist(), penalty
-        ([1.0, 0.0], 1e-05)
-    """
-    penalty = ridge.PENALTIES[int(errors.argmin())]
-    fit = _Products(products).fit(y[:, None], np.arange(len(y)))
-    return fit.basis @ fit.combination(penalty)[:, 0], penalty
 
 
 def _by_columns(x: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> Nested:
@@ -209,14 +176,13 @@ def _nested(of: _Columns | _Products, scores: np.ndarray, folds: np.ndarray) -> 
             others = np.flatnonzero(folds == held)
             errors[out] += _errors(fit, of.seen(fit, others), scores[others] - fit.mean_y)
     chosen = errors.argmin(axis=1)
-    predicted, combined, held_out = np.empty(scores.shape), [], np.zeros(len(penalties))
+    predicted, combined = np.empty(scores.shape), []
     for f in range(count):
         fit, others = of.fit(scores, np.flatnonzero(folds != f)), np.flatnonzero(folds == f)
-        combination, seen = fit.combination(penalties[chosen[f]]), of.seen(fit, others)
-        predicted[others] = seen @ combination
+        combination = fit.combination(penalties[chosen[f]])
+        predicted[others] = of.seen(fit, others) @ combination
         combined.append(fit.basis @ combination[:, 0])
-        held_out += _errors(fit.of_first(), seen, scores[others, :1] - fit.mean_y[:1])[:, 0]
-    return NestedProducts(predicted, errors.min(axis=1), chosen, combined, held_out)
+    return NestedProducts(predicted, errors.min(axis=1), chosen, combined)
 
 
 def _errors(fit: _Fit, seen: np.ndarray, wanted: np.ndarray) -> np.ndarray:

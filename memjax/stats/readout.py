@@ -23,7 +23,7 @@ from memjax.stats.correlation import coefficients
 from memjax.stats.importance import importance_of
 from memjax.stats.multiples import usable_columns
 from memjax.stats.partitions import labelled
-from memjax.stats.repeats import ReadoutSettings, Study, repeated, share_as_high
+from memjax.stats.repeats import ReadoutSettings, Repeats, Study, repeated, share_as_high
 from memjax.stats.ridge import PENALTIES
 from memjax.stats.scores import check_scores_vary
 from memjax.stats.strata import WithinRho
@@ -54,6 +54,7 @@ class Readout:
         within: ``"fold"`` or ``"group"``.
         parts: rho of each repeat and influence of each image used, for comparisons (`memjax.stats.strata.rho_difference`).
         rows, clusters: the images used, and which of them count as drawn together.
+        repeats: predictions and strata of each partition, of the images used.
     """
 
     rho: float
@@ -73,6 +74,7 @@ class Readout:
     parts: WithinRho = field(repr=False)
     rows: np.ndarray = field(repr=False)
     clusters: np.ndarray = field(repr=False)
+    repeats: Repeats = field(repr=False)
 
 
 def readout(
@@ -113,16 +115,27 @@ def readout(
     check_readout(len(columns), y[rows], settings)
     values = x[np.ix_(rows, columns)]
     scale = values.std(axis=0)
-    kept = labelled(
-        None if (names := clusters if groups is None else groups) is None else np.asarray(names)[rows], len(rows)
-    )
+    z = (values - values.mean(axis=0)) / np.where(scale > 0, scale, 1)
+    study = study_of(y[rows], *(None if names is None else np.asarray(names)[rows] for names in (groups, clusters)))
+    return _among_all(_readout(z, study, settings), rows, columns, x.shape)
+
+
+def study_of(
+    y: Float[np.ndarray, " n"],
+    groups: Sequence[object] | np.ndarray | None,
+    clusters: Sequence[object] | np.ndarray | None,
+) -> Study:
+    """Scores and what belongs together, see `readout`.
+
+    Raises:
+        InputError: fewer than three clusters or groups.
+    """
+    kept = labelled(clusters if groups is None else groups, len(y))
     count = len(np.unique(kept))
     if count < 3:
         raise expected("readout, groups", "three or more", count)
-    large = groups is not None and len(rows) >= GROUP_IMAGES * count
-    z = (values - values.mean(axis=0)) / np.where(scale > 0, scale, 1)
-    study = Study(y[rows], kept, kept if large else None)
-    return _among_all(_readout(z, study, settings), rows, columns, x.shape)
+    large = groups is not None and len(y) >= GROUP_IMAGES * count
+    return Study(y, kept, kept if large else None)
 
 
 def check_readout(columns: int, y: Float[np.ndarray, " n"], settings: ReadoutSettings) -> None:
@@ -157,6 +170,7 @@ def _readout(x: Float[np.ndarray, "n k"], study: Study, settings: ReadoutSetting
         parts=found.parts,
         rows=np.arange(len(study.y)),
         clusters=study.clusters,
+        repeats=found,
     )
 
 

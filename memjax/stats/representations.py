@@ -58,12 +58,18 @@ class RepresentationReadouts:
         widest: rho and influence of the last row, of all that there is together.
         predicted: of the same, ``[n]``: mean over repeats.
         strata: of each repeat, within what rho is taken.
+        found: what is predicted in each row of the table.
+        study: scores, clusters and groups of the images.
+        images: their positions among all images; None: they are all.
     """
 
     table: pd.DataFrame
     widest: WithinRho
     predicted: Float[np.ndarray, " n"]
     strata: list[Int[np.ndarray, " n"]]
+    found: Sequence[Predicted]
+    study: Study
+    images: Int[np.ndarray, " n"] | None = None
 
 
 def standardised(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
@@ -199,7 +205,7 @@ def read_representations(
         found.append(reading.of_bands(Site(widest, "all and measures", ALL_LAYERS), bands.beside(x)))
     table = pd.DataFrame([reading.row(one) for one in found], columns=COLUMNS)
     predicted = np.mean(found[-1].by_repeat, axis=0) + study.y.mean()
-    return RepresentationReadouts(table, reading.parts(found[-1]), predicted, reading.strata)
+    return RepresentationReadouts(table, reading.parts(found[-1]), predicted, reading.strata, found, study)
 
 
 def standardised_columns(
