@@ -73,10 +73,12 @@ ALLOWED = {
         "naming", "predecoded", "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
+    # where in an image a score comes from
+    "attribution": {"encoder", "measure", "models", "precision", "schema", "selection", "traces"},
     # what a run says and writes
     "outputs": {"datasets", "naming", "records", "seals", "spreadsheets", "stats", "storage"},
     "promises": {"outputs", "seals", "storage"},
-    "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
+    "report": {"attribution", "baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
         "baselines", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "images", "loader",
@@ -170,7 +172,7 @@ def test_import_is_light() -> None:
     assert not loaded & heavy
 
 
-PACKAGES = ("", "baselines", "datasets", "metrics", "models", "paper", "report", "sae", "stats")
+PACKAGES = ("", "attribution", "baselines", "datasets", "metrics", "models", "paper", "report", "sae", "stats")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
