@@ -122,8 +122,11 @@ def test_a_score_that_is_not_known_to_be_linear_has_no_direct_map():
     ],
 )
 def test_settings_that_cannot_be_are_refused(change, argument):
+    made = AttributionSettings()
+    for name, value in change.items():
+        object.__setattr__(made, name, value)  # as where no type checker stands before it
     with pytest.raises(InputError) as refused:
-        AttributionSettings(**change)
+        made.__post_init__()
     assert refused.value.argument == argument
     assert "\n" not in str(refused.value)
 

@@ -120,7 +120,7 @@ def attribute(target: Target, image: Image, settings: AttributionSettings | None
         settings=settings,
         score=float(score(params, contrast.image)),
         baseline_score=float(score(params, contrast.baseline)),
-        maps=jax.device_get(maps),
+        maps={name: np.asarray(x) for name, x in maps.items()},
         pixels={name: np.asarray(x.sum(axis=-1)) for name, x in pixels.items()},
         gap=gap,
         layers=_layers(target, contrast.image),
@@ -191,4 +191,5 @@ def _layers(target: Target, image: Image) -> dict[str, np.ndarray]:
     if target.values is None:
         return {}
     values = jax.jit(target.values)(target.encoder.params, image)
-    return jax.device_get(layer_contributions(values, target.weights, target.encoder.config.depth))
+    found = layer_contributions(values, target.weights, target.encoder.config.depth)
+    return {name: np.asarray(x) for name, x in found.items()}
