@@ -51,7 +51,7 @@ def curves_of(
     params: Pytree,
     contrast: Contrast,
     maps: Float[Array, "r gy gx"],
-    points: int = 17,
+    points: int = 11,
     batch: int = 8,
 ) -> Curves:
     """Deletion and insertion curves in the orders of some maps, highest value first; of equal values the upper left first.

@@ -10,7 +10,7 @@ from flax import struct
 from memjax.attribution.contrast import Contrast, ImageScore
 from memjax.axes import Array, Float, Leaf, Pytree
 
-STEPS = 32
+STEPS = 64
 """Points of integration along the path (docs/explaining.md tells what is left open by how many)."""
 
 

@@ -61,9 +61,9 @@ class AttributionSettings:
     """Points of integrated gradients along the path from the baseline to the image."""
     window: int = 3
     """Side of the window that occlusion covers, in patches; at most the grid's."""
-    stride: int = 1
+    stride: int = 2
     """Patches between the windows, at most the window's side."""
-    points: int = 17
+    points: int = 11
     """Of each deletion and insertion curve, both ends among them."""
     orders: int = 19
     """Random orders of the patches that the maps are compared with; with 19 the smallest p is 0.05."""
