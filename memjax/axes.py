@@ -41,6 +41,13 @@ AXES: dict[str, dict[str, str]] = {
         "g": "masks over which a loss is averaged",
     },
     "traces": {"e": "width of what the family's head gives (pooled)"},
+    "attribution": {
+        "gx": "columns of patches",
+        "gy": "rows of patches",
+        "r": "maps that are compared",
+        "q": "points of a curve",
+        "w": "windows of patches",
+    },
     "sae": {
         "e": "seeds of the autoencoders of a layer",
         "k": "folds",

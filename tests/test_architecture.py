@@ -73,15 +73,17 @@ ALLOWED = {
         "naming", "predecoded", "processes", "selection", "storage", "store",
     },
     "measures": {"metrics", "stats", "store"},
+    # where in an image a score comes from
+    "attribution": {"encoder", "measure", "models", "precision", "schema", "selection", "traces"},
     # what a run says and writes
     "outputs": {"datasets", "naming", "records", "seals", "spreadsheets", "stats", "storage"},
     "promises": {"outputs", "seals", "storage"},
-    "report": {"baselines", "metrics", "outputs", "sae", "stats", "store"},
     "predictor": {
-        "baselines", "batching", "datasets", "decoding", "devices", "encoder", "faults", "halving", "levels", "loader",
-        "measure", "metrics", "models", "outputs", "precision", "preprocessing", "progress", "records", "schema", "seals",
+        "attribution", "baselines", "batching", "datasets", "decoding", "devices", "encoder", "faults", "halving", "images",
+        "levels", "loader", "measure", "metrics", "models", "outputs", "precision", "preprocessing", "progress", "records", "schema", "seals",
         "selection", "stats", "storage", "traces",
     },
+    "report": {"attribution", "baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
         "baselines", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "images", "loader",
@@ -175,7 +177,7 @@ def test_import_is_light() -> None:
     assert not loaded & heavy
 
 
-PACKAGES = ("", "baselines", "datasets", "metrics", "models", "paper", "report", "sae", "stats")
+PACKAGES = ("", "attribution", "baselines", "datasets", "metrics", "models", "paper", "report", "sae", "stats")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

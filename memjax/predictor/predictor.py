@@ -8,9 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from memjax import devices
+from memjax.attribution import Attribution, AttributionSettings, Target, attribute
 from memjax.checks import expected
 from memjax.datasets import Failure
+from memjax.decoding import ImageSource
 from memjax.encoder import Encoder
+from memjax.images import read_image
 from memjax.predictor.calibration import LEVEL, Residuals
 from memjax.predictor.domain import Domain
 from memjax.predictor.encoders import Computing, load_encoder
@@ -18,7 +21,7 @@ from memjax.predictor.linear import ByEncoder
 from memjax.predictor.predicting import Scored, score_images
 from memjax.predictor.record import PredictorRecord, columns_of
 from memjax.predictor.saving import Parts, write_predictor
-from memjax.predictor.scoring import Reading, reading_of
+from memjax.predictor.scoring import Reading, image_values, reading_of, score_function, scorer_of
 from memjax.predictor.sources import Images, named_images
 from memjax.progress import ProgressCallback
 from memjax.selection import variables
@@ -121,6 +124,47 @@ class Predictor:
         score = self.record.intercept + found.score
         outside = self.domain.outside(found.domain)
         return pd.DataFrame(dict(zip(COLUMNS, (named.names, score, score + low, score + high, outside), strict=True)))
+
+    @functools.cached_property
+    def targets(self) -> dict[str, Target]:
+        """What each encoder adds to the score, as `memjax.attribution.attribute` explains it."""
+        found = {}
+        for model, encoder in self.encoders.items():
+            reading, weights = self.reading(model), scorer_of(encoder, self.weights.get(model, {})).weights
+            values = functools.partial(image_values, reading=reading)
+            found[model] = Target(encoder, score_function(weights, reading), self.record.protocol, weights, values)
+        return found
+
+    def explain(self, image: ImageSource, settings: AttributionSettings | None = None) -> dict[str, Attribution]:
+        """Where in an image its score comes from, which layers and heads it is read from.
+
+        Args:
+            image: a path, a file's bytes, a PIL image or a uint8 array.
+            settings: which maps, against which baseline, how finely (`memjax.attribution.AttributionSettings`).
+
+        Returns:
+            Of each encoder, what it adds to the score, explained: the encoders' shares and the intercept add up to the score.
+            `memjax.report.attribution.where_in_image` draws it.
+
+        Raises:
+            InputError: an encoder that is not as it was, or that computes in bfloat16.
+            memjax.decoding.ImageError: the image cannot be used.
+
+        Example:
+            >>> import memjax
+            >>> from memjax.attribution import AttributionSettings
+            >>> kept = memjax.SweepSettings(tokens=("cls",), bootstraps=20)
+            >>> run = memjax.sweep(memjax.open_dataset("demo", limit=60), "memjax/tiny", settings=kept, progress=False)
+            >>> predictor = memjax.fit_predictor(run, progress=False)
+            >>> quick = AttributionSettings(methods=("gradient_times_input",), points=2, orders=1)
+            >>> predictor.explain(memjax.open_dataset("demo").records[0].data, quick)["memjax/tiny"].heads.shape
+            (5, 2)
+        """
+        found = {}
+        for model, target in self.targets.items():
+            pixels = read_image(image, target.encoder.preprocessing)
+            found[model] = attribute(target, pixels, settings)
+        return found
 
     def _scored(self) -> list[Scored]:
         return [
