@@ -80,8 +80,8 @@ ALLOWED = {
     "promises": {"outputs", "seals", "storage"},
     "predictor": {
         "attribution", "baselines", "batching", "datasets", "decoding", "devices", "encoder", "faults", "halving", "images",
-        "levels", "loader", "measure", "metrics", "models", "outputs", "precision", "preprocessing", "progress", "records", "schema", "seals",
-        "selection", "stats", "storage", "traces",
+        "levels", "loader", "measure", "metrics", "models", "outputs", "precision", "preprocessing", "progress", "records",
+        "schema", "seals", "selection", "stats", "storage", "traces",
     },
     "report": {"attribution", "baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},

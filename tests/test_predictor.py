@@ -268,3 +268,17 @@ def test_transfer_between_halves(run: memjax.Sweep, tmp_path: Path) -> None:
     shutil.copytree(run.out, tmp_path / "same" / "run")
     with pytest.raises(InputError, match="of different names"):
         memjax.transfer([run, tmp_path / "same" / "run"], progress=False)
+
+
+def test_where_in_the_image_a_score_comes_from(predictor: Predictor, tmp_path: Path) -> None:
+    image = memjax.open_dataset("demo").records[3].data
+    found = predictor.explain(image)["memjax/tiny"]
+    assert found.score + predictor.record.intercept == pytest.approx(predictor.predict([image])["score"][0], abs=1e-5)
+    assert sum(float(x.sum()) for x in found.layers.values()) == pytest.approx(found.score, abs=1e-4)
+    assert abs(found.gap) < 0.05 * max(abs(found.score - found.baseline_score), 1e-3)
+    new = memjax.open_table(
+        pd.DataFrame({"image": [memjax.open_dataset("demo").records[i].data for i in range(100, 106)]})
+    )
+    predict_images(predictor, new, tmp_path / "out", progress=False, explain=1)
+    drawn = sorted(path.name for path in (tmp_path / "out" / "explained").iterdir())
+    assert drawn == ["high_1_1.pdf", "high_1_1.png", "low_1_1.pdf", "low_1_1.png"]

@@ -9,6 +9,7 @@ fitted on:
   memjax predict --predictor predictors/lnsim --images a.jpg b.png --level 0.9
   memjax predict --predictor predictors/lnsim --dataset things --data-dir DIR        and hold it against people's scores
   memjax predict --predictor predictors/lnsim --images photos/ --scores scores.csv
+  memjax predict --predictor predictors/lnsim --images photos/ --explain 3           and draw where the scores come from
 
 Each image gets a score, in the units of the human scores of the sweep, and an interval that covers the score of an image like
 those of the sweep in --level of the cases. out_of_domain says that an image is unlike them: neither is to be trusted there.
@@ -18,8 +19,8 @@ A saved predictor is a folder: predictor.json, predictor.safetensors and README.
 they were; --encoders NAME=FOLDER says where one lies now. Their weights have to be the same.
 
 Fitting takes memory and time with the number of images, 2,632 images about two minutes on two cores; of more than --most-images
-so many are drawn at random. It writes to --out: predictions (CSV and Parquet), evaluation (with human scores), failures.csv and
-run.json. Exit codes: 0 done; 1 done, but images failed; 2 usage or input error, one line.
+so many are drawn at random. It writes to --out: predictions (CSV and Parquet), evaluation (with human scores), explained/ (with
+--explain), failures.csv and run.json. Exit codes: 0 done; 1 done, but images failed; 2 usage or input error, one line.
 """
 
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.terminal import say
 from memjax.outputs import FAILURES
 from memjax.predictor.settings import PredictorSettings
+from memjax.schema import check_bounds
 
 if TYPE_CHECKING:
     from memjax.pipelines.predictions import Predictions
@@ -69,8 +71,14 @@ class Arguments:
     """Coverage of the intervals."""
     batch_size: int | None = None
     """Images a batch over all devices; the default is what the devices do best."""
+    explain: int = 0
+    """Draw where in the image the score comes from, for so many of the highest and so many of the lowest scores: maps over the
+    image, curves that compare them, layers and heads. Minutes an image on a laptop with a large encoder."""
     out: Path = Path("runs/predictions")
     """Where the predictions go."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, {"explain": (0, 100), "batch_size": (1, 2**20)})
 
 
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
@@ -84,7 +92,7 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
         return 0
     from memjax.pipelines.predictions import predict_images
 
-    found = predict_images(predictor, images, args.out, args.level, batch_size=args.batch_size)
+    found = predict_images(predictor, images, args.out, args.level, batch_size=args.batch_size, explain=args.explain)
     show_predictions(found)
     return 1 if found.run.failures else 0
 

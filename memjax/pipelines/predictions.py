@@ -20,6 +20,7 @@ from memjax.outputs import (
     write_failures,
     write_table,
 )
+from memjax.pipelines.explained import FOLDER, explain_extremes
 from memjax.predictor.calibration import LEVEL
 from memjax.predictor.evaluation import Evaluation, evaluate
 from memjax.predictor.predictor import Predictor
@@ -60,6 +61,7 @@ def predict_images(
     level: float = LEVEL,
     progress: bool | ProgressCallback = True,
     batch_size: int | None = None,
+    explain: int = 0,
 ) -> Predictions:
     """Predict how memorable images are, and write it: predictions, failures, run.json and, with human scores, evaluation.
 
@@ -68,6 +70,7 @@ def predict_images(
         images: see `memjax.predictor.Predictor.predict`; a data set with scores is evaluated.
         out: the results' folder; None for a temporary one, which lives as long as the result.
         level, progress, batch_size: see there.
+        explain: draw where in the image the score comes from, for so many of the highest and of the lowest scores.
 
     Raises:
         InputError: as there; or another run in ``out``.
@@ -96,10 +99,12 @@ def predict_images(
         table = table.assign(memorability=y) if scored else table
         failed = failure_table(dict.fromkeys(failures))
         run = _record(predictor, named.dataset, failed, level)
-        writing = start_writing(folder, folder)
+        writing = start_writing(folder, folder, (FOLDER,) if explain else ())
         write_table(table, folder, PREDICTIONS)
         if found is not None:
             write_table(pd.DataFrame([dataclasses.asdict(found)]), folder, EVALUATION)
+        if explain:
+            explain_extremes(predictor, named, table, explain, folder, progress=progress)
         write_failures(failed, folder)
         run = writing.finish(run)
     return Predictions(table, failed, found, run, folder, kept)
