@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.stats
 from sklearn.linear_model import Ridge
@@ -244,45 +243,6 @@ def test_clusters_widen_the_interval_and_groups_use_t() -> None:
     found = group_interval(three)
     wanted = scipy.stats.t.interval(0.95, 2, 0.2, scipy.stats.sem([0.1, 0.2, 0.3]))
     assert (found.low, found.high) == pytest.approx(wanted)
-
-
-def test_groups_share_what_their_models_were_fitted_on() -> None:
-    of = WithinRho(np.array([0.2]), np.full(9, 0.02), 3, (np.array([0.1, 0.2, 0.3]), np.full(3, 1 / 3)))
-    measure, model = group_interval(of, fitted=False), group_interval(of)
-    assert model.error**2 == pytest.approx(measure.error**2 + 1.5 * 9 * 0.02**2)
-    freedom = 2 * (model.error / measure.error) ** 4
-    assert model.high - model.low == pytest.approx(2 * scipy.stats.t.ppf(0.975, freedom) * model.error)
-    assert model.p == pytest.approx(2 * scipy.stats.t.sf(0.2 / model.error, freedom))
-
-
-def test_intervals_over_held_out_groups_hold_what_is_not_there() -> None:
-    held, rng, groups = 0, np.random.default_rng(0), np.arange(60) % 6
-    for _ in range(120):
-        x, y = rng.normal(size=(60, 12)), rng.normal(size=60)
-        predicted = nesting.nested(x, y[:, None], groups).predicted[:, 0]
-        found = group_interval(within_rho([predicted], y, [groups]))
-        held += found.low <= 0 <= found.high
-    assert 0.92 * 120 <= held <= 0.99 * 120, "Student's t over six groups alone holds 0 in 84 %"
-
-
-def test_what_is_added_to_labels_within_held_out_groups_is_not_certain() -> None:
-    found = []
-    for seed in range(10):
-        rng = np.random.default_rng(seed)
-        groups, kind = rng.integers(0, 6, 120).astype(str), rng.integers(0, 4, 120)
-        y = kind + 1.5 * rng.normal(size=120)
-        columns, together = stack({"m": {"a": rng.normal(size=(120, 3))}}), Together(groups=groups)
-        every = label_table(
-            readouts(columns, y, together, NO_TESTS), columns, y, {"kind": kind.astype(str)}, (together, NO_TESTS)
-        )
-        found.append(every.iloc[0])
-    table = pd.DataFrame(found)
-    mean = table["increment"].mean()
-    assert abs(mean) < 0.1
-    assert table["increment_low"].le(mean).mul(table["increment_high"].ge(mean)).sum() >= 9, (
-        "it was 1 of 10 with images as units"
-    )
-    assert (table["increment_p"] < 0.05).sum() <= 1
 
 
 def test_labels_alone_and_what_is_added(rng: np.random.Generator) -> None:
