@@ -14,6 +14,7 @@ from memjax.models.config import ViTConfig
 from memjax.models.families import MOST_PATCHES
 from memjax.models.hub import MOST_JSON
 from memjax.models.processor_files import image_processor
+from memjax.models.untrained import UNTRAINED, untrained_label
 from memjax.models.vit import ViTParams, forward, pool
 from memjax.naming import printable
 from memjax.precision import Precision, check_precision
@@ -33,7 +34,7 @@ class Encoder:
         params: a pytree of `ViTParams`; its dtype is the compute dtype.
         preprocessing: how an image becomes pixels.
         name: as it was asked for.
-        revision: the hub's commit, ``"local"`` or ``"packaged"``.
+        revision: the hub's commit, ``"local"``, ``"packaged"`` or ``"untrained"``.
         checksum: SHA-256 of the weights.
         precision: of products of float32 (`memjax.precision`).
     """
@@ -54,6 +55,8 @@ class Encoder:
     @property
     def label(self) -> str:
         """The name it goes by in tables and stores: its hub id, or its folder's name."""
+        if self.revision == UNTRAINED:
+            return printable(untrained_label(self.name))
         return printable(Path(self.name).resolve().name if self.revision == "local" else self.name)
 
 
@@ -64,7 +67,8 @@ def load(
 
     Args:
         name: a hub id (``facebook/dinov2-small``, optionally ``@revision``), ``memjax/tiny`` (packaged), or a local
-            folder in Hugging Face layout: config.json, model.safetensors, optional preprocessor_config.json.
+            folder in Hugging Face layout: config.json, model.safetensors, optional preprocessor_config.json; or
+            ``memjax/random:`` and one of these, optionally ``#seed``: its architecture with weights that are drawn.
         dtype: compute type, ``"float32"`` or ``"bfloat16"``; norms, softmax and metrics stay in float32.
         preprocessing: how pixels are made if the checkpoint has no file that says so: a preprocessor_config.json, or a family
             (``vit``, ``vit_mae``, ...) whose published way is taken. Without it the checkpoint's own family's is assumed or,

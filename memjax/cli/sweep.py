@@ -54,7 +54,8 @@ class Arguments:
     features_only: bool = False
     """With --images and no --scores: measure, and correlate with nothing."""
     models: tuple[str, ...] = ("memjax/tiny",)
-    """Encoders: hub ids (owner/name, optionally @revision), local Hugging Face folders, or memjax/tiny."""
+    """Encoders: hub ids (owner/name, optionally @revision), local Hugging Face folders, or memjax/tiny; memjax/random:ID
+    is the architecture of ID without training (memjax/random:ID#3: another seed)."""
     limit: int | None = None
     """Only the first so many images."""
     profile: Path | None = None

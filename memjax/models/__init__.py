@@ -1,13 +1,12 @@
 """Vision transformers as pure functions: load a checkpoint's architecture and parameters."""
 
-import dataclasses
-from collections.abc import Collection
 from typing import NamedTuple
 
 from memjax.checks import expected
 from memjax.models import families, foreign, hub, port
 from memjax.models.config import ViTConfig
 from memjax.models.processor_files import read_processor
+from memjax.models.untrained import UNTRAINED, check_drawable, fresh_params, parse_untrained, plan_of
 from memjax.models.vit import ViTParams
 from memjax.storage import read_json
 
@@ -32,11 +31,13 @@ def read_checkpoint(name: str) -> Loaded:
     that the checkpoint does not hold is left out: ``pooled`` is then the normed cls token.
 
     Args:
-        name: see `memjax.models.hub.locate`.
+        name: see `memjax.models.hub.locate`; or of an encoder without training, `memjax.models.untrained`.
 
     Raises:
         InputError: if it is not there, not safe, of an unknown architecture, or does not fit its own config.json.
     """
+    if (drawn := parse_untrained(name)) is not None:
+        return draw_untrained(name, *drawn)
     location = hub.locate(name)
     where = location.folder / "config.json"
     if not where.is_file():
@@ -48,22 +49,23 @@ def read_checkpoint(name: str) -> Loaded:
     families.check_towers(raw, str(where))
     files = hub.weight_files(location.folder)
     header = hub.read_header(files)
-    config = without_missing(config, port.canonical(header, keys, str(location.folder)))
+    config = port.without_missing(config, port.canonical(header, keys, str(location.folder)))
     used = port.check_fit(config, header, keys, str(location.folder))
     params = port.fill(config, hub.read_state(files, used), keys, str(location.folder))
     processor, file = read_processor(location.folder)
     return Loaded(config, params, processor, location, hub.checksum(files), file)
 
 
-def without_missing(config: ViTConfig, found: Collection[str]) -> ViTConfig:
-    """An architecture without the head or decoder of which a checkpoint holds no tensor.
+def draw_untrained(name: str, of: str, seed: int) -> Loaded:
+    """An encoder with the architecture and pixels of another one, and weights that are drawn.
 
     Args:
-        config: what config.json states.
-        found: the checkpoint's tensors by our keys.
+        name: as it was asked for.
+        of: whose architecture.
+        seed: of the weights.
     """
-    if config.pool in ("pooler", "projection") and not any(k.startswith("head.") for k in found):
-        config = dataclasses.replace(config, pool="cls", pool_width=config.width)
-    if config.decoder and not any(k.startswith("decoder.") for k in found):
-        config = dataclasses.replace(config, decoder=None)
-    return config
+    plan, folder = plan_of(of)
+    check_drawable(plan.config, name)
+    params, checksum = fresh_params(plan.config, seed, plan.layer_scale)
+    location = hub.Location(folder, name, UNTRAINED)
+    return Loaded(plan.config, params, plan.processor, location, checksum, plan.processor_file)

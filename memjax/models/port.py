@@ -5,9 +5,10 @@ used or stand on the explicit ignore list (empty tensors carry nothing and are p
 differences.
 """
 
+import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import jax
@@ -221,3 +222,17 @@ def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
         return np.stack(parts) if "{i}" in slot.row.key else parts[0]
 
     return jax.tree_util.tree_map_with_path(leaf, shapes_of(config))
+
+
+def without_missing(config: ViTConfig, found: Collection[str]) -> ViTConfig:
+    """An architecture without the head or decoder of which a checkpoint holds no tensor.
+
+    Args:
+        config: what config.json states.
+        found: the checkpoint's tensors by our keys.
+    """
+    if config.pool in ("pooler", "projection") and not any(k.startswith("head.") for k in found):
+        config = dataclasses.replace(config, pool="cls", pool_width=config.width)
+    if config.decoder and not any(k.startswith("decoder.") for k in found):
+        config = dataclasses.replace(config, decoder=None)
+    return config

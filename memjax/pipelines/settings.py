@@ -13,6 +13,7 @@ from memjax.encoder import Encoder
 from memjax.extract import Plan
 from memjax.fast_pixels import check_fast_installed
 from memjax.metrics import METRICS, Metric, metric_identity, requested
+from memjax.models.untrained import UNTRAINED
 from memjax.outputs import Json, ModelRecord, plain_json
 from memjax.precision import Precision, check_precision
 from memjax.preprocessing import Decoder, Orientation
@@ -142,6 +143,7 @@ def run_identity(settings: SweepSettings, dataset: Dataset, encoders: Sequence[E
 def model_record(encoder: Encoder, tokens: Sequence[str] = ()) -> ModelRecord:
     """An encoder as run.json has it, where ``tokens`` were asked for."""
     notes = (
+        UNTRAINED_NOTE if encoder.revision == UNTRAINED else "",
         _assumed(encoder) if encoder.preprocessing.origin == "assumed" else "",
         without_output(encoder) if "pooled" in tokens and not encoder.config.has_output else "",
     )
@@ -154,6 +156,10 @@ def model_record(encoder: Encoder, tokens: Sequence[str] = ()) -> ModelRecord:
         preprocessing=encoder.preprocessing.to_json(),
         note="; ".join(filter(None, notes)),
     )
+
+
+UNTRAINED_NOTE = "not trained: the weights are drawn at random, as a control"
+"""What has to be said of an encoder without training."""
 
 
 def without_output(encoder: Encoder) -> str:

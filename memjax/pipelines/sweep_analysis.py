@@ -58,7 +58,7 @@ def analyse_sweep(
     found = dataclasses.replace(
         found, representations=representations_of(result.features, found, together, run.seed, report)
     )
-    held = control_tables(found, np.asarray(scores), images, (controls, dataset), run)
+    held = control_tables(found, np.asarray(scores), images, (controls, dataset, halves), run)
     n, strongest = found.table["n"], found.strongest
     kinds = [words for words, of in ((COUNTED, n <= MOST_IMAGES), (LINEARISED, n > EXACT_IMAGES)) if of.any()]
     run = dataclasses.replace(

@@ -26,6 +26,7 @@ from memjax.pipelines.sweep_result import (
     Sweep,
 )  # fmt: skip
 from memjax.report import figures as draw
+from memjax.report.encoder_pairs import corrected_sections, pair_sections, pair_sentences
 from memjax.report.groups import group_sections, group_sentences
 from memjax.report.heads import rho_by_head
 from memjax.report.labels import Context, Label, head_of
@@ -175,6 +176,8 @@ def control_sections(found: Controlled, run: Run, context: Context) -> list[Sect
         *group_sections(grouping, tables, context),
         *lowlevel_sections(found.lowlevel, context),
         *prediction_sections(found.predictions),
+        *pair_sections(found.encoders),
+        *corrected_sections(found.noise_corrected),
     ]
 
 
@@ -185,6 +188,8 @@ def control_sentences(result: Sweep) -> list[str]:
         said += group_sentences(str(result.run.settings.get("groups") or "groups"), found.within_groups)
     if found.lowlevel is not None:
         said += lowlevel_sentences(found.lowlevel)
+    if found.encoders is not None:
+        said += pair_sentences(found.encoders)
     return said if found.predictions is None else said + prediction_sentences(found.predictions)
 
 

@@ -41,6 +41,7 @@ class Controlled:
         group_models: the strongest with intercepts for groups (`memjax.stats.group_models`).
         lowlevel: every measure with low-level statistics held constant (`memjax.stats.given_covariates`).
         encoders: each pair of encoders (`memjax.stats.encoder_pairs`).
+        noise_corrected: the headline's rho over the ceiling (`memjax.stats.noise_corrected`).
     """
 
     predictions: pd.DataFrame | None = None
@@ -49,6 +50,7 @@ class Controlled:
     group_models: pd.DataFrame | None = None
     lowlevel: pd.DataFrame | None = None
     encoders: pd.DataFrame | None = None
+    noise_corrected: pd.DataFrame | None = None
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Name of a file -> its table, of those that there are."""

@@ -14,8 +14,8 @@ PREDICTIONS_TITLE = "Predictions from elsewhere"
 CAVEATS = (
     "Rho of both is taken within the same folds (where groups are held out: within them) of the same images; the difference's "
     "interval takes in which images were drawn and what was fitted. The predictions were not fitted here; the readouts were, on "
-    "the other folds: what is compared is two predictors of these scores, not two architectures. Whether the predictions come "
-    "from a model that has seen these images or their scores cannot be told from the file. Given: with the ranks of the other held "
+    "the other folds: two predictors of these scores are compared, not two architectures. Whether the predictions come from "
+    "a model that has seen these images or their scores cannot be told from the file. Given: with the ranks of the other held "
     "constant.",
 )
 

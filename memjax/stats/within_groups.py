@@ -63,13 +63,18 @@ def within_groups(
     names = np.asarray(groups, str)
     labels = np.unique(names, return_inverse=True)[1]
     given = partial_correlation(columns.values, scores, one_hot(names))
-    pooled = partial_correlation(columns.values, scores, np.empty((len(scores), 0))).rho
+    pooled = spearman_of(columns.values, scores)
     rows = [_within(columns.values[:, place], scores, labels) for place in range(columns.values.shape[1])]
     table = columns.keys.assign(rho=pooled).join(pd.DataFrame(rows))
     q = benjamini_hochberg(table["within_p"].to_numpy())
     table.insert(table.columns.get_loc("within_p") + 1, "within_q", q)
     parts = {"given": given.rho, "given_low": given.ci_low, "given_high": given.ci_high, "given_p": given.p}
     return WithinGroups(table.assign(**parts), _by_group(columns, scores, names, pooled, (bootstraps, seed)))
+
+
+def spearman_of(x: Float[np.ndarray, "n k"], y: Float[np.ndarray, " n"]) -> Float[np.ndarray, " k"]:
+    """Spearman's rho of each column, over the images that have it."""
+    return partial_correlation(x, y, np.empty((len(y), 0))).rho
 
 
 def _within(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> dict[str, float]:
