@@ -79,7 +79,7 @@ def _draw_maps(figure: Figure, place: SubplotSpec, found: Attribution, colours: 
     first = figure.add_subplot(cells[0])
     first.axis("off")
     first.imshow(colours)
-    first.set_title("image\n\N{NO-BREAK SPACE}", **_TITLE)  # as high as the titles of the maps
+    first.set_title("image", **_TITLE)
     grey = colours @ np.array([0.299, 0.587, 0.114], dtype=colours.dtype)
     for cell, (name, values) in zip(list(cells)[1:], found.maps.items()):
         axes, row = figure.add_subplot(cell), found.compared[name]
