@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from memjax.attribution.contrast import contrast_of
-from memjax.attribution.curves import against_random, curves_of, random_orders
+from memjax.attribution.curves import Curves, against_random, curves_of, random_orders
 from memjax.attribution.explain import Target, attribute
 from memjax.attribution.settings import AttributionSettings
 from memjax.checks import InputError
@@ -44,6 +44,13 @@ def test_random_orders_gain_nothing_on_average():
     gains = curves_of(score, (), against, random_orders(4000, (3, 3)), points=10, batch=512).gains
     assert abs(gains.mean()) < 3 * gains.std() / np.sqrt(len(gains))
     assert gains.std() > 0.05
+
+
+def test_a_score_that_is_no_number_is_never_better():
+    nan = np.array([[1.0, np.nan], [1.0, 0.5], [1.0, 0.2]])
+    for values in (nan, np.full((3, 2), np.nan), np.ones((3, 2))):  # the last: of equal gains none is better
+        (found,) = against_random(Curves(np.array([0.0, 1.0]), values, np.ones((3, 2))), 1)
+        assert found.p == 1.0
 
 
 def test_random_orders_are_permutations_from_seeds_of_their_own():
