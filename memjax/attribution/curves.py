@@ -137,7 +137,7 @@ def against_random(curves: Curves, maps: int) -> tuple[AgainstRandom, ...]:
             random_deletion=float(deletion[maps:].mean()),
             random_insertion=float(insertion[maps:].mean()),
             random_spread=spread,
-            p=float((1 + (random >= gains[i]).sum()) / (1 + len(random))),
+            p=float((1 + (~(random < gains[i])).sum()) / (1 + len(random))),  # 1 where a score is NaN
         )
         for i in range(maps)
     )

@@ -127,7 +127,7 @@ def _draw_curves(figure: Figure, place: SubplotSpec, found: Attribution) -> None
         for i, curve in enumerate(curves[:count]):
             axes.plot(shares, curve, color=_colour(i), linestyle=DASHES[i % len(DASHES)], linewidth=1.5)
         axes.set_title(title, **_TITLE)
-        axes.set_xlabel("patches, %, highest of the map first")
+        axes.set_xlabel("patches, %, highest of the map first; grey: random orders", fontsize=8.5)
     left.set_ylabel("score")
     _draw_gains(figure.add_subplot(cells[2]), found)
 
@@ -143,8 +143,8 @@ def _draw_gains(axes: Axes, found: Attribution) -> None:
         axes.plot(row.gain, i, "o", color=_colour(i), markersize=6)
     axes.set_yticks(list(places), [METHODS[name].title for name in found.maps], fontsize=8)
     axes.set_ylim(len(found.maps) - 0.5, -0.5)
-    axes.set_title("Gain: insertion − deletion; grey: random orders", **_TITLE)
-    axes.set_xlabel("score, mean over the curve")
+    axes.set_title("Gain: area under insertion − under deletion", **_TITLE)
+    axes.set_xlabel("score; grey: random orders", fontsize=8.5)
 
 
 def _colour(i: int) -> str:
@@ -166,7 +166,7 @@ def _draw_inside(figure: Figure, place: SubplotSpec, found: Attribution) -> None
     axes.set_xticks(list(layers), [str(layer + 1) for layer in layers])
     axes.set_yticks(range(len(grid)), [*map(str, range(len(grid) - 1)), "MLP"])
     axes.tick_params(colors=MUTED, length=0, labelsize=8)
-    axes.set_xlabel("layer (block)")
+    axes.set_xlabel("layer (block)", fontsize=8.5)
     axes.set_ylabel("head")
     axes.set_title("Heads and MLPs: derivative of the score by a gate on the output", **_TITLE)
     figure.colorbar(shown, ax=axes, label="score")
@@ -191,7 +191,7 @@ def _draw_layers(axes: Axes, found: Attribution) -> None:
         )
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.set_xticks(range(len(next(iter(found.layers.values())))))
-    axes.set_xlabel("layer (0: embeddings; i: after block i)")
+    axes.set_xlabel("layer (0: embeddings; i: after block i)", fontsize=8.5)
     axes.set_ylabel("score")
     axes.set_title("Layers: what is read there, image less baseline", **_TITLE)
     axes.legend(fontsize=8, ncols=4)
