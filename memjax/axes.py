@@ -76,7 +76,12 @@ AXES: dict[str, dict[str, str]] = {
         "gx": "columns of a grid",
         "gy": "rows of a grid",
         "k": "columns of a table of measures",
+        "m": "images of another data set",
         "u": "units of a layer",
+    },
+    "predictor": {
+        "k": "columns, side by side",
+        "q": "repeated partitions into folds",
     },
     "stats": {
         "a": "penalties",

@@ -23,16 +23,13 @@ from memjax.seals import seal_holds, sealed
 from memjax.spreadsheets import as_written, write_csv
 from memjax.stats.reliability import Reliability
 from memjax.stats.strongest import Strongest
-from memjax.storage import Place, asked, read_json, write_atomically
+from memjax.storage import Place, read_json, write_atomically
 
-RUN, FAILURES, IMAGES = "run.json", "failures.csv", "images.parquet"
+RUN, FAILURES = "run.json", "failures.csv"
 PACKAGES = (
     "memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "pandas", "xarray", "zarr", "scikit-learn",
     "statsmodels", "tensorflow-datasets",
 )  # fmt: skip
-
-ABOUT_IMAGES = ("category", "subcategory", "duplicates")
-"""Columns of a data set's table that go with its scores into images.parquet."""
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -240,29 +237,6 @@ def read_table(folder: Place, name: str) -> pd.DataFrame | None:
         return pd.read_parquet(io.BytesIO(file.read_bytes()))
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: not a whole table ({error}); delete it and run again") from error
-
-
-def write_images(dataset: Dataset, folder: Path) -> None:
-    """images.parquet: columns ``image, memorability`` and what is known of `ABOUT_IMAGES`, in the order of the store; ids as
-    text, to be read column by column."""
-    known = [name for name in ABOUT_IMAGES if name in dataset.table]
-    dataset.table[["memorability", *known]].to_parquet(folder / IMAGES)
-
-
-def read_images_table(folder: Place, images: pd.Index) -> pd.DataFrame:
-    """What `write_images` wrote, a row for each of some images in their order; without columns where there is no such file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    file = folder / IMAGES
-    if not file.is_file():
-        return pd.DataFrame(index=images)
-    try:
-        found = pd.read_parquet(io.BytesIO(asked(file.read_bytes, file)))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: not a whole table ({error}); run the same sweep again") from error
-    return (found.set_index("image") if "image" in found else found).reindex(images)
 
 
 def failure_table(failures: Iterable[Failure]) -> pd.DataFrame:

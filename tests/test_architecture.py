@@ -77,6 +77,7 @@ ALLOWED = {
     "attribution": {"encoder", "measure", "models", "precision", "schema", "selection", "traces"},
     # what a run says and writes
     "outputs": {"datasets", "naming", "records", "seals", "spreadsheets", "stats", "storage"},
+    "image_table": {"datasets", "storage"},
     "promises": {"outputs", "seals", "storage"},
     "predictor": {
         "attribution", "baselines", "batching", "datasets", "decoding", "devices", "encoder", "faults", "halving", "images",
@@ -86,9 +87,10 @@ ALLOWED = {
     "report": {"attribution", "baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
-        "baselines", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "images", "loader",
-        "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision", "predictor", "preprocessing",
-        "processes", "progress", "promises", "report", "sae", "schema", "selection", "stats", "storage", "store",
+        "baselines", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "image_table",
+        "images", "loader", "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision",
+        "predictor", "preprocessing", "processes", "progress", "promises", "report", "sae", "schema", "selection", "stats",
+        "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

@@ -39,7 +39,7 @@ from memjax.predictor.settings import PredictorSettings
 from memjax.schema import check_bounds
 
 if TYPE_CHECKING:
-    from memjax.pipelines.predictions import Predictions
+    from memjax.pipelines.predictions import PredictedImages
     from memjax.predictor.predictor import Predictor
     from memjax.predictor.sources import Images
 
@@ -176,7 +176,7 @@ SHOWN = 10
 """Images that are listed in the terminal."""
 
 
-def show_predictions(found: "Predictions") -> None:
+def show_predictions(found: "PredictedImages") -> None:
     """The first images, how they do where that is known, and where the files are."""
     table = found.table
     for row in table.head(SHOWN).to_dict("records"):

@@ -22,7 +22,7 @@ from memjax.outputs import (
 )
 from memjax.pipelines.explained import FOLDER, explain_extremes
 from memjax.predictor.calibration import LEVEL
-from memjax.predictor.evaluation import Evaluation, evaluate
+from memjax.predictor.evaluation import AgainstScores, against_scores
 from memjax.predictor.predictor import Predictor
 from memjax.predictor.sources import Images, named_images
 from memjax.progress import ProgressCallback
@@ -34,7 +34,7 @@ PREDICTIONS, EVALUATION = "predictions", "evaluation"
 
 
 @dataclasses.dataclass(frozen=True)
-class Predictions:
+class PredictedImages:
     """What `predict_images` gives.
 
     Attributes:
@@ -48,7 +48,7 @@ class Predictions:
 
     table: pd.DataFrame
     failures: pd.DataFrame
-    evaluation: Evaluation | None
+    evaluation: AgainstScores | None
     run: Run
     out: Path
     kept: TemporaryFolder | None = dataclasses.field(default=None, repr=False)
@@ -62,7 +62,7 @@ def predict_images(
     progress: bool | ProgressCallback = True,
     batch_size: int | None = None,
     explain: int = 0,
-) -> Predictions:
+) -> PredictedImages:
     """Predict how memorable images are, and write it: predictions, failures, run.json and, with human scores, evaluation.
 
     Args:
@@ -95,7 +95,7 @@ def predict_images(
         same = bool(named.dataset.info["fingerprint"]) and (
             named.dataset.info["fingerprint"] == predictor.record.dataset.fingerprint
         )
-        found = evaluate(table, y, level, same) if scored else None
+        found = against_scores(table, y, level, same) if scored else None
         table = table.assign(memorability=y) if scored else table
         failed = failure_table(dict.fromkeys(failures))
         run = _record(predictor, named.dataset, failed, level)
@@ -107,7 +107,7 @@ def predict_images(
             explain_extremes(predictor, named, table, explain, folder, progress=progress)
         write_failures(failed, folder)
         run = writing.finish(run)
-    return Predictions(table, failed, found, run, folder, kept)
+    return PredictedImages(table, failed, found, run, folder, kept)
 
 
 def _record(predictor: Predictor, dataset: Dataset, failures: pd.DataFrame, level: float) -> Run:

@@ -10,12 +10,13 @@ from jaxtyping import Float, Int
 
 from memjax.checks import InputError, expected
 from memjax.encoder import Encoder
+from memjax.image_table import read_images_table
 from memjax.metrics import METRICS
-from memjax.outputs import ModelRecord, Run, now, read_images_table, versions
+from memjax.outputs import ModelRecord, Run, now, versions
 from memjax.pipelines.alike import alike_images
 from memjax.pipelines.sweep_representations import aligned_vectors, images_to_read, kept_tokens
 from memjax.pipelines.sweep_result import Sweep, read_sweep
-from memjax.predictor.fitting import Features, Fitted, Values, fit_bands
+from memjax.predictor.fitting import Calibrated, Features, Values, fit_bands
 from memjax.predictor.places import Place, values_at
 from memjax.predictor.predictor import Predictor
 from memjax.predictor.record import PredictorRecord
@@ -196,7 +197,7 @@ def _layers(model: str, token: str, x: Float[np.ndarray, "n ..."]) -> list[Place
 
 
 def _record(
-    run: Run, encoders: tuple[ModelRecord, ...], settings: PredictorSettings, fitted: Fitted
+    run: Run, encoders: tuple[ModelRecord, ...], settings: PredictorSettings, fitted: Calibrated
 ) -> PredictorRecord:
     """What a predictor says of itself, but for the images that it was fitted on."""
     return PredictorRecord(

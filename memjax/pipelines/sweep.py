@@ -15,6 +15,7 @@ from memjax.datasets import Dataset, Failure
 from memjax.encoder import Encoder, load
 from memjax.extract import extract, opening_of
 from memjax.faults import machine_faults_told
+from memjax.image_table import write_images
 from memjax.naming import group_name
 from memjax.outputs import (
     FAILURES,
@@ -27,7 +28,6 @@ from memjax.outputs import (
     started,
     versions,
     write_failures,
-    write_images,
 )
 from memjax.pipelines.agreement import agree_on_place, agree_on_run
 from memjax.pipelines.controls import Controls, read_controls

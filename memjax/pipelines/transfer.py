@@ -13,7 +13,7 @@ from memjax.outputs import Run, now, plain_json, started, versions, write_table
 from memjax.pipelines.alike import ALIKE_IMAGES
 from memjax.pipelines.predictors import fit_predictor
 from memjax.pipelines.sweep_result import Sweep, read_sweep
-from memjax.predictor.evaluation import evaluate
+from memjax.predictor.evaluation import against_scores
 from memjax.predictor.fitting import Values
 from memjax.predictor.linear import weighted_sums
 from memjax.predictor.places import values_at
@@ -202,7 +202,7 @@ def _across(names: tuple[str, str], predictor: Predictor, train: Sweep, test: Sw
     y = next(iter(test.features.values()))["memorability"].values.astype(np.float64)
     table = predictions_of(predictor, values)
     left_out = np.zeros(len(y), bool) if seen is None else seen & np.isfinite(y)
-    found = evaluate(table, np.where(left_out, np.nan, y), LEVEL)
+    found = against_scores(table, np.where(left_out, np.nan, y), LEVEL)
     if found is None:
         raise InputError(f"run {test.out}: too few images with features and a score that are not in {names[0]}", "runs")
     ceiling = test.run.ceiling.ceiling if test.run.ceiling else None

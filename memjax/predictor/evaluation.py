@@ -12,7 +12,7 @@ FEWEST = 10
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class AgainstScores:
     """How predictions do.
 
     Attributes:
@@ -40,9 +40,9 @@ class Evaluation:
     in_sample: bool = False
 
 
-def evaluate(
+def against_scores(
     table: pd.DataFrame, y: np.ndarray, level: float, in_sample: bool = False, bootstraps: int = 2000
-) -> Evaluation | None:
+) -> AgainstScores | None:
     """Hold predictions against scores; None where fewer than `FEWEST` images have both, or one of them does not vary.
 
     Args:
@@ -55,7 +55,7 @@ def evaluate(
     Example:
         >>> y = np.linspace(0, 1, 50)
         >>> ends = {"score_low": y - 0.1, "score_high": y + 0.1, "out_of_domain": [False] * 50}
-        >>> found = evaluate(pd.DataFrame({"score": y + 0.05, **ends}), y, 0.95)
+        >>> found = against_scores(pd.DataFrame({"score": y + 0.05, **ends}), y, 0.95)
         >>> found.rho, round(found.bias, 2), found.coverage
         (1.0, 0.05, 1.0)
     """
@@ -68,7 +68,7 @@ def evaluate(
     found = correlate(score[:, None], y, n_boot=bootstraps)
     inside = ((kept["score_low"] <= y) & (y <= kept["score_high"])).to_numpy()
     low, high = proportion_confint(int(inside.sum()), len(y), method="wilson")
-    return Evaluation(
+    return AgainstScores(
         n=len(y),
         rho=float(found.rho[0]),
         ci_low=float(found.ci_low[0]),

@@ -24,7 +24,7 @@ Values = dict[str, dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Calibrated:
     """A fitted predictor.
 
     Attributes:
@@ -78,7 +78,7 @@ def fit_bands(
     clusters: Int[np.ndarray, " n"],
     settings: PredictorSettings,
     report: Callable[[str], None] = lambda said: None,
-) -> Fitted:
+) -> Calibrated:
     """Fit on all images, and cross-validate what is fitted.
 
     Args:
@@ -106,7 +106,7 @@ def fit_bands(
     combined, penalty = refitted(products, y, partitions)
     residuals = np.stack([out_of_fold(y, p, folds) for p, folds in zip(predicted, partitions, strict=True)])
     weights, offset = _weights(features, bands, combined)
-    return Fitted(
+    return Calibrated(
         weights=weights,
         intercept=float(y.mean()) - offset,
         residuals=Residuals.of(residuals),

@@ -44,7 +44,7 @@ class Found(NamedTuple):
     domain: Float[np.ndarray, "n k"]
 
 
-def score_images(
+def add_up_scores(
     scored: Sequence[Scored],
     named: Named,
     size: int | None,

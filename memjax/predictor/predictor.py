@@ -18,8 +18,8 @@ from memjax.predictor.calibration import LEVEL, Residuals
 from memjax.predictor.domain import Domain
 from memjax.predictor.encoders import Computing, load_encoder
 from memjax.predictor.linear import ByEncoder
-from memjax.predictor.predicting import Scored, score_images
-from memjax.predictor.record import PredictorRecord, columns_of
+from memjax.predictor.predicting import Scored, add_up_scores
+from memjax.predictor.record import PredictorRecord, places_in
 from memjax.predictor.saving import Parts, write_predictor
 from memjax.predictor.scoring import Reading, image_values, reading_of, score_function, scorer_of
 from memjax.predictor.sources import Images, named_images
@@ -79,7 +79,7 @@ class Predictor:
 
     def reading(self, model: str, encoder: Encoder | None = None) -> Reading:
         """How what it reads of one encoder is made of an image (`memjax.predictor.scoring`)."""
-        domain = columns_of(self.record.domain, model)
+        domain = places_in(self.record.domain, model)
         names = dict.fromkeys([*self.weights.get(model, {}), *(place.name for place in domain)])
         return reading_of(encoder or self.encoders[model], tuple(names), self.record.protocol, domain)
 
@@ -120,7 +120,7 @@ class Predictor:
         devices.use_cores()
         low, high = self.residuals.ends(level)
         named = named_images(images)
-        found = score_images(self._scored(), named, batch_size, progress, failures)
+        found = add_up_scores(self._scored(), named, batch_size, progress, failures)
         score = self.record.intercept + found.score
         outside = self.domain.outside(found.domain)
         return pd.DataFrame(dict(zip(COLUMNS, (named.names, score, score + low, score + high, outside), strict=True)))

@@ -94,6 +94,6 @@ class PredictorRecord:
             raise expected(where, "the record of a predictor", f"something else ({error})") from error
 
 
-def columns_of(places: Sequence[Place], model: str) -> tuple[Place, ...]:
+def places_in(places: Sequence[Place], model: str) -> tuple[Place, ...]:
     """The places of one encoder."""
     return tuple(place for place in places if place.model == model)

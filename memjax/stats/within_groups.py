@@ -87,7 +87,7 @@ def _within(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], labels: Int[
     if len(used) < FEWEST_IMAGES or not _varies(x[used], labels[used]) or not _varies(y[used], labels[used]):
         return dict.fromkeys(names, np.nan) | size
     of = within_rho([x[used]], y[used], [labels[used]])
-    images, across = rho_interval(of), group_interval(of)
+    images, across = rho_interval(of), group_interval(of, fitted=False)
     ends = (images.value, images.low, images.high, images.p, across.low, across.high, across.p)
     return dict(zip(names, ends, strict=True)) | size
 
@@ -101,7 +101,7 @@ def _varies(x: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> bool:
 
 def strongest_columns(columns: Columns, rho: Float[np.ndarray, " k"], each: int = STRONGEST_EACH) -> list[int]:
     """Positions of the measures of largest ``|rho|`` of every encoder, without fixed multiples of others."""
-    size = np.where(multiples(columns) | ~np.isfinite(rho), -1, np.abs(rho))
+    size = np.where(multiples(columns.values, columns.keys) | ~np.isfinite(rho), -1, np.abs(rho))
     found: list[int] = []
     for model in columns.models:
         own = np.flatnonzero((columns.keys["model"] == model).to_numpy() & (size >= 0))
