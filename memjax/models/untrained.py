@@ -80,7 +80,7 @@ def _known() -> dict[str, presets.Preset]:
     return {row.id: row for row in presets.PRESETS}
 
 
-class Plan(NamedTuple):
+class Blueprint(NamedTuple):
     """An architecture, its processor with the file that it is from, and the value that layer scales begin with."""
 
     config: ViTConfig
@@ -89,7 +89,7 @@ class Plan(NamedTuple):
     layer_scale: float
 
 
-def plan_of(of: str) -> tuple[Plan, Path]:
+def architecture_of(of: str) -> tuple[Blueprint, Path]:
     """The architecture of an encoder, without its weights; and the folder that it was read from.
 
     Raises:
@@ -99,7 +99,7 @@ def plan_of(of: str) -> tuple[Plan, Path]:
     if row is not None and not Path(of).is_dir():
         config, _ = families.read_config(published_config(row), of)
         way = presets.processor(row.family, row.image)
-        return Plan(config, way, f"the published preprocessing of {of}", 1.0), Path(of)
+        return Blueprint(config, way, f"the published preprocessing of {of}", 1.0), Path(of)
     folder = hub.locate(of).folder
     file = folder / "config.json"
     if not file.is_file():
@@ -113,7 +113,7 @@ def plan_of(of: str) -> tuple[Plan, Path]:
     scale = raw.get("layerscale_value", 1.0)
     if isinstance(scale, bool) or not isinstance(scale, (int, float)):
         raise expected(f"{file}, layerscale_value", "a number", repr(scale))
-    return Plan(config, processor, processor_file, float(scale)), folder
+    return Blueprint(config, processor, processor_file, float(scale)), folder
 
 
 def published_config(row: presets.Preset) -> dict[str, Any]:
