@@ -12,7 +12,7 @@ from memjax.checks import InputError
 from memjax.encoder import Encoder
 from memjax.models import port
 from memjax.models.presets import PRESETS, Preset
-from memjax.models.untrained import PREFIX, UNTRAINED, blueprint_of, fresh_params, parse_untrained
+from memjax.models.untrained import PREFIX, UNTRAINED, architecture_of, fresh_params, parse_untrained
 from memjax.pipelines.settings import UNTRAINED_NOTE
 
 TINY = f"{PREFIX}memjax/tiny"
@@ -61,7 +61,7 @@ def test_the_seed_is_in_the_name_and_the_checksum_is_of_the_weights(drawn: Encod
 
 @pytest.mark.parametrize("row", PRESETS, ids=lambda row: row.id)
 def test_the_architecture_of_every_published_encoder_is_known_offline(row: Preset) -> None:
-    plan, _ = blueprint_of(row.id)
+    plan, _ = architecture_of(row.id)
     config = plan.config
     assert (config.width, config.depth, config.heads, config.patch) == (row.width, row.depth, row.heads, row.patch)
     extra = int(config.cls) + int(config.distillation) + config.registers
@@ -124,7 +124,7 @@ def test_configs_that_cannot_be_drawn_are_one_line(tmp_path: Path, changed: dict
 
 def test_names_of_other_encoders_are_theirs() -> None:
     assert parse_untrained("memjax/tiny") is None
-    assert fresh_params(blueprint_of("memjax/tiny")[0].config, 0, 1.0)[1] == memjax.load(TINY).checksum
+    assert fresh_params(architecture_of("memjax/tiny")[0].config, 0, 1.0)[1] == memjax.load(TINY).checksum
 
 
 def test_a_sweep_says_that_it_is_untrained(tmp_path: Path, undrawn: None) -> None:

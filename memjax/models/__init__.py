@@ -6,7 +6,7 @@ from memjax.checks import expected
 from memjax.models import families, foreign, hub, port
 from memjax.models.config import ViTConfig
 from memjax.models.processor_files import read_processor
-from memjax.models.untrained import UNTRAINED, blueprint_of, check_drawable, fresh_params, parse_untrained
+from memjax.models.untrained import UNTRAINED, architecture_of, check_drawable, fresh_params, parse_untrained
 from memjax.models.vit import ViTParams
 from memjax.storage import read_json
 
@@ -64,7 +64,7 @@ def draw_untrained(name: str, of: str, seed: int) -> Loaded:
         of: whose architecture.
         seed: of the weights.
     """
-    plan, folder = blueprint_of(of)
+    plan, folder = architecture_of(of)
     check_drawable(plan.config, name)
     params, checksum = fresh_params(plan.config, seed, plan.layer_scale)
     location = hub.Location(folder, name, UNTRAINED)

@@ -89,7 +89,7 @@ class Blueprint(NamedTuple):
     layer_scale: float
 
 
-def blueprint_of(of: str) -> tuple[Blueprint, Path]:
+def architecture_of(of: str) -> tuple[Blueprint, Path]:
     """The architecture of an encoder, without its weights; and the folder that it was read from.
 
     Raises:

@@ -125,7 +125,7 @@ def compare_predictions(
         >>> y = rng.normal(size=60)
         >>> found = compare_predictions({"other": y + rng.normal(size=60)}, y, [], bootstraps=0)
         >>> found["rho"].round(1).tolist(), found["n"].tolist()
-        ([0.7], [60])
+        ([0.6], [60])
     """
     rows = []
     for name, values in predictions.items():

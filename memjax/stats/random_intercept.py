@@ -57,9 +57,9 @@ def fit_random_intercept(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> groups = np.repeat(np.arange(40), 25)
-        >>> y = rng.normal(size=40)[groups] + rng.normal(size=1000)  # half of the variance lies between the groups
+        >>> y = rng.normal(size=40)[groups] + rng.normal(size=1000)  # half of the variance, in the long run, is between groups
         >>> round(fit_random_intercept(np.ones((1000, 1)), y, groups).icc, 1)
-        0.5
+        0.4
     """
     codes = np.unique(labels, return_inverse=True)[1]
     sizes = np.bincount(codes).astype(np.float64)
