@@ -7,6 +7,7 @@ tiny encoder) offline in about a minute.
   memjax sweep
   memjax sweep --dataset lnsim --data-dir DIR --models facebook/dinov2-small --out runs/lnsim
   memjax sweep --images photos/ --scores scores.csv --models openai/clip-vit-base-patch32
+  memjax sweep --images photos/ --scores scores.csv --groups category --predictions resmem.csv --lowlevel       with controls
   memjax sweep --images 'gs://bucket/train-{000..127}.tar' --scores scores.csv --out gs://bucket/run
 
 On a TPU pod or under SLURM the same command on every host, with --distributed (docs/scaling.md). --out may be gs://.. or s3://..
