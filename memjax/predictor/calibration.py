@@ -44,8 +44,8 @@ class Residuals:
             InputError: a level that is no share, or that so few images cannot give.
 
         Example:
-            >>> Residuals(np.linspace(-1, 1, 1001), 1001).ends(0.9)
-            (-0.902, 0.902)
+            >>> Residuals(np.arange(-9.0, 10.0), 19).ends(0.9)
+            (-9.0, 9.0)
         """
         if not 0 < level < 1:
             raise expected("level", "a number between 0 and 1", level, argument="level")

@@ -110,7 +110,7 @@ class Predictor:
             memjax.decoding.ImageError: an image cannot be used, where ``failures`` is None.
 
         Example:
-            >>> import memjax
+            >>> import memjax, numpy as np
             >>> kept = memjax.SweepSettings(tokens=("cls",), bootstraps=20)
             >>> run = memjax.sweep(memjax.open_dataset("demo", limit=60), "memjax/tiny", settings=kept, progress=False)
             >>> predictor = memjax.fit_predictor(run, progress=False)
@@ -158,7 +158,7 @@ class Predictor:
             >>> predictor = memjax.fit_predictor(run, progress=False)
             >>> quick = AttributionSettings(methods=("gradient_times_input",), points=2, orders=1)
             >>> predictor.explain(memjax.open_dataset("demo").records[0].data, quick)["memjax/tiny"].heads.shape
-            (5, 2)
+            (5, 4)
         """
         found = {}
         for model, target in self.targets.items():
