@@ -1,4 +1,4 @@
-"""A predictor: against its definition on arrays, and of a sweep: fitted, saved, loaded, used on new images."""
+"""A predictor of a sweep: fitted, saved, loaded, used on new images."""
 
 import dataclasses
 import json
@@ -9,19 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image as PILImage
-from sklearn.linear_model import Ridge
 
 import memjax
 from memjax.checks import InputError
+from memjax.cli import predict
 from memjax.datasets import Failure
 from memjax.decoding import ImageError
 from memjax.pipelines.predictions import predict_images
+from memjax.pipelines.transfer import predictions_of, stored_values
 from memjax.predictor import Predictor, PredictorSettings
-from memjax.predictor.calibration import Residuals, coverage_of
-from memjax.predictor.domain import fit_domain
-from memjax.predictor.fitting import Features, fit_bands, out_of_fold
 from memjax.predictor.linear import weighted_sums
-from memjax.predictor.places import Place
 from memjax.predictor.saving import ARRAYS, RECORD
 
 KEPT = memjax.SweepSettings(tokens=("cls", "mean"), bootstraps=20)
@@ -36,77 +33,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> memjax.Sweep:
 @pytest.fixture(scope="module")
 def predictor(run: memjax.Sweep) -> Predictor:
     return memjax.fit_predictor(run, progress=False)
-
-
-def made(n: int = 200, seed: int = 0, noise: float = 0.5) -> tuple[Features, np.ndarray]:
-    """Two layers of 5 and a single number; the score stands in layer 1 and in the number."""
-    rng = np.random.default_rng(seed)
-    values = {"m": {"cls": rng.normal(2, 3, size=(n, 2, 5)), "size": rng.normal(size=(n, 1))}}
-    values["m"]["cls"][:, 0, 2] = 7.0  # does not vary
-    y = values["m"]["cls"][:, 1, 0] + 2 * values["m"]["size"][:, 0] + noise * rng.normal(size=n)
-    places = [Place("m", "cls", (0,)), Place("m", "cls", (1,)), Place("m", "size", (0,))]
-    return Features(values, [[place] for place in places], places[1:2]), y
-
-
-def test_it_is_a_ridge_regression_on_standardised_bands() -> None:
-    features, y = made()
-    found = fit_bands(features, y, np.arange(len(y)), PredictorSettings(repeats=1))
-    cls, size = features.values["m"]["cls"], features.values["m"]["size"]
-    x = np.concatenate([cls[:, 0], cls[:, 1], size], axis=1)
-    varied = x.std(axis=0) > 0
-    widths = np.repeat([4, 5, 1], [5, 5, 1])[varied]
-    z = (x[:, varied] - x[:, varied].mean(axis=0)) / x[:, varied].std(axis=0) / np.sqrt(widths)
-    peer = Ridge(alpha=found.penalty * len(y)).fit(z, y)
-    ours = found.intercept + weighted_sums(found.weights["m"], features.values["m"])
-    np.testing.assert_allclose(ours, peer.predict(z), atol=1e-9)
-    assert found.columns == 10
-    assert found.weights["m"]["cls"][0, 2] == 0, "a column that does not vary has no weight"
-    assert found.rho.value > 0.9
-    assert 0.9 < found.coverage <= 1
-
-
-def test_residuals_are_of_images_that_a_model_has_not_seen() -> None:
-    y, folds = np.array([0.0, 1.0, 2.0, 5.0]), np.array([0, 0, 1, 1])
-    assert out_of_fold(y, np.zeros(4), folds).tolist() == [-3.5, -2.5, 1.5, 4.5]
-
-
-@pytest.mark.parametrize("n", [60, 300])
-def test_intervals_cover_new_images_of_the_same_kind(n: int) -> None:
-    """With skewed noise; over 40 fits, the mean coverage of images that are in no fit."""
-    covered = []
-    for seed in range(40):
-        rng = np.random.default_rng(seed)
-        features, y = made(n + 500, seed, noise=0.0)
-        y = y + rng.exponential(2.0, size=len(y))
-        part = {"m": {name: x[:n] for name, x in features.values["m"].items()}}
-        found = fit_bands(
-            dataclasses.replace(features, values=part), y[:n], np.arange(n), PredictorSettings(repeats=1, seed=seed)
-        )
-        new = {name: x[n:] for name, x in features.values["m"].items()}
-        score = found.intercept + weighted_sums(found.weights["m"], new)
-        low, high = found.residuals.ends(0.9)
-        covered.append(((score + low <= y[n:]) & (y[n:] <= score + high)).mean())
-    assert 0.885 < np.mean(covered) < 0.93
-
-
-def test_levels_that_so_few_images_cannot_give_are_refused() -> None:
-    few = Residuals.of(np.arange(10.0)[None])
-    assert few.ends(0.8) == (0.0, 9.0)
-    with pytest.raises(InputError, match=r"level: expected at most 0.818, with 10 images"):
-        few.ends(0.9)
-    with pytest.raises(InputError, match="between 0 and 1"):
-        few.ends(1.0)
-    assert np.isnan(coverage_of(np.arange(10.0), np.arange(10) % 5))
-
-
-def test_the_domain_flags_one_in_a_hundred_of_its_own_kind() -> None:
-    rng = np.random.default_rng(0)
-    mixed = rng.normal(size=(20, 20))
-    x = rng.normal(size=(4_500, 20)) @ mixed
-    domain = fit_domain(x[:500], np.arange(500) % 5)
-    assert 0.002 < domain.outside(x[500:]).mean() < 0.03
-    assert domain.outside(x[500:] + 40).all()
-    assert domain.outside(np.full((1, 20), np.nan)).all()
 
 
 def test_images_score_as_their_stored_vectors_do(run: memjax.Sweep, predictor: Predictor) -> None:
@@ -282,3 +208,38 @@ def test_where_in_the_image_a_score_comes_from(predictor: Predictor, tmp_path: P
     predict_images(predictor, new, tmp_path / "out", progress=False, explain=1)
     drawn = sorted(path.name for path in (tmp_path / "out" / "explained").iterdir())
     assert drawn == ["high_1_1.pdf", "high_1_1.png", "low_1_1.pdf", "low_1_1.png"]
+
+
+def test_encoders_in_any_order_have_their_own_columns(tmp_path: Path) -> None:
+    """The store has its groups by name; the run its encoders as they were asked for."""
+    settings = dataclasses.replace(KEPT, tokens=("cls",))
+    models = ["memjax/tiny", "memjax/random:memjax/tiny"]
+    demo = memjax.open_dataset("demo", limit=80)
+    run = memjax.sweep(demo, models, tmp_path / "run", settings, progress=False)
+    assert list(run.features) != models, "the case that this is about"
+    found = memjax.fit_predictor(run, progress=False)
+    table = found.predict(demo)
+    stored = predictions_of(found, stored_values(found, run))
+    np.testing.assert_allclose(table["score"], stored["score"], atol=2e-5)
+    assert table["out_of_domain"].tolist() == stored["out_of_domain"].tolist()
+    assert table["out_of_domain"].mean() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--predictor", "SAVED"], "images: expected images to score, got none"),
+        (["--predictor", "nowhere", "--images", "a.jpg", "b.jpg"], "name the folder of a saved predictor"),
+        (["--predictor", "SAVED", "--images", "nowhere"], "nowhere"),
+        (["--predictor", "SAVED", "--images", "a.jpg", "b.jpg", "--scores", "s.csv"], "name the folder"),
+        (["--predictor", "SAVED", "--encoders", "tiny", "--images", "a.jpg", "b.jpg"], "expected NAME=FOLDER"),
+        (["--predictor", "SAVED", "--images", "a.jpg", "--dataset", "demo"], "leave one out"),
+    ],
+)
+def test_what_the_command_cannot_do_is_one_line(
+    predictor: Predictor, tmp_path: Path, words: list[str], match: str
+) -> None:
+    saved = str(predictor.save(tmp_path / "saved"))
+    with pytest.raises(InputError, match=match) as told:
+        predict.main([saved if word == "SAVED" else word for word in words])
+    assert "\n" not in str(told.value)

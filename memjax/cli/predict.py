@@ -106,6 +106,9 @@ def predictor_of(args: Arguments) -> "Predictor":
     from memjax.pipelines.predictors import fit_predictor, load_predictor
 
     if args.features is None and args.predictor is not None:
+        if not args.images and args.dataset is None:
+            fix = "name images or a data set; a sweep to fit on, to fit it anew"
+            raise expected("images", "images to score", "none", fix, argument="images")
         return load_predictor(args.predictor, places_of(args.encoders))
     if args.encoders:
         raise expected("encoders", "with a predictor that is read", "one that is fitted", "leave it out", "encoders")
@@ -178,7 +181,7 @@ SHOWN = 10
 
 def show_predictions(found: "PredictedImages") -> None:
     """The first images, how they do where that is known, and where the files are."""
-    table = found.table
+    table = found.table[found.table["score"].notna()]
     for row in table.head(SHOWN).to_dict("records"):
         flag = "  out of domain" if row["out_of_domain"] else ""
         say(f"  {row['score']:.3f} [{row['score_low']:.3f}, {row['score_high']:.3f}]  {row['image']}{flag}")

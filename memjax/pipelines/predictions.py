@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from memjax import devices
+from memjax.checks import expected
 from memjax.datasets import Dataset, Failure
 from memjax.outputs import (
     DatasetRecord,
@@ -73,7 +74,8 @@ def predict_images(
         explain: draw where in the image the score comes from, for so many of the highest and of the lowest scores.
 
     Raises:
-        InputError: as there; or another run in ``out``.
+        InputError: as there; another run in ``out``; or explanations of a predictor in bfloat16, whose derivatives are too
+            coarse.
 
     Example:
         >>> import memjax
@@ -84,12 +86,14 @@ def predict_images(
         6
     """
     devices.use_cores()
+    if explain and predictor.record.dtype != "float32":
+        raise expected("explain", "a predictor in float32", predictor.record.dtype, "leave it out", argument="explain")
     where, kept = results_folder(None if out is None else Path(out).expanduser())
     folder = Path(where)
     named = named_images(images)
     failures: list[Failure] = list(named.dataset.rejected)
     with locked(folder):
-        table = predictor.predict(images, level, progress, failures, batch_size)
+        table = predictor.predict(named, level, progress, failures, batch_size)
         scored = named.dataset.scored
         y = named.dataset.table["memorability"].to_numpy(np.float64)
         same = bool(named.dataset.info["fingerprint"]) and (

@@ -12,7 +12,7 @@ from memjax.checks import InputError, expected
 from memjax.encoder import Encoder
 from memjax.image_table import read_images_table
 from memjax.metrics import METRICS
-from memjax.outputs import ModelRecord, Run, now, versions
+from memjax.outputs import now, versions
 from memjax.pipelines.alike import alike_images
 from memjax.pipelines.sweep_representations import aligned_vectors, images_to_read, kept_tokens
 from memjax.pipelines.sweep_result import Sweep, read_sweep
@@ -67,15 +67,7 @@ def fit_predictor(
     y = fit.y[rows]
     clusters = np.unique(fit.clusters()[rows], return_inverse=True)[1]
     fitted = fit_bands(features, y, clusters, settings, fit.report)
-    record = _record(found.run, fit.models(features), settings, fitted)
-    record = dataclasses.replace(
-        record,
-        source=fit.source,
-        domain=tuple(features.domain),
-        images=len(y),
-        score_mean=float(y.mean()),
-        score_sd=float(y.std(ddof=1)),
-    )
+    record = fit.record(features, y, fitted)
     return Predictor(record, fitted.weights, fitted.residuals, fitted.domain)
 
 
@@ -186,44 +178,38 @@ class _Fit:
         places = [places[k] for k in usable_columns(columns)] if places else []
         return Features(values, [places], places), rows
 
-    def models(self, features: Features) -> tuple[ModelRecord, ...]:
-        """Of the encoders that are read, what the run says."""
-        return tuple(model for model in self.run.run.models if features.values.get(model.model))
+    def record(self, features: Features, y: Float[np.ndarray, " n"], fitted: Calibrated) -> PredictorRecord:
+        """What the predictor says of itself; its encoders are in the order of their columns."""
+        run, known = self.run.run, {one.model: one for one in self.run.run.models}
+        return PredictorRecord(
+            dataset=run.dataset,
+            encoders=tuple(known[model] for model, values in features.values.items() if values),
+            source=self.source,
+            domain=tuple(features.domain),
+            images=len(y),
+            columns=fitted.columns,
+            penalty=fitted.penalty,
+            folds=self.settings.folds,
+            repeats=self.settings.repeats,
+            seed=self.settings.seed,
+            rho=fitted.rho.value,
+            ci_low=fitted.rho.low,
+            ci_high=fitted.rho.high,
+            score_mean=float(y.mean()),
+            score_sd=float(y.std(ddof=1)),
+            bound=fitted.domain.bound,
+            intercept=fitted.intercept,
+            coverage=None if np.isnan(fitted.coverage) else fitted.coverage,
+            ceiling=run.ceiling.ceiling if run.ceiling else None,
+            protocol=run.protocol,
+            dtype=run.dtype,
+            precision=run.precision or "highest",
+            run_id=run.run_id,
+            finished=now(),
+            versions=versions(),
+        )
 
 
 def _layers(model: str, token: str, x: Float[np.ndarray, "n ..."]) -> list[Place]:
     """A token's places, the last layer's last; the pooled output has no layers."""
     return [Place(model, token, ())] if x.ndim == 2 else [Place(model, token, (layer,)) for layer in range(x.shape[1])]
-
-
-def _record(
-    run: Run, encoders: tuple[ModelRecord, ...], settings: PredictorSettings, fitted: Calibrated
-) -> PredictorRecord:
-    """What a predictor says of itself, but for the images that it was fitted on."""
-    return PredictorRecord(
-        dataset=run.dataset,
-        encoders=encoders,
-        source="",
-        domain=(),
-        images=0,
-        columns=fitted.columns,
-        penalty=fitted.penalty,
-        folds=settings.folds,
-        repeats=settings.repeats,
-        seed=settings.seed,
-        rho=fitted.rho.value,
-        ci_low=fitted.rho.low,
-        ci_high=fitted.rho.high,
-        score_mean=0.0,
-        score_sd=0.0,
-        bound=fitted.domain.bound,
-        intercept=fitted.intercept,
-        coverage=None if np.isnan(fitted.coverage) else fitted.coverage,
-        ceiling=run.ceiling.ceiling if run.ceiling else None,
-        protocol=run.protocol,
-        dtype=run.dtype,
-        precision=run.precision or "highest",
-        run_id=run.run_id,
-        finished=now(),
-        versions=versions(),
-    )

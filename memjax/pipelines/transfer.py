@@ -1,7 +1,7 @@
 """Does what makes images memorable in one data set do so in another? Predictors of each sweep, held against every other."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,12 +92,8 @@ def transfer(
         for name, run in zip(names, found, strict=True):
             tell(f"{name}: fitting on {run.run.dataset.images:,} images", progress)
             predictors[name] = fit_predictor(run, settings, progress)
-        rows = [
-            _within(name, predictors[name]) if one is other else _across((name, test), predictors[name], one, other)
-            for name, one in zip(names, found, strict=True)
-            for test, other in zip(names, found, strict=True)
-        ]
-        table = pd.DataFrame(rows)
+        named = dict(zip(names, found, strict=True))
+        table = pd.DataFrame([row for name in names for row in _rows(name, predictors[name], named)])
         record = _record(found, predictors, settings or PredictorSettings())
         writing = start_writing(folder, folder)
         write_table(table, folder, TRANSFER)
@@ -195,10 +191,21 @@ def _within(name: str, predictor: Predictor) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _across(names: tuple[str, str], predictor: Predictor, train: Sweep, test: Sweep) -> dict[str, object]:
+def _rows(name: str, predictor: Predictor, runs: Mapping[str, Sweep]) -> list[dict[str, object]]:
+    """Of one predictor: its own data set, and every other."""
+    train = values_at(stored_values(predictor, runs[name]), predictor.record.domain)
+    return [
+        _within(name, predictor) if test == name else _across((name, test), predictor, train, run)
+        for test, run in runs.items()
+    ]
+
+
+def _across(
+    names: tuple[str, str], predictor: Predictor, train: Float[np.ndarray, "n k"], test: Sweep
+) -> dict[str, object]:
+    """One predictor against the scores of another sweep; ``train``: columns of the domain of its own images."""
     values = stored_values(predictor, test)
-    places = predictor.record.domain
-    seen = seen_before(values_at(stored_values(predictor, train), places), values_at(values, places))
+    seen = seen_before(train, values_at(values, predictor.record.domain))
     y = next(iter(test.features.values()))["memorability"].values.astype(np.float64)
     table = predictions_of(predictor, values)
     left_out = np.zeros(len(y), bool) if seen is None else seen & np.isfinite(y)

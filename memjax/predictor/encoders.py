@@ -4,11 +4,12 @@ import dataclasses
 
 from memjax.checks import InputError, expected
 from memjax.encoder import Encoder, load
+from memjax.models.untrained import UNTRAINED
 from memjax.outputs import ModelRecord
 from memjax.precision import Precision
 from memjax.preprocessing import Preprocessing
 
-WITHOUT_COMMIT = ("", "local", "packaged")
+WITHOUT_COMMIT = ("", "local", "packaged", UNTRAINED)
 """Revisions that the hub does not know."""
 
 

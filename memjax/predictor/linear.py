@@ -31,17 +31,15 @@ def weighted_sum(weights: Weights, values: Mapping[str, Float[np.ndarray | Array
     return jnp.sum(jnp.stack(parts)) if parts else jnp.zeros(())
 
 
-def weighted_sums(
-    weights: Weights, values: Mapping[str, Float[np.ndarray, "n ..."]], precise: type = np.float64
-) -> Float[np.ndarray, " n"]:
-    """As `weighted_sum`, of many images whose values are stored.
+def weighted_sums(weights: Weights, values: Mapping[str, Float[np.ndarray, "n ..."]]) -> Float[np.ndarray, " n"]:
+    """As `weighted_sum`, in float64, of many images whose values are stored.
 
     Example:
         >>> weighted_sums({"cls": np.array([[0.0], [2.0]])}, {"cls": np.array([[[np.nan], [3.0]]])}).tolist()
         [6.0]
     """
-    total = np.zeros(len(next(iter(values.values()))), precise)
+    total = np.zeros(len(next(iter(values.values()))))
     for name, w in weights.items():
         read = np.asarray(w) != 0
-        total += values[name][:, read].astype(precise) @ np.asarray(w, precise)[read]
+        total += values[name][:, read].astype(np.float64) @ np.asarray(w, np.float64)[read]
     return total

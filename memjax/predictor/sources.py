@@ -14,9 +14,6 @@ from memjax.datasets import Dataset, open_folder
 from memjax.datasets.base import Record, make_table
 from memjax.decoding import ImageSource
 
-Images: TypeAlias = str | os.PathLike[str] | Dataset | Sequence[ImageSource] | np.ndarray
-"""A folder (all images in it and below), a data set, or a list of images in any form of `memjax.decoding.ImageSource`."""
-
 
 @dataclass(frozen=True)
 class GivenImages:
@@ -33,10 +30,14 @@ class GivenImages:
 
 @dataclass(frozen=True)
 class Named:
-    """Images as a data set, and what each is called in a table."""
+    """Images as a data set, and what each is called in a table: what `named_images` gives, and takes as it is."""
 
     dataset: Dataset
     names: list[str]
+
+
+Images: TypeAlias = str | os.PathLike[str] | Dataset | Named | Sequence[ImageSource] | np.ndarray
+"""A folder (all images in it and below), a data set, or a list of images in any form of `memjax.decoding.ImageSource`."""
 
 
 def named_images(images: Images) -> Named:
@@ -49,6 +50,8 @@ def named_images(images: Images) -> Named:
         >>> named_images(["a.jpg", PILImage.new("L", (8, 8))]).names
         ['a.jpg', 'images[1]']
     """
+    if isinstance(images, Named):
+        return images
     if isinstance(images, Dataset):
         return Named(images, images.table.index.tolist())
     if isinstance(images, (str, os.PathLike)) and not Path(images).is_file():
