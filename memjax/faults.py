@@ -6,6 +6,7 @@ quotes the system's words, an error behind another error. Here is the one place 
 
 import errno
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -53,6 +54,10 @@ _QUOTED = (
 )  # fmt: skip
 """Errors that libraries quote in texts of their own; the first that fits is taken."""
 
+_CUT_SHORT = (
+    "a compiled file of Python was cut short when it was written (a full disk, or a limit on the size of files)"
+)
+
 _NO_MEMORY = ("resource_exhausted", "out of memory", "bad_alloc")
 
 
@@ -96,7 +101,19 @@ def machine_fault(error: BaseException, where: object = "") -> InputError | None
             reason = " ".join(text.split())[:120] or "no more to be had"
             fix = "use a smaller batch_size, fewer workers, or a machine with more"
             return InputError(f"not enough memory ({reason}); {fix}")
+    for one, _ in chain:
+        if (cut := _compiled_file(one)) is not None:
+            return _line(cut, _CUT_SHORT, "delete it")
     return None
+
+
+def _compiled_file(error: BaseException) -> str | None:
+    """The compiled file whose import failed since it has no end: Python writes as much of one as there is room for, and later
+    takes it for whole (https://github.com/python/cpython/issues/126606).
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)] if isinstance(error, EOFError) else []
+    read = [frame.f_locals.get("bytecode_path") for frame in frames if "importlib" in frame.f_code.co_filename]
+    return next((path for path in read if path), None)
 
 
 def _chain(error: BaseException) -> Iterator[tuple[BaseException, bool]]:

@@ -61,8 +61,33 @@ def test_every_operation_that_fails_is_one_line(study, library, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
 def test_a_limit_on_the_size_of_files_is_one_line(tmp_path):
     line = f"ulimit -f 8; exec {sys.executable} -m memjax sweep --limit 10 --bootstraps 5 --out {tmp_path / 'out'}"
-    environment = {**os.environ, "MEMJAX_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "MEMJAX_CACHE": str(tmp_path / "cache"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",  # else compiled files that others import would be cut short
+    }
     done = subprocess.run(["bash", "-c", line], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     assert "ulimit -f" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["memjax/axes", "rich/console", "numpy/version"])
+def test_a_compiled_file_that_was_cut_short_is_named(module, tmp_path):
+    """Python itself leaves such files where the disk was full while it imported, and then fails at every start."""
+    command = [
+        sys.executable,
+        "-c",
+        f"from memjax.cli.leaving import run_main; run_main(lambda: __import__('{module.replace('/', '.')}'))",
+    ]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=environment, check=False, capture_output=True)
+    [compiled] = tmp_path.rglob(f"{module}.cpython-*.pyc")
+    compiled.write_bytes(compiled.read_bytes()[:-200])
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"error: {compiled}: a compiled file of Python was cut short"), done.stderr
+    assert "delete it" in done.stderr
