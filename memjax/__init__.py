@@ -70,6 +70,7 @@ _PARTS = (
     "baselines",
     "datasets",
     "devices",
+    "edits",
     "metrics",
     "models",
     "paper",

@@ -25,11 +25,24 @@ class BlockTrace:
         after: residual stream that leaves it, ``[t, d]``, before any final norm.
         attention: probabilities, ``[h, t, s]``, rows sum to 1. While an encoder runs they are formed where they are read; who
             needs the read-out token's alone asks for its `readout_rows`, which cost an accelerator nearly nothing.
+        query, key, value: of each head, with positions, ``[h, t, k]``.
+        heads: what each head makes, before the output projection, ``[h, t, k]``.
+        mlp_hidden: what enters the MLP's last projection, ``[t, m]``.
+        mlp: what the MLP makes, before its layer scale, ``[t, d]``.
+
+    The fields from ``query`` on are there for a tap while an encoder runs; a trace that a tap returned as a whole has None in
+    them. Return those that are wanted.
     """
 
     before: Annotated[Leaf, "t d"]
     after: Annotated[Leaf, "t d"]
     attention: Annotated[Leaf, "h t s"]
+    query: Annotated[Leaf, "h t k"] = None
+    key: Annotated[Leaf, "h s k"] = None
+    value: Annotated[Leaf, "h s k"] = None
+    heads: Annotated[Leaf, "h t k"] = None
+    mlp_hidden: Annotated[Leaf, "t m"] = None
+    mlp: Annotated[Leaf, "t d"] = None
 
     def readout_rows(self, layout: "Layout") -> Rows:
         """`readout_rows` of the block's attention."""

@@ -59,6 +59,7 @@ ALLOWED = {
     "sae": {"devices", "precision"},
     "stats": {"precision"},
     "baselines": {"models", "precision"},
+    "edits": {"models", "sae"},
     # a data set through an encoder into the store, and the store as measures
     "encoder": {"models", "naming", "precision", "preprocessing", "storage", "traces"},
     "selection": {"metrics", "models", "traces"},

@@ -33,10 +33,12 @@ def test_rows_of_the_readout_token_are_those_of_all_attention(layout):
     alone = asked._alone(layout)
     np.testing.assert_allclose(alone, readout_rows(everything, layout), rtol=1e-6)
     before, after = jax.random.normal(jax.random.key(2), (2, 9, 32))
-    block = attention.OpenBlock(before, after, asked)
+    attended = attention.Attended(before, query, key, asked)
+    block = attention.OpenBlock(before, after, attended, after, before)
     np.testing.assert_array_equal(block.attention, everything)
     out = jax.jit(lambda: block)()
     assert type(out) is BlockTrace
+    assert out.heads is None, "a trace that is returned as a whole has the streams and the probabilities"
     np.testing.assert_allclose(out.readout_rows(layout), asked.rows(layout), rtol=1e-6)
     assert type(block.replace(before=after)) is BlockTrace
 

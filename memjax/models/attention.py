@@ -8,11 +8,13 @@ read-out token are made by themselves (benchmarks/README.md has the compiler's e
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from memjax.axes import Array, Attention, Float, Hidden, Leaf, Tokens
+from memjax.models.edits import Change
 from memjax.models.layers import Heads, Rotation, SelfAttention, Sources, out_of_heads, project
 from memjax.traces import BlockTrace, Layout, Row, Rows, readout_row, readout_rows
 
@@ -80,21 +82,27 @@ class Asked:
         query: ``[h, t, k]``, with positions.
         key: ``[h, s, k]``, with positions.
         mean_rows: the probabilities of each head averaged over queries, ``[h, s]``, from `mix_for_device`.
+        edited: the probabilities themselves, where an edit may have changed them; else None.
     """
 
     query: Heads
     key: Sources
     mean_rows: Rows
+    edited: Attention | None = None
 
     def all(self) -> Attention:
-        return attention_weights(self.query, self.key)
+        return attention_weights(self.query, self.key) if self.edited is None else self.edited
 
     def rows(self, layout: Layout) -> Rows:
         """`memjax.traces.readout_rows` of all."""
+        if self.edited is not None:
+            return readout_rows(self.edited, layout)
         return self._either(lambda weights: readout_rows(weights, layout), self._alone(layout))
 
     def row(self, layout: Layout) -> Row:
         """`memjax.traces.readout_row` of all."""
+        if self.edited is not None:
+            return readout_row(self.edited, layout)
         return self._either(lambda weights: readout_row(weights, layout), self._alone(layout).mean(axis=0))
 
     def _alone(self, layout: Layout) -> Rows:
@@ -108,22 +116,49 @@ class Asked:
         )
 
 
-def attend_open(params: SelfAttention, x: Tokens, rotation: Rotation = None) -> tuple[Tokens, Asked]:
-    """The output of `attend` over ``x``, ``[t, d]``, and its probabilities for whoever asks."""
+class Attended(NamedTuple):
+    """What a block's attention makes.
+
+    Attributes:
+        out: what it adds to the residual stream, ``[t, d]``.
+        heads: of each head before the output projection, ``[h, t, k]``.
+        value: ``[h, s, k]``.
+        asked: its probabilities, for whoever asks.
+    """
+
+    out: Tokens
+    heads: Heads
+    value: Sources
+    asked: Asked
+
+
+def attend_open(params: SelfAttention, x: Tokens, rotation: Rotation = None, change: Change | None = None) -> Attended:
+    """`attend` over ``x``, ``[t, d]``, open to whoever asks; ``change`` is applied to the probabilities and to the heads."""
     query, key, value = project(params, x, rotation)
-    mixed, mean_rows = mix_for_device(query, key, value)
-    return out_of_heads(params.out, mixed), Asked(query, key, mean_rows)
+    if change is None:
+        heads, mean_rows = mix_for_device(query, key, value)
+        asked = Asked(query, key, mean_rows)
+    else:
+        weights = change("attention", attention_weights(query, key))
+        heads = change("heads", weigh(weights, value))
+        asked = Asked(query, key, weights.mean(axis=1), weights)
+    return Attended(out_of_heads(params.out, heads), heads, value, asked)
 
 
 @jax.tree_util.register_pytree_node_class
 class OpenBlock(BlockTrace):
-    """The trace of a block while its encoder runs: ``attention`` is formed where it is read.
+    """The trace of a block while its encoder runs: what a tap reads of it is formed, what it does not read is not.
 
-    Where a tap returns it, a plain `BlockTrace` comes out.
+    Where a tap returns it, a plain `BlockTrace` comes out: the streams and the probabilities.
     """
 
-    def __init__(self, before: Hidden, after: Hidden, asked: Asked) -> None:
-        for name, value in (("before", before), ("after", after), ("asked", asked)):
+    def __init__(self, before: Hidden, after: Hidden, attended: Attended, mlp_hidden: Array, mlp: Hidden) -> None:
+        asked = attended.asked
+        inside = {
+            "before": before, "after": after, "asked": asked, "query": asked.query, "key": asked.key, "value": attended.value,
+            "heads": attended.heads, "mlp_hidden": mlp_hidden, "mlp": mlp,
+        }  # fmt: skip
+        for name, value in inside.items():
             object.__setattr__(self, name, value)  # the class above is frozen
 
     @functools.cached_property

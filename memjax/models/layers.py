@@ -133,11 +133,15 @@ def activate(name: str, x: Float[Array, "..."]) -> Float[Array, "..."]:
     raise ValueError(f"activation: expected gelu, gelu_tanh, quick_gelu, silu or tanh, got {name!r}")
 
 
-def mlp(params: Mlp, x: Tokens, activation: str) -> Tokens:
-    """``down(act(up x))``, or with a gate ``down(act(gate x) * up x)`` (Shazeer 2020)."""
+def mlp_hidden(params: Mlp, x: Tokens, activation: str) -> Float[Array, "t m"]:
+    """``act(up x)``, or with a gate ``act(gate x) * up x`` (Shazeer 2020)."""
     up = linear(params.up, x)
-    inner = activate(activation, up) if params.gate is None else activate(activation, linear(params.gate, x)) * up
-    return linear(params.down, inner)
+    return activate(activation, up) if params.gate is None else activate(activation, linear(params.gate, x)) * up
+
+
+def mlp(params: Mlp, x: Tokens, activation: str) -> Tokens:
+    """``down`` of `mlp_hidden`."""
+    return linear(params.down, mlp_hidden(params, x, activation))
 
 
 def into_heads(params: HeadLinear, x: Tokens) -> Float[Array, "h t k"]:

@@ -12,9 +12,10 @@ import numpy as np
 
 from memjax.axes import Array, Float, Image, Int, Scalar
 from memjax.models import layers
+from memjax.models.blocks import init_block, run_blocks
 from memjax.models.config import ViTConfig
 from memjax.models.positions import sincos_table
-from memjax.models.vit import Decoder, ViTParams, embed_patches, init_block, patchify, run_blocks
+from memjax.models.vit import Decoder, ViTParams, embed_patches, patchify
 from memjax.precision import Precision, at_its_precision
 
 

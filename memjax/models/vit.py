@@ -4,7 +4,6 @@ A **tap** is a pure function of one block's `BlockTrace`, applied inside the ``l
 is stacked over blocks. So a sweep never holds more than one layer's attention. Batches: ``jax.vmap`` outside.
 """
 
-from collections.abc import Callable
 from typing import Annotated
 
 import jax
@@ -15,25 +14,12 @@ from flax import struct
 from memjax.axes import Array, Float, Hidden, Image, Leaf, Pytree
 from memjax.checks import expected
 from memjax.models import layers, positions
-from memjax.models.attention import OpenBlock, attend, attend_open
+from memjax.models.attention import attend
+from memjax.models.blocks import Block, Tap, init_block, run_blocks
 from memjax.models.config import ViTConfig
-from memjax.models.layers import Rotation
+from memjax.models.edits import Edit
 from memjax.precision import Precision, at_its_precision
 from memjax.traces import BlockTrace
-
-Tap = Callable[[BlockTrace], Pytree]
-
-
-@struct.dataclass
-class Block:
-    """Parameters of one block; in `ViTParams.blocks` every leaf has a leading axis ``l``."""
-
-    norm1: layers.Norm
-    attention: layers.SelfAttention
-    scale1: Annotated[Leaf, "*l d"]
-    norm2: layers.Norm
-    mlp: layers.Mlp
-    scale2: Annotated[Leaf, "*l d"]
 
 
 @struct.dataclass
@@ -87,21 +73,6 @@ class Output:
     embedded: Annotated[Leaf, "t d"]
     last: Annotated[Leaf, "t d"]
     tapped: Pytree
-
-
-def init_block(key: Array, config: ViTConfig) -> Block:
-    """One block; stack them with ``jax.vmap`` over keys."""
-    keys = jax.random.split(key, 2)
-    biases = (config.query_bias, config.key_bias, config.value_bias, config.out_bias)
-    scale = jnp.ones(config.width, jnp.float32) if config.layer_scale else None
-    return Block(
-        norm1=layers.init_norm(config.width),
-        attention=layers.init_attention(keys[0], config.width, config.heads, biases),
-        scale1=scale,
-        norm2=layers.init_norm(config.width),
-        mlp=layers.init_mlp(keys[1], config.width, config.mlp_width, config.gated, config.mlp_bias),
-        scale2=scale,
-    )
 
 
 def init_head(key: Array, config: ViTConfig) -> layers.Linear | AttentionPool | None:
@@ -189,34 +160,6 @@ def embed(params: ViTParams, image: Image, config: ViTConfig) -> Hidden:
     return entering.astype(jnp.float32)
 
 
-def run_block(params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None) -> BlockTrace:
-    """One pre-norm block (Dosovitskiy et al. 2021, eq. 2-3) and what is seen of it.
-
-    The stream stays float32 whatever the parameters' type: rounding it to bfloat16 at every block would add up.
-    """
-    branch, asked = attend_open(params.attention, layers.layer_norm(params.norm1, x, config.eps), rotation)
-    return OpenBlock(before=x, after=add_branches(params, x, branch, config), asked=asked)
-
-
-def add_branches(params: Block, x: Hidden, attended: Hidden, config: ViTConfig) -> Hidden:
-    """The residual stream with a block's two branches added: what attention gave, and the MLP of that sum."""
-    x = x + (attended if params.scale1 is None else attended * params.scale1[None, :]).astype(x.dtype)
-    branch = layers.mlp(params.mlp, layers.layer_norm(params.norm2, x, config.eps), config.activation)
-    return x + (branch if params.scale2 is None else branch * params.scale2[None, :]).astype(x.dtype)
-
-
-def run_blocks(
-    blocks: Block, tokens: Hidden, config: ViTConfig, tap: Tap | None, rotation: Rotation = None
-) -> tuple[Hidden, Pytree]:
-    """All blocks, scanned: what leaves the last one, and what the tap returned for each, stacked ``[l, ...]``."""
-
-    def step(x: Hidden, block: Block) -> tuple[Hidden, Pytree]:
-        seen = run_block(block, x, config, rotation)
-        return seen.after, None if tap is None else tap(seen)
-
-    return jax.lax.scan(step, tokens.astype(jnp.float32), blocks)
-
-
 def keep_all(block: BlockTrace) -> BlockTrace:
     """The default tap: everything."""
     return block
@@ -229,6 +172,7 @@ def forward(
     config: ViTConfig,
     tap: Tap | None = keep_all,
     precision: Precision = "highest",
+    edit: Edit | None = None,
 ) -> Output:
     """One image through the encoder.
 
@@ -238,6 +182,7 @@ def forward(
         config: the architecture (static under jit).
         tap: a pure function of one block's trace; None where only the last layer is wanted.
         precision: of every product of float32 in it, the tap's too (`memjax.precision`; static under jit).
+        edit: a pure function that changes what is inside, see `memjax.models.edits`.
 
     Returns:
         `Output`: what entered, what left, and what the tap returned, stacked ``[l, ...]``.
@@ -248,12 +193,17 @@ def forward(
         grid = config.grid_of(image.shape)
         rotation = layers.rotary(*grid, config.head_width, config.rope_theta)
 
-    last, tapped = run_blocks(params.blocks, tokens, config, tap, rotation)
+    last, tapped = run_blocks(params.blocks, tokens, config, tap, rotation, edit)
     return Output(embedded=tokens, last=last, tapped=tapped)
 
 
 def encode(
-    params: ViTParams, image: Image, config: ViTConfig, tap: Tap = keep_all, precision: Precision = "highest"
+    params: ViTParams,
+    image: Image,
+    config: ViTConfig,
+    tap: Tap = keep_all,
+    precision: Precision = "highest",
+    edit: Edit | None = None,
 ) -> Pytree:
     """What ``tap`` returns for every block of one image, stacked ``[l, ...]``; see `forward`.
 
@@ -267,8 +217,16 @@ def encode(
         >>> peaks = memjax.encode(encoder.params, image, encoder.config, tap=lambda block: block.attention.max())
         >>> peaks.shape == (encoder.config.depth,)
         True
+
+        With an edit, what is inside is changed on the way (`memjax.edits` has those that are used most):
+
+        >>> def no_mlp(block, place, values):
+        ...     return jnp.where(block == 2, 0.0, values) if place == "mlp" else values
+        >>> peaks = memjax.encode(encoder.params, image, encoder.config, lambda block: abs(block.mlp).max(), edit=no_mlp)
+        >>> [bool(peak > 0) for peak in peaks[:3]]
+        [True, False, True]
     """
-    return forward(params, image, config, tap, precision).tapped
+    return forward(params, image, config, tap, precision, edit).tapped
 
 
 @at_its_precision

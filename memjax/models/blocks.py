@@ -1,0 +1,87 @@
+"""The blocks of a vision transformer: parameters, initialisation, and one image through all of them or some."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from memjax.axes import Array, Hidden, Leaf, Pytree
+from memjax.models import layers
+from memjax.models.attention import OpenBlock, attend_open
+from memjax.models.config import ViTConfig
+from memjax.models.edits import BlockIndex, Change, Edit, changes_in, unchanged
+from memjax.models.layers import Rotation
+from memjax.traces import BlockTrace
+
+Tap = Callable[[BlockTrace], Pytree]
+
+
+@struct.dataclass
+class Block:
+    """Parameters of one block; in `ViTParams.blocks` every leaf has a leading axis ``l``."""
+
+    norm1: layers.Norm
+    attention: layers.SelfAttention
+    scale1: Annotated[Leaf, "*l d"]
+    norm2: layers.Norm
+    mlp: layers.Mlp
+    scale2: Annotated[Leaf, "*l d"]
+
+
+def init_block(key: Array, config: ViTConfig) -> Block:
+    """One block; stack them with ``jax.vmap`` over keys."""
+    keys = jax.random.split(key, 2)
+    biases = (config.query_bias, config.key_bias, config.value_bias, config.out_bias)
+    scale = jnp.ones(config.width, jnp.float32) if config.layer_scale else None
+    return Block(
+        norm1=layers.init_norm(config.width),
+        attention=layers.init_attention(keys[0], config.width, config.heads, biases),
+        scale1=scale,
+        norm2=layers.init_norm(config.width),
+        mlp=layers.init_mlp(keys[1], config.width, config.mlp_width, config.gated, config.mlp_bias),
+        scale2=scale,
+    )
+
+
+def run_block(
+    params: Block, x: Hidden, config: ViTConfig, rotation: Rotation = None, edit: Change | None = None
+) -> BlockTrace:
+    """One pre-norm block (Dosovitskiy et al. 2021, eq. 2-3) and what is seen of it.
+
+    The stream stays float32 whatever the parameters' type: rounding it to bfloat16 at every block would add up.
+    """
+    change = edit or unchanged
+    before = change("before", x)
+    attended = attend_open(params.attention, layers.layer_norm(params.norm1, before, config.eps), rotation, edit)
+    middle = add_branch(before, attended.out, params.scale1)
+    inner = layers.mlp_hidden(params.mlp, layers.layer_norm(params.norm2, middle, config.eps), config.activation)
+    branch = change("mlp", layers.linear(params.mlp.down, inner))
+    after = change("after", add_branch(middle, branch, params.scale2))
+    return OpenBlock(before, after, attended, inner, branch)
+
+
+def add_branch(x: Hidden, branch: Hidden, scale: Array | None) -> Hidden:
+    """The residual stream with what a branch adds, times its layer scale where the encoder has one."""
+    return x + (branch if scale is None else branch * scale[None, :]).astype(x.dtype)
+
+
+def run_blocks(
+    blocks: Block,
+    tokens: Hidden,
+    config: ViTConfig,
+    tap: Tap | None,
+    rotation: Rotation = None,
+    edit: Edit | None = None,
+) -> tuple[Hidden, Pytree]:
+    """All blocks, scanned: what leaves the last one, and what the tap returned for each, stacked ``[l, ...]``."""
+
+    def step(x: Hidden, row: tuple[Block, BlockIndex | None]) -> tuple[Hidden, Pytree]:
+        block, index = row
+        seen = run_block(block, x, config, rotation, changes_in(edit, index))
+        return seen.after, None if tap is None else tap(seen)
+
+    depth = jax.tree.leaves(blocks)[0].shape[0]
+    indices = None if edit is None else jnp.arange(1, depth + 1)
+    return jax.lax.scan(step, tokens.astype(jnp.float32), (blocks, indices))
