@@ -1,5 +1,6 @@
 """Every metric of every layer for a batch of images: the encoder's pass with the metrics as its tap."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,7 +16,7 @@ from memjax.metrics import Metric, assemble, measure_block, requested
 from memjax.metrics.activation import readout_token
 from memjax.models.config import ViTConfig
 from memjax.models.mae import mean_mae_loss, seeded_noise
-from memjax.models.vit import ViTParams, forward, pool
+from memjax.models.vit import Output, ViTParams, forward, pool
 from memjax.precision import Precision, at_its_precision
 from memjax.preprocessing import Preprocessing
 from memjax.selection import MAE_SEEDS, Selection, check_metrics
@@ -50,27 +51,47 @@ def image_features(
         name -> values, with the axes of `memjax.selection.variables`: tokens ``[l+1, d]``, patches ``[layers, p, d]``, what
         the head makes of the last layer ``[e]``.
     """
-    chosen = selection or Selection()
-    rows, layout = chosen.available(config), layout.on(config.grid_of(image.shape))
+    reader = Reader(config, layout.on(config.grid_of(image.shape)), selection or Selection())
+    out = forward(params, image.astype(params.patch.kernel.dtype), config, reader.tap, precision)
+    return reader.values(params, image, out, precision)
 
-    def vectors(hidden: Hidden) -> Values:
-        patches = hidden.astype(jnp.float32)[layout.prefix :]
-        made = {"cls": readout_token(hidden, layout), "mean": patches.mean(axis=0), "patches": patches}
-        return {name: made[name] for name in chosen.vectors()}
 
-    def tap(block: BlockTrace) -> tuple[Values, Values]:
-        return measure_block(block, layout, rows), vectors(block.after)
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """What is read of one image while an encoder runs, and what is made of it; pure.
 
-    out = forward(params, image.astype(params.patch.kernel.dtype), config, tap, precision)
-    measured, stacked = out.tapped
-    kept = {name: jnp.concatenate([x[None], stacked[name]]) for name, x in vectors(out.embedded).items()}
-    if chosen.patch_layers:
-        kept["patches"] = kept["patches"][np.array(chosen.patch_layers)]
-    if chosen.keeps_pooled(config):
-        kept["pooled"] = pool(params, out.last, config, precision)[0].astype(jnp.float32)
-    loss = decoder_loss(params, image, config, chosen, precision)
-    whole = ImageTrace(pixels=image, embedded=out.embedded, last=out.last, decoder_loss=loss)
-    return assemble(whole, measured, config.depth, layout, rows) | kept
+    Attributes:
+        config: the architecture.
+        layout: how its tokens are read, with the image's grid.
+        selection: what is kept.
+    """
+
+    config: ViTConfig
+    layout: Layout
+    selection: Selection
+
+    def tap(self, block: BlockTrace) -> tuple[Values, Values]:
+        """The metrics of one block, and the vectors of what leaves it."""
+        measured = measure_block(block, self.layout, self.selection.available(self.config))
+        return measured, self._vectors(block.after)
+
+    def _vectors(self, hidden: Hidden) -> Values:
+        patches = hidden.astype(jnp.float32)[self.layout.prefix :]
+        made = {"cls": readout_token(hidden, self.layout), "mean": patches.mean(axis=0), "patches": patches}
+        return {name: made[name] for name in self.selection.vectors()}
+
+    def values(self, params: ViTParams, image: Image, out: Output, precision: Precision) -> Values:
+        """What `image_features` returns, of an image whose pass has been made with `tap`."""
+        config, chosen = self.config, self.selection
+        measured, stacked = out.tapped
+        kept = {name: jnp.concatenate([x[None], stacked[name]]) for name, x in self._vectors(out.embedded).items()}
+        if chosen.patch_layers:
+            kept["patches"] = kept["patches"][np.array(chosen.patch_layers)]
+        if chosen.keeps_pooled(config):
+            kept["pooled"] = pool(params, out.last, config, precision)[0].astype(jnp.float32)
+        loss = decoder_loss(params, image, config, chosen, precision)
+        whole = ImageTrace(pixels=image, embedded=out.embedded, last=out.last, decoder_loss=loss)
+        return assemble(whole, measured, config.depth, self.layout, chosen.available(config)) | kept
 
 
 def decoder_loss(

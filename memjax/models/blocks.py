@@ -1,7 +1,7 @@
 """The blocks of a vision transformer: parameters, initialisation, and one image through all of them or some."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,20 @@ from memjax.models.layers import Rotation
 from memjax.traces import BlockTrace
 
 Tap = Callable[[BlockTrace], Pytree]
+
+
+class Entering(NamedTuple):
+    """Where a pass through some blocks begins.
+
+    Attributes:
+        block: layer coordinate of the first that is run, 1 or more; traced, so that one program serves all.
+        stream: what enters it, ``[t, d]``.
+        tapped: what the tap has returned of the whole pass before, ``[l, ...]``.
+    """
+
+    block: BlockIndex
+    stream: Hidden
+    tapped: Pytree
 
 
 @struct.dataclass
@@ -85,3 +99,30 @@ def run_blocks(
     depth = jax.tree.leaves(blocks)[0].shape[0]
     indices = None if edit is None else jnp.arange(1, depth + 1)
     return jax.lax.scan(step, tokens.astype(jnp.float32), (blocks, indices))
+
+
+def resume_blocks(
+    blocks: Block, entering: Entering, config: ViTConfig, tap: Tap, rotation: Rotation, edit: Edit
+) -> tuple[Hidden, Pytree]:
+    """The blocks from one on, edited; those before it are not run again.
+
+    Args:
+        blocks: of the encoder.
+        entering: where the pass begins, and what was seen before.
+        config: the architecture.
+        tap: the same as before.
+        rotation: rotary positions, where the encoder has them.
+        edit: what is changed.
+
+    Returns:
+        As `run_blocks`: of blocks before the first one the rows of ``entering.tapped``.
+    """
+
+    def step(place: BlockIndex, carried: tuple[Hidden, Pytree]) -> tuple[Hidden, Pytree]:
+        x, tapped = carried
+        block = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, place, keepdims=False), blocks)
+        seen = run_block(block, x, config, rotation, changes_in(edit, place + 1))
+        return seen.after, jax.tree.map(lambda rows, row: rows.at[place].set(row), tapped, tap(seen))
+
+    depth = jax.tree.leaves(blocks)[0].shape[0]
+    return jax.lax.fori_loop(entering.block - 1, depth, step, (entering.stream, entering.tapped))

@@ -18,6 +18,7 @@ from memjax.models.attention import attend
 from memjax.models.blocks import Block, Tap, init_block, run_blocks
 from memjax.models.config import ViTConfig
 from memjax.models.edits import Edit
+from memjax.models.layers import Rotation
 from memjax.precision import Precision, at_its_precision
 from memjax.traces import BlockTrace
 
@@ -160,6 +161,13 @@ def embed(params: ViTParams, image: Image, config: ViTConfig) -> Hidden:
     return entering.astype(jnp.float32)
 
 
+def rotation_of(image: Image, config: ViTConfig) -> Rotation:
+    """Rotary positions of an image's patches; None for an encoder without."""
+    if config.position != "rotary":
+        return None
+    return layers.rotary(*config.grid_of(image.shape), config.head_width, config.rope_theta)
+
+
 def keep_all(block: BlockTrace) -> BlockTrace:
     """The default tap: everything."""
     return block
@@ -187,12 +195,7 @@ def forward(
     Returns:
         `Output`: what entered, what left, and what the tap returned, stacked ``[l, ...]``.
     """
-    tokens = embed(params, image, config)
-    rotation = None
-    if config.position == "rotary":
-        grid = config.grid_of(image.shape)
-        rotation = layers.rotary(*grid, config.head_width, config.rope_theta)
-
+    tokens, rotation = embed(params, image, config), rotation_of(image, config)
     last, tapped = run_blocks(params.blocks, tokens, config, tap, rotation, edit)
     return Output(embedded=tokens, last=last, tapped=tapped)
 
