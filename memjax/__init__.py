@@ -7,6 +7,7 @@ from memjax.lazy import attach
 
 TYPE_CHECKING = False  # `typing` itself takes longer to import than all else here
 if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table below
+    from memjax.causes.settings import CausesSettings
     from memjax.checks import InputError
     from memjax.datasets import Dataset, open_dataset, open_folder, open_shards, open_table
     from memjax.encoder import Encoder, encoders, load, trace
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table b
     from memjax.metrics import METRICS, Metric
     from memjax.models.vit import encode
     from memjax.paper.inputs import PaperSettings, PaperSources
+    from memjax.pipelines.causes import CausesResult, measure_causes
     from memjax.pipelines.paper import PaperResult, reproduce_paper
     from memjax.pipelines.predictors import fit_predictor, load_predictor
     from memjax.pipelines.sae_settings import SAESettings
@@ -61,6 +63,9 @@ _NAMES = {
     "load_predictor": "memjax.pipelines.predictors",
     "transfer": "memjax.pipelines.transfer",
     "TransferResult": "memjax.pipelines.transfer",
+    "measure_causes": "memjax.pipelines.causes",
+    "CausesResult": "memjax.pipelines.causes",
+    "CausesSettings": "memjax.causes.settings",
     "Predictor": "memjax.predictor.predictor",
     "PredictorSettings": "memjax.predictor.settings",
     # Errors
@@ -68,6 +73,7 @@ _NAMES = {
 }
 _PARTS = (
     "baselines",
+    "causes",
     "datasets",
     "devices",
     "edits",

@@ -85,10 +85,14 @@ ALLOWED = {
         "levels", "loader", "measure", "metrics", "models", "outputs", "precision", "preprocessing", "progress", "records",
         "schema", "seals", "selection", "stats", "storage", "traces",
     },
+    "causes": {
+        "batching", "datasets", "devices", "edits", "halving", "levels", "loader", "measure", "models", "precision", "predictor",
+        "preprocessing", "progress", "schema", "selection", "traces",
+    },
     "report": {"attribution", "baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
-        "baselines", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "image_table",
+        "baselines", "causes", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "image_table",
         "images", "loader", "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision",
         "predictor", "preprocessing", "processes", "progress", "promises", "report", "sae", "schema", "selection", "stats",
         "storage", "store",

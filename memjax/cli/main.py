@@ -12,6 +12,7 @@ COMMANDS = {
     "sweep": "measure every layer of encoders on images and correlate with memorability (the main job)",
     "saes": "train sparse autoencoders on a sweep's tokens and score their loss against memorability",
     "predict": "a score for new images: fit a predictor on a sweep, save it, and use it",
+    "causes": "heads, MLPs and blocks taken out one at a time, and what that does to predicted scores",
     "transfer": "predictors fitted on some sweeps, each held against the scores of the others",
     "paper": "the paper's tables and figures, ours beside theirs",
     "baselines": "CNN-era measures of a sweep's tokens: sparse coding error, nearest neighbour",

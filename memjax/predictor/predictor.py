@@ -120,7 +120,7 @@ class Predictor:
         devices.use_cores()
         low, high = self.residuals.ends(level)
         named = named_images(images)
-        found = add_up_scores(self._scored(), named, batch_size, progress, failures)
+        found = add_up_scores(self.scored(), named, batch_size, progress, failures)
         score = self.record.intercept + found.score
         outside = self.domain.outside(found.domain)
         return pd.DataFrame(dict(zip(COLUMNS, (named.names, score, score + low, score + high, outside), strict=True)))
@@ -166,7 +166,8 @@ class Predictor:
             found[model] = attribute(target, pixels, settings)
         return found
 
-    def _scored(self) -> list[Scored]:
+    def scored(self) -> list[Scored]:
+        """Its encoders, how each is read, and the weights of what is read."""
         return [
             Scored(encoder, self.reading(model), self.weights.get(model, {}))
             for model, encoder in self.encoders.items()

@@ -1,0 +1,16 @@
+"""What a score hangs on inside an encoder: every head, MLP and block taken out, and what that does to the predicted score.
+
+The public names; each is imported when first used.
+"""
+
+from memjax.lazy import attach
+
+_NAMES = {
+    "CausesSettings": "memjax.causes.settings",
+    "PARTS": "memjax.causes.units",
+    "block_effects": "memjax.causes.effects",
+    "measure_effects": "memjax.causes.measuring",
+}
+
+__all__ = list(_NAMES)
+__getattr__, __dir__ = attach(__name__, _NAMES)

@@ -1,0 +1,132 @@
+"""Which heads, MLPs and blocks a predicted score hangs on: each taken out, over the images of a data set."""
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+
+from memjax import devices
+from memjax.causes.measuring import Effects, measure_effects
+from memjax.causes.settings import CausesSettings
+from memjax.causes.table import causes_table, effects_table
+from memjax.outputs import (
+    DatasetRecord,
+    Run,
+    count_failed,
+    failure_table,
+    now,
+    record_of,
+    started,
+    versions,
+    write_failures,
+    write_table,
+)
+from memjax.predictor.predictor import Predictor
+from memjax.predictor.sources import Images, Named, named_images
+from memjax.progress import ProgressCallback
+from memjax.promises import start_writing
+from memjax.report.causes import causes_figure
+from memjax.report.figures import save_figure
+from memjax.storage import TemporaryFolder, locked, results_folder
+
+CAUSES, EFFECTS = "causes", "effects"
+"""Names of the table, which is also the figures', and of the effects on every image."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CausesResult:
+    """What `measure_causes` gives.
+
+    Attributes:
+        table: see `memjax.causes.table.causes_table`.
+        effects: encoder -> the effect on every image.
+        failures: columns ``image, stage, error``.
+        run: the record, as in run.json.
+        out: the results' folder.
+        kept: the temporary folder of a run without ``out``, which lives as long as the result.
+    """
+
+    table: pd.DataFrame
+    effects: dict[str, Effects]
+    failures: pd.DataFrame
+    run: Run
+    out: Path
+    kept: TemporaryFolder | None = dataclasses.field(default=None, repr=False)
+
+
+def measure_causes(
+    predictor: Predictor,
+    images: Images,
+    out: str | Path | None = None,
+    settings: CausesSettings | None = None,
+    progress: bool | ProgressCallback = True,
+    batch_size: int | None = None,
+) -> CausesResult:
+    """Take out every head, MLP and block of a predictor's encoders, one at a time, and see what that does to the scores.
+
+    Where the paper's correlations show traces, this shows causes, of the PREDICTED score: what it hangs on, not what people's
+    memory does.
+
+    Args:
+        predictor: from `memjax.fit_predictor` or `memjax.load_predictor`.
+        images: see `memjax.predictor.Predictor.predict`.
+        out: the results' folder; None for a temporary one, which lives as long as the result.
+        settings: what stands in for what is taken out, and how many images are used.
+        progress: True for bars, False for none, or a function that is called ``(what, done, total)``.
+        batch_size: images at once over all devices; each is as many passes as a block has heads, and three.
+
+    Raises:
+        InputError: an encoder that is not as it was, another run in ``out``, fewer than two images that can be used.
+
+    Example:
+        >>> import memjax
+        >>> from memjax.causes import CausesSettings
+        >>> kept = memjax.SweepSettings(tokens=("cls",), bootstraps=20)
+        >>> run = memjax.sweep(memjax.open_dataset("demo", limit=60), "memjax/tiny", settings=kept, progress=False)
+        >>> predictor = memjax.fit_predictor(run, progress=False)
+        >>> found = measure_causes(predictor, memjax.open_dataset("demo", limit=6), progress=False)
+        >>> found.table.columns.tolist()
+        ['model', 'layer', 'part', 'head', 'effect', 'ci_low', 'ci_high', 'sd', 'kept', 'n']
+    """
+    devices.use_cores()
+    chosen, named = settings or CausesSettings(), named_images(images)
+    where, kept = results_folder(None if out is None else Path(out).expanduser())
+    folder = Path(where)
+    with locked(folder):
+        found = {
+            one.encoder.label: measure_effects(one, named.dataset, chosen, batch_size, progress)
+            for one in predictor.scored()
+        }
+        table = causes_table(found)
+        failures = [*named.dataset.rejected, *(failure for one in found.values() for failure in one.failures)]
+        failed = failure_table(dict.fromkeys(failures))
+        run = _record(predictor, named, failed, chosen)
+        writing = start_writing(folder, folder)
+        write_table(table, folder, CAUSES)
+        effects_table(found, named.names).to_parquet(folder / f"{EFFECTS}.parquet", index=False)
+        synthetic = bool(named.dataset.info.get("synthetic", False))
+        for place, model in enumerate(found):
+            save_figure(
+                causes_figure(table, model, chosen.ablation, synthetic), folder / "figures", f"{CAUSES}_{place + 1}"
+            )
+        write_failures(failed, folder)
+        run = writing.finish(run)
+    return CausesResult(table, found, failed, run, folder, kept)
+
+
+def _record(predictor: Predictor, named: Named, failures: pd.DataFrame, settings: CausesSettings) -> Run:
+    """As run.json has it."""
+    of, dataset = predictor.record, named.dataset
+    made = dataset.info.get("source") is None
+    return Run(
+        dataset=DatasetRecord(dataset.name, len(dataset)) if made else record_of(dataset),
+        models=of.encoders,
+        protocol=of.protocol,
+        dtype=of.dtype,
+        precision=of.precision,
+        settings={"fitted_on": of.dataset.name, "run_id": of.run_id, **dataclasses.asdict(settings)},
+        failures=count_failed(failures),
+        command=started(),
+        finished=now(),
+        versions=versions(),
+    )

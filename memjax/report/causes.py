@@ -1,0 +1,89 @@
+"""The figure of causes: what the score loses or gains without each head, MLP and block of an encoder."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from memjax.report.chart import Chart
+from memjax.report.figures import SYNTHETIC_IMAGE
+from memjax.report.labels import count, shorten
+from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
+
+ABLATIONS = {"mean": "replaced by its mean over the images", "zero": "set to zero"}
+"""What is done to a head or an MLP -> in words."""
+
+LINES = {"attention": "attention, all heads", "mlp": "MLP", "block": "the whole block"}
+"""Parts of a block that are drawn as lines."""
+
+COLOURS_OF_EFFECTS, COLOURS_OF_ORDER = "PuOr", "Greys"
+"""Purple: without the head the score is higher; orange: lower."""
+
+
+def causes_figure(table: pd.DataFrame, model: str, ablation: str, synthetic: bool = False) -> Figure:
+    """Heads x layers: the mean effect, and how far the order of the images changes; below, attention, MLP and block by layer.
+
+    Args:
+        table: of `memjax.causes.table.causes_table`.
+        model: the encoder.
+        ablation: of `ABLATIONS`.
+        synthetic: say that the images are generated.
+    """
+    rows = table[table["model"] == model]
+    heads = rows[rows["part"] == "head"]
+    with style():
+        figure = Chart(figsize=(10.5, 7.4), layout="constrained")
+        grid = figure.add_gridspec(2, 2, height_ratios=[1, 0.8])
+        effects, order = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+        mean = heads.pivot(index="head", columns="layer", values="effect")
+        most = float(np.nanmax(np.abs(mean.to_numpy()))) or 1.0
+        _map(effects, mean, "Without a head: mean change of the score", (COLOURS_OF_EFFECTS, -most, most))
+        moved = 1 - heads.pivot(index="head", columns="layer", values="kept")
+        most = max(float(np.nanmax(moved.to_numpy())), 1e-6)
+        _map(order, moved, "Without a head: how far the images' order changes (1 − ρ)", (COLOURS_OF_ORDER, 0.0, most))
+        _lines(figure.add_subplot(grid[1, 0]), rows, "effect", "Without a part: mean change of the score")
+        _lines(figure.add_subplot(grid[1, 1]), rows, "kept", "Without a part: ρ of the scores with the plain ones")
+        title = f"What the predicted score hangs on · {shorten(model)}"
+        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        done = f"What is taken out is {ABLATIONS[ablation]}; a block is passed by."
+        note = f"n = {count(rows['n'].iloc[0])} images. {done} Bands: 95 % intervals of the mean over images."
+        note += f"\n{SYNTHETIC_IMAGE}" if synthetic else ""
+        figure.supxlabel(note, fontsize=8.5, color=WARNING if synthetic else MUTED, x=0.02, ha="left")
+        figure.set_label(f"{title}. {note}")
+    return figure
+
+
+def _map(axes: Axes, values: pd.DataFrame, title: str, colours: tuple[str, float, float]) -> None:
+    """Heads x layers as a grid of colours, with its bar."""
+    name, low, high = colours
+    shown = axes.imshow(values.to_numpy(), cmap=name, vmin=low, vmax=high, aspect="auto")
+    _name_layers(axes, values.columns.tolist(), range(values.shape[1]))
+    axes.set_yticks(range(len(values)), [str(head + 1) for head in values.index])
+    axes.set(ylabel="head")
+    axes.set_title(title, loc="left", fontsize=8.5, color=INK)
+    axes.grid(visible=False)
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.colorbar(shown, ax=axes, shrink=0.9)
+
+
+def _lines(axes: Axes, rows: pd.DataFrame, column: str, title: str) -> None:
+    """A line a part over layers; of the effect with its interval."""
+    for (part, name), colour in zip(LINES.items(), COLOURS, strict=False):
+        one = rows[rows["part"] == part].sort_values("layer")
+        axes.plot(one["layer"], one[column], color=colour, marker="o", markersize=3, label=name)
+        if column == "effect":
+            axes.fill_between(one["layer"], one["ci_low"], one["ci_high"], color=colour, alpha=0.2, linewidth=0)
+    if column == "effect":
+        axes.axhline(0.0, color=MUTED, linewidth=0.8)
+        axes.legend(fontsize=8, frameon=False)
+    layers = sorted(rows["layer"].unique().tolist())
+    _name_layers(axes, layers, layers)
+    axes.set_title(title, loc="left", fontsize=8.5, color=INK)
+
+
+def _name_layers(axes: Axes, layers: list[int], places: "range | list[int]") -> None:
+    """Every layer's number, or every few of many."""
+    step = max(1, len(layers) // 12)
+    axes.set_xticks(list(places)[::step], [str(layer) for layer in layers[::step]])
+    axes.set(xlabel="layer")
