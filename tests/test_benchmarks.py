@@ -172,6 +172,12 @@ def test_a_compiler_that_is_not_installed_is_named(target):
     assert "dependency group compilers" in done.stderr.splitlines()[-1]
 
 
+def test_edits_beside_plain_passes():
+    said = run("edits.py", "--encoders", "tiny", "--images", 1, "--repeats", 1).stdout
+    assert "edits an image" in said
+    assert said.count("of a plain pass") == 2
+
+
 def test_decoding(tmp_path):
     for seed in range(3):
         (tmp_path / f"{seed}.jpg").write_bytes(generated_images.jpeg(seed, 120, 90))
