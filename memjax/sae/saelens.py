@@ -76,6 +76,10 @@ def plan_of(cfg: Mapping[str, object], where: str) -> Plan:
         InputError: a field that is not known, or a value that is not possible here, by name.
     """
     values = DEFAULTS | _today(cfg, where)
+    if values["architecture"] in TRAINING:
+        fix = "that is a training checkpoint; save it with SAELens' save_inference_model"
+        raise expected(f"{where}, architecture", FIELDS["architecture"].words, values["architecture"], fix)
+    check_field(values["architecture"], FIELDS["architecture"], f"{where}, architecture", "folder")
     if unknown := sorted(values.keys() - FIELDS.keys() - IGNORED - OLD):
         names = ", ".join(map(shown_name, unknown[:12]))
         raise InputError(f"{where}: unknown fields {names}; they may change the autoencoder", "folder")
@@ -84,9 +88,6 @@ def plan_of(cfg: Mapping[str, object], where: str) -> Plan:
         raise expected(
             f"{where}, normalize_activations", "a kind that needs no numbers", values["normalize_activations"], fix
         )
-    if values["architecture"] in TRAINING:
-        fix = "that is a training checkpoint; save it with SAELens' save_inference_model"
-        raise expected(f"{where}, architecture", FIELDS["architecture"].words, values["architecture"], fix)
     needed = ("d_in", "d_sae", "k") if values["architecture"] == "topk" else ("d_in", "d_sae")
     for name in {**dict.fromkeys(needed), **values}:
         if name in FIELDS:
