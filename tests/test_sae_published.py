@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from memjax import sae
 from memjax.checks import InputError
-from memjax.sae.layouts import Tensors, assemble
+from memjax.sae.layouts import Tensors, assembled_sae
 from memjax.sae.saev import plan_of_saev
 
 D, F = 6, 18
@@ -172,7 +172,7 @@ def from_saev(
 ) -> sae.TrainedSAE:
     """As `memjax.sae.convert_torch` reads a file, its tensors given."""
     tensors = Tensors("sae.pt", {name: array.shape for name, array in t.items()}, lambda name: t[name])
-    return assemble(plan_of_saev(header, frozenset(t), "sae.pt", pre_bias), tensors)
+    return assembled_sae(plan_of_saev(header, frozenset(t), "sae.pt", pre_bias), tensors)
 
 
 @pytest.mark.parametrize("name", SAEV)

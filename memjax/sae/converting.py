@@ -6,9 +6,9 @@ from pathlib import Path
 
 from memjax.checks import InputError, check_file, expected
 from memjax.models.hub import MOST_HEADER, MOST_JSON
-from memjax.sae.folding import identity
+from memjax.sae.folding import raw_standardiser
 from memjax.sae.init import init_state
-from memjax.sae.layouts import assemble
+from memjax.sae.layouts import assembled_sae
 from memjax.sae.origin import SAEOrigin
 from memjax.sae.prisma import CONFIG, is_prisma, plan_of_prisma
 from memjax.sae.released import load_released
@@ -44,15 +44,15 @@ def _read(file: Path, pre_bias: bool | None) -> TrainedSAE:
         line = source.readline(MOST_HEADER) if source.peek(1)[:1] == b"{" else b""
     if line:
         tensors = read_torch(file, WHAT, skip=len(line))
-        return assemble(plan_of_saev(_header(line, file), frozenset(tensors.shapes), str(file), pre_bias), tensors)
+        return assembled_sae(plan_of_saev(_header(line, file), frozenset(tensors.shapes), str(file), pre_bias), tensors)
     if pre_bias is not None:
         raise expected("pre_bias", "none but for files of saev", pre_bias, argument="pre_bias")
     beside = file.with_name(CONFIG)
     if beside.is_file() and is_prisma(config := read_json(beside, MOST_JSON)):
-        return assemble(plan_of_prisma(config, str(beside)), read_torch(file, WHAT))
+        return assembled_sae(plan_of_prisma(config, str(beside)), read_torch(file, WHAT))
     params, config = load_released(file)
     origin = SAEOrigin(format="Takmaz, Gatt & Dotlačil 2025", trained_as="paper", protocol="paper")
-    return TrainedSAE(params, init_state(config), identity(config.width), config, origin=origin)
+    return TrainedSAE(params, init_state(config), raw_standardiser(config.width), config, origin=origin)
 
 
 def _header(line: bytes, file: Path) -> Mapping[str, object]:

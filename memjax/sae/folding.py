@@ -15,7 +15,7 @@ from memjax.sae.model import SAEParams
 from memjax.sae.standardiser import Standardiser
 
 
-def identity(width: int) -> Standardiser:
+def raw_standardiser(width: int) -> Standardiser:
     """The standardiser that changes nothing."""
     return Standardiser(mean=np.zeros(width, np.float32), std=np.ones(width, np.float32))
 

@@ -1,6 +1,6 @@
 """What every layout of autoencoders' files has in common: tensors with names and shapes, read once both are known to fit.
 
-A layout says what it expects (`Plan`); `assemble` holds a file to it, in both directions, before it reads a value.
+A layout says what it expects (`SAEPlan`); `assembled_sae` holds a file to it, in both directions, before it reads a value.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ import numpy as np
 from memjax.checks import InputError, expected
 from memjax.models.hub import all_finite, read_header, read_state
 from memjax.sae.config import SAEConfig
-from memjax.sae.folding import identity
+from memjax.sae.folding import raw_standardiser
 from memjax.sae.model import SAEParams, SAEState
 from memjax.sae.origin import SAEOrigin
 from memjax.sae.trained import TrainedSAE
@@ -38,7 +38,7 @@ class Tensors:
     read: Callable[[str], np.ndarray]
 
 
-class Row(NamedTuple):
+class TensorRow(NamedTuple):
     """A tensor that a layout has: its name there, our field, and its axes (``d`` width, ``f`` latents; none: one number)."""
 
     name: str
@@ -47,21 +47,21 @@ class Row(NamedTuple):
 
 
 STANDARD = (
-    Row("W_enc", "w_enc", "df"),
-    Row("b_enc", "b_enc", "f"),
-    Row("W_dec", "w_dec", "fd"),
-    Row("b_dec", "b_dec", "d"),
+    TensorRow("W_enc", "w_enc", "df"),
+    TensorRow("b_enc", "b_enc", "f"),
+    TensorRow("W_dec", "w_dec", "fd"),
+    TensorRow("b_dec", "b_dec", "d"),
 )
 """Names that SAELens, Prisma and saev share."""
 GATED = (
-    Row("W_enc", "w_enc", "df"), Row("b_gate", "b_enc", "f"), Row("r_mag", "r_mag", "f"), Row("b_mag", "b_mag", "f"),
-    Row("W_dec", "w_dec", "fd"), Row("b_dec", "b_dec", "d"),
+    TensorRow("W_enc", "w_enc", "df"), TensorRow("b_gate", "b_enc", "f"), TensorRow("r_mag", "r_mag", "f"),
+    TensorRow("b_mag", "b_mag", "f"), TensorRow("W_dec", "w_dec", "fd"), TensorRow("b_dec", "b_dec", "d"),
 )  # fmt: skip
 """Names of a gated autoencoder, in SAELens and Prisma."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class SAEPlan:
     """What a folder says of its autoencoder.
 
     Attributes:
@@ -72,7 +72,7 @@ class Plan:
     """
 
     config: SAEConfig
-    rows: tuple[Row, ...]
+    rows: tuple[TensorRow, ...]
     unused: tuple[str, ...] = ()
     normalisation: str = "none"
     layer: int = 0
@@ -91,7 +91,7 @@ def safetensors_of(file: Path) -> Tensors:
 
 
 def arrays_in(
-    tensors: Tensors, rows: tuple[Row, ...], config: SAEConfig, unused: tuple[str, ...] = ()
+    tensors: Tensors, rows: tuple[TensorRow, ...], config: SAEConfig, unused: tuple[str, ...] = ()
 ) -> dict[str, np.ndarray]:
     """The tensors of some rows by our fields, float32.
 
@@ -117,7 +117,7 @@ def arrays_in(
     return found
 
 
-def assemble(plan: Plan, tensors: Tensors) -> TrainedSAE:
+def assembled_sae(plan: SAEPlan, tensors: Tensors) -> TrainedSAE:
     """An autoencoder of raw vectors from a file that holds what a plan says.
 
     Raises:
@@ -128,7 +128,7 @@ def assemble(plan: Plan, tensors: Tensors) -> TrainedSAE:
     return TrainedSAE(
         params,
         state,
-        identity(plan.config.width),
+        raw_standardiser(plan.config.width),
         plan.config,
         layer=plan.layer,
         encoder=plan.encoder,
@@ -151,7 +151,7 @@ def parts_of(arrays: Mapping[str, np.ndarray], config: SAEConfig) -> tuple[SAEPa
     return SAEParams(**rest), SAEState(threshold=np.asarray(kept), idle=np.zeros(config.latents, np.int32))
 
 
-def whole(value: object) -> int:
+def whole_number(value: object) -> int:
     """A field that its row has found to be a whole number."""
     assert isinstance(value, int)
     return value

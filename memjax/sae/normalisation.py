@@ -32,7 +32,7 @@ def unchanged(x: Float[Array, "b d"]) -> Normalised:
     return Normalised(x, jnp.zeros_like(one), one)
 
 
-def layer_norm(x: Float[Array, "b d"]) -> Normalised:
+def layer_normalised(x: Float[Array, "b d"]) -> Normalised:
     """Each vector's own mean taken off, and divided by its own ddof-1 standard deviation (plus `EPSILON`)."""
     mean, std = jnp.mean(x, axis=1, keepdims=True), jnp.std(x, axis=1, keepdims=True, ddof=1)
     return Normalised((x - mean) / (std + EPSILON), mean, std)
@@ -46,7 +46,7 @@ def constant_norm(x: Float[Array, "b d"]) -> Normalised:
 
 NORMALISATIONS: dict[str, Callable[[Float[Array, "b d"]], Normalised]] = {
     "none": unchanged,
-    "layer_norm": layer_norm,
+    "layer_norm": layer_normalised,
     "constant_norm_rescale": constant_norm,
 }
 """Name -> what is done to each vector."""

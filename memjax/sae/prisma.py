@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from memjax.checks import InputError, expected
 from memjax.sae.config import SAEConfig
-from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, Plan, layer_of, whole
+from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, SAEPlan, layer_of, whole_number
 from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.origin import SAEOrigin
 from memjax.schema import Allowed, check_field, shown_name
@@ -58,7 +58,7 @@ def is_prisma(config: Mapping[str, object]) -> bool:
     return all(name in config for name in MARKS)
 
 
-def plan_of_prisma(config: Mapping[str, object], where: str) -> Plan:
+def plan_of_prisma(config: Mapping[str, object], where: str) -> SAEPlan:
     """What a config.json of Prisma says.
 
     Raises:
@@ -77,18 +77,18 @@ def plan_of_prisma(config: Mapping[str, object], where: str) -> Plan:
     k = _budget(values, where)
     gated = values["architecture"] == "gated"
     config_ = SAEConfig(
-        width=whole(values["d_in"]),
-        latents=whole(values["d_sae"]),
+        width=whole_number(values["d_in"]),
+        latents=whole_number(values["d_sae"]),
         variant="gated" if gated else "topk" if k else "relu",
         k=k or 1,
         unit_norm=False,
     )
-    return Plan(
+    return SAEPlan(
         config_,
         GATED if gated else STANDARD,
         unused=("b_enc",) if gated else (),
         normalisation=str(values["normalize_activations"] or "none"),
-        layer=layer_of(_place(values), whole(values["hook_point_layer"])),
+        layer=layer_of(_place(values), whole_number(values["hook_point_layer"])),
         encoder=_text(values, "model_name"),
         origin=_origin(values),
     )
@@ -103,7 +103,7 @@ def _budget(values: Mapping[str, object], where: str) -> int:
     given = values.get("activation_fn_kwargs")
     found = given.get("k") if isinstance(given, Mapping) else None
     check_field(found, Allowed("whole", 1, MOST_LATENTS), f"{where}, activation_fn_kwargs, k", "folder")
-    return whole(found)
+    return whole_number(found)
 
 
 def _place(values: Mapping[str, object]) -> str:

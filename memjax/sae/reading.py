@@ -10,7 +10,7 @@ from memjax.models.hub import MOST_JSON
 from memjax.records import fields_of, object_of
 from memjax.sae.config import SAEConfig
 from memjax.sae.folding import unfold
-from memjax.sae.layouts import Row, Tensors, arrays_in, assemble, safetensors_of
+from memjax.sae.layouts import TensorRow, Tensors, arrays_in, assembled_sae, safetensors_of
 from memjax.sae.model import SAEState
 from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.origin import SAEOrigin
@@ -52,7 +52,7 @@ def load(folder: str | Path) -> TrainedSAE:
         return _saelens(home)
     if (home / CONFIG).is_file() and is_prisma(config := read_json(home / CONFIG, MOST_JSON)):
         plan = plan_of_prisma(config, str(home / CONFIG))
-        return assemble(plan, safetensors_of(_weights(home)))
+        return assembled_sae(plan, safetensors_of(_weights(home)))
     raise _no_autoencoder(home)
 
 
@@ -101,7 +101,7 @@ def _saelens(home: Path) -> TrainedSAE:
     cfg = read_json(file, MOST_JSON)
     plan = plan_of(cfg, str(file))
     weights = safetensors_of(check_file(home / WEIGHTS, "autoencoder", "the folder is not whole", "folder"))
-    read = assemble(plan, weights)
+    read = assembled_sae(plan, weights)
     read = read.replace(params=with_norms(read.params, cfg))
     whole = seal_holds(cfg)
     if whole is None:  # SAELens wrote it
@@ -143,7 +143,7 @@ def _kept(tensors: Tensors, config: SAEConfig) -> tuple[dict[str, np.ndarray], S
     """What `memjax.sae.writing.kept_of` gave: biases, state, standardiser."""
     biases = [name for name in BIASES if name != "b_mag" or config.variant == "gated"]
     axes = {"b_dec": "d", "mean": "d", "std": "d"}
-    rows = tuple(Row(name, name, axes.get(name, "f")) for name in (*biases, "mean", "std"))
+    rows = tuple(TensorRow(name, name, axes.get(name, "f")) for name in (*biases, "mean", "std"))
     arrays = arrays_in(tensors, rows, config, unused=("running_threshold", "idle"))
     sizes = {"running_threshold": (1,), "idle": (config.latents,)}
     if any(tensors.shapes.get(name) != shape for name, shape in sizes.items()) or not (arrays["std"] > 0).all():

@@ -11,7 +11,7 @@ import numpy as np
 
 from memjax.checks import InputError, expected
 from memjax.sae.config import SAEConfig
-from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, Plan, Row, layer_of, whole
+from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, SAEPlan, TensorRow, layer_of, whole_number
 from memjax.sae.model import SAEParams, SAEState
 from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.origin import SAEOrigin
@@ -21,10 +21,10 @@ CFG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
 LAYOUT = "6.54.0"
 """The version of SAELens whose layout is written."""
 
-ROWS: dict[str, tuple[Row, ...]] = {
+ROWS: dict[str, tuple[TensorRow, ...]] = {
     "standard": STANDARD,
     "topk": STANDARD,
-    "jumprelu": (*STANDARD, Row("threshold", "threshold", "f")),
+    "jumprelu": (*STANDARD, TensorRow("threshold", "threshold", "f")),
     "gated": GATED,
 }
 """Architecture -> its tensors."""
@@ -69,7 +69,7 @@ TRAINING = ("batchtopk", "matryoshka_batchtopk")
 _BLOCK = re.compile(r"blocks\.(\d{1,4})\.")
 
 
-def plan_of(cfg: Mapping[str, object], where: str) -> Plan:
+def plan_of(cfg: Mapping[str, object], where: str) -> SAEPlan:
     """What a cfg.json of SAELens says.
 
     Raises:
@@ -97,13 +97,13 @@ def plan_of(cfg: Mapping[str, object], where: str) -> Plan:
     return _plan(values)
 
 
-def _plan(values: Mapping[str, object]) -> Plan:
+def _plan(values: Mapping[str, object]) -> SAEPlan:
     architecture = str(values["architecture"])
     config = SAEConfig(
-        width=whole(values["d_in"]),
-        latents=whole(values["d_sae"]),
+        width=whole_number(values["d_in"]),
+        latents=whole_number(values["d_sae"]),
         variant=VARIANT_OF[architecture],
-        k=whole(values["k"]) if architecture == "topk" else 1,
+        k=whole_number(values["k"]) if architecture == "topk" else 1,
         pre_bias=bool(values["apply_b_dec_to_input"]),
         unit_norm=False,
     )
@@ -118,7 +118,7 @@ def _plan(values: Mapping[str, object]) -> Plan:
         place=place,
         dataset=_text(about.get("dataset_path")),
     )
-    return Plan(
+    return SAEPlan(
         config,
         ROWS[architecture],
         normalisation=str(values["normalize_activations"]),

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 
 from memjax.checks import InputError, expected
 from memjax.sae.config import SAEConfig
-from memjax.sae.layouts import MOST_LATENTS, STANDARD, WIDEST, Plan, Row, whole
+from memjax.sae.layouts import MOST_LATENTS, STANDARD, WIDEST, SAEPlan, TensorRow, whole_number
 from memjax.sae.origin import SAEOrigin
 from memjax.schema import Allowed, check_field, shown, shown_name
 
 SCHEMAS = (1, 2, 3, 4, 5)
-THRESHOLD = Row("activation.threshold", "threshold", "")
+THRESHOLD = TensorRow("activation.threshold", "threshold", "")
 """The running threshold of BatchTopK, in files of versions that have one."""
 
 SIZES: dict[str, Allowed] = {
@@ -39,7 +39,9 @@ ACTIVATIONS = {"Relu": "relu", "TopK": "topk", "BatchTopK": "batchtopk"}
 ACTIVATION_FIELDS = {"key", "kind", "top_k", "sparsity", "aux", "momentum"}
 
 
-def plan_of_saev(header: Mapping[str, object], names: frozenset[str], where: str, pre_bias: bool | None = None) -> Plan:
+def plan_of_saev(
+    header: Mapping[str, object], names: frozenset[str], where: str, pre_bias: bool | None = None
+) -> SAEPlan:
     """What the first line of a file of saev says.
 
     Args:
@@ -70,7 +72,7 @@ def plan_of_saev(header: Mapping[str, object], names: frozenset[str], where: str
         raise InputError(f"{where}: a BatchTopK without the tensor {THRESHOLD.name}; {fix}")
     config = SAEConfig(width, latents, k=budget, pre_bias=subtracted, unit_norm=False, variant=kind)
     rows = (*STANDARD, THRESHOLD) if kind == "batchtopk" else STANDARD
-    return Plan(config, rows, origin=SAEOrigin(format=f"saev schema {schema or 0}"))
+    return SAEPlan(config, rows, origin=SAEOrigin(format=f"saev schema {schema or 0}"))
 
 
 def _sizes(cfg: Mapping[str, object], where: str) -> tuple[int, int]:
@@ -78,9 +80,9 @@ def _sizes(cfg: Mapping[str, object], where: str) -> tuple[int, int]:
     check_field(width, SIZES["d_model"], f"{where}, d_model or d_vit")
     if "d_sae" not in cfg and "exp_factor" not in cfg:
         raise expected(where, "d_sae or exp_factor", "neither")
-    latents = whole(cfg["d_sae"]) if "d_sae" in cfg else whole(width) * whole(cfg["exp_factor"])
+    latents = whole_number(cfg["d_sae"]) if "d_sae" in cfg else whole_number(width) * whole_number(cfg["exp_factor"])
     check_field(latents, SIZES["d_sae"], f"{where}, latents")
-    return whole(width), latents
+    return whole_number(width), latents
 
 
 def _activation(header: Mapping[str, object], cfg: Mapping[str, object], where: str) -> tuple[str, int]:
@@ -96,7 +98,7 @@ def _activation(header: Mapping[str, object], cfg: Mapping[str, object], where: 
     if name == "Relu":
         return "relu", 1
     check_field(params.get("top_k"), SIZES["top_k"], f"{where}, activation, top_k")
-    return ACTIVATIONS[name], whole(params["top_k"])
+    return ACTIVATIONS[name], whole_number(params["top_k"])
 
 
 def _subtracted(schema: object, pre_bias: bool | None, where: str) -> bool:
