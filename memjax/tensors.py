@@ -1,7 +1,7 @@
 """Arrays as a safetensors file: written whole or not at all, with a checksum to hold it to."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +10,23 @@ from memjax.checks import expected
 from memjax.seals import file_sum
 
 
-def check_replaceable(folder: Path, mark: str, what: str) -> None:
+def check_replaceable(folder: Path, files: Sequence[str], what: str) -> None:
     """Refuse to write into somebody else's folder.
 
     Args:
-        folder: may be missing, empty, or hold what is to be replaced.
-        mark: the file that tells it.
+        folder: may be missing, empty, hold what is to be replaced, or what a write that was interrupted left of it.
+        files: that are written there; the last marks a whole folder.
         what: that is written, with its article.
 
     Raises:
         InputError: it holds something else.
     """
-    if folder.exists() and not (folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))):
-        raise expected(f"folder {folder}", f"an empty one, or one with {what}", "something else", argument="folder")
+    ours = {*files, *(f"{name}.part" for name in files)}
+    if not folder.exists() or (
+        folder.is_dir() and ((folder / files[-1]).is_file() or ours >= {path.name for path in folder.iterdir()})
+    ):
+        return
+    raise expected(f"folder {folder}", f"an empty one, or one with {what}", "something else", argument="folder")
 
 
 def write_tensors(file: Path, arrays: Mapping[str, np.ndarray]) -> str:

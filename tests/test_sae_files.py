@@ -16,6 +16,7 @@ from memjax import sae
 from memjax.checks import InputError
 from memjax.sae.folding import fold, raw_standardiser, unfold
 from memjax.sae.normalisation import NORMALISATIONS
+from memjax.sae.origin import SAEOrigin
 from memjax.sae.saelens import CFG, WEIGHTS
 from memjax.sae.standardiser import standardise
 from memjax.sae.variants import VARIANTS
@@ -179,6 +180,24 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
         sae.save(made_sae("topk"), tmp_path)
     with pytest.raises(InputError, match="nothing there"):
         sae.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("left", [(WEIGHTS,), (WEIGHTS, f"{KEPT}.part"), (WEIGHTS, KEPT, CARD, f"{CFG}.part")])
+def test_a_write_that_was_interrupted_is_written_again(left: tuple[str, ...], tmp_path: Path) -> None:
+    for name in left:
+        (tmp_path / name).write_bytes(b"half")
+    one = made_sae("topk")
+    leaves_close(sae.load(sae.save(one, tmp_path)), one, rtol=1e-6)
+
+
+@pytest.mark.parametrize("known", [{}, {"epochs": 3}, {"explained_variance": 0.5, "dead_fraction": 0.0}, {"rho": 0.1}])
+def test_the_card_says_no_more_than_is_known(known: dict[str, float], tmp_path: Path) -> None:
+    origin = SAEOrigin.from_json(known)
+    folder = sae.save(made_sae("relu").replace(origin=origin, encoder="", fold=None), tmp_path)
+    card = (folder / CARD).read_text()
+    assert "an encoder that is not named" in card
+    assert "None" not in card
+    assert sae.load(folder).origin == origin
 
 
 def test_several_are_read_at_once(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def write_predictor(parts: Parts, folder: Path) -> Path:
     Raises:
         InputError: the folder holds something else, or cannot be written.
     """
-    check_replaceable(folder, RECORD, "a predictor")
+    check_replaceable(folder, (ARRAYS, CARD, RECORD), "a predictor")
     with machine_faults_told(folder):
         folder.mkdir(parents=True, exist_ok=True)
         digest = write_tensors(folder / ARRAYS, _arrays(parts))

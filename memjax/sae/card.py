@@ -83,10 +83,11 @@ def _training(sae: TrainedSAE) -> str:
         f"- Encoder: {_line(origin.encoder_id or sae.encoder) or 'not known'}{revision}{weights}",
         f"- Reference of the method: {sae.config.row.reference}",
     ]
-    if origin.epochs:
+    fitted = (origin.epochs, origin.batch_size, origin.learning_rate, origin.sparsity)
+    if None not in fitted:
         lines.append(
-            f"- {origin.epochs} epochs in batches of {origin.batch_size}, learning rate {origin.learning_rate:g}, weight of the "
-            f"sparsity penalty {origin.sparsity:g}, seed {sae.seed}, protocol {origin.protocol}"
+            "- {} epochs in batches of {}, learning rate {:g}, weight of the sparsity penalty {:g}".format(*fitted)
+            + f", seed {sae.seed}, protocol {_line(origin.protocol)}"
         )
     return "\n".join([*lines, f"- Read from: {_line(origin.format)}"] if origin.format else lines)
 

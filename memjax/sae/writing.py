@@ -51,7 +51,7 @@ def save(sae: TrainedSAE, folder: str | Path) -> Path:
         True
     """
     home = Path(folder).expanduser()
-    check_replaceable(home, CFG, "an autoencoder")
+    check_replaceable(home, (WEIGHTS, KEPT, CARD, CFG), "an autoencoder")
     params, config = fold(sae.params, sae.standardiser, sae.config)
     with machine_faults_told(home):
         home.mkdir(parents=True, exist_ok=True)
