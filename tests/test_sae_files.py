@@ -161,6 +161,10 @@ def flipped(file: Path) -> None:
         (lambda f: damaged(f, own={"layer": "last"}), "metadata: expected what memjax wrote"),
         (lambda f: damaged(f, own={"origin": {"images": "many"}}), "metadata: expected what memjax wrote"),
         (lambda f: damaged(f, own={"config": {"width": 9}}), "metadata: expected what memjax wrote"),
+        (
+            lambda f: damaged(f, own={"config": {"width": D, "latents": F, "variant": "vae"}}),
+            "cfg.json, SAE variant: expected",
+        ),
         (lambda f: damaged(f, own={"normalisation": "whiten"}), "a normalisation that is not known"),
         (lambda f: damaged(f, metadata="mine"), "metadata: expected what memjax wrote"),
         (lambda f: damaged(f, d_in=2**40), r"d_in: expected a whole number from 1 to 131072, got 1099511627776"),

@@ -97,6 +97,10 @@ def test_a_gated_and_a_topk_one_of_prisma(rng: np.random.Generator, tmp_path: Pa
         ({"architecture": "gated"}, "no b_gate, b_mag, r_mag; expected W_enc"),
         ({"architecture": "gated", "activation_fn_str": "topk"}, "expected relu in a gated autoencoder, got topk"),
         ({"activation_fn_str": "topk"}, "activation_fn_kwargs, k: expected a whole number"),
+        (
+            {"activation_fn_str": "topk", "activation_fn_kwargs": {"k": 99}},
+            "config.json, SAE k: expected between 1 and the 18",
+        ),
         ({"is_transcoder": True}, "is_transcoder: expected false, got true; only autoencoders are read"),
         ({"d_sae": None}, "d_sae: expected a whole number"),
         ({"d_sae": 2**50}, "d_sae: expected a whole number from 1 to 2097152"),

@@ -81,7 +81,7 @@ def test_thresholds_of_zero_and_below(tmp_path: Path) -> None:
         ),
         ({"architecture": "batchtopk"}, "that is a training checkpoint; save it with SAELens' save_inference_model"),
         ({"architecture": "topk"}, "k: expected a whole number from 1 to 2097152, got None"),
-        ({"architecture": "topk", "k": 14}, "SAE k: expected between 1 and the 13 latents, got 14"),
+        ({"architecture": "topk", "k": 14}, "cfg.json, SAE k: expected between 1 and the 13 latents, got 14"),
         ({"architecture": "jumprelu"}, "no threshold; expected W_enc"),
         ({"architecture": "gated"}, "no b_gate, b_mag, r_mag; not known: b_enc; expected"),
         ({"normalize_activations": "expected_average_only_in"}, "fold it into the weights with SAELens"),

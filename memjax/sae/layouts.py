@@ -151,6 +151,18 @@ def parts_of(arrays: Mapping[str, np.ndarray], config: SAEConfig) -> tuple[SAEPa
     return SAEParams(**rest), SAEState(threshold=np.asarray(kept), idle=np.zeros(config.latents, np.int32))
 
 
+def config_in(where: str, fields: Mapping[str, object]) -> SAEConfig:
+    """An architecture from fields of a file.
+
+    Raises:
+        InputError: sizes that make no sense, with the file.
+    """
+    try:
+        return SAEConfig(**fields)  # type: ignore[arg-type]
+    except InputError as error:
+        raise InputError(f"{where}, {error}", "folder") from error
+
+
 def whole_number(value: object) -> int:
     """A field that its row has found to be a whole number."""
     assert isinstance(value, int)

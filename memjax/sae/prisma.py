@@ -9,8 +9,7 @@ Reference: Joseph et al. 2025, "Prisma", arXiv 2504.19475.
 from collections.abc import Mapping
 
 from memjax.checks import InputError, expected
-from memjax.sae.config import SAEConfig
-from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, SAEPlan, layer_of, whole_number
+from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, SAEPlan, config_in, layer_of, whole_number
 from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.origin import SAEOrigin
 from memjax.schema import Allowed, check_field, shown_name
@@ -76,15 +75,10 @@ def plan_of_prisma(config: Mapping[str, object], where: str) -> SAEPlan:
         raise expected(f"{where}, is_transcoder", "false", "true", "only autoencoders are read")
     k = _budget(values, where)
     gated = values["architecture"] == "gated"
-    config_ = SAEConfig(
-        width=whole_number(values["d_in"]),
-        latents=whole_number(values["d_sae"]),
-        variant="gated" if gated else "topk" if k else "relu",
-        k=k or 1,
-        unit_norm=False,
-    )
+    variant = "gated" if gated else "topk" if k else "relu"
+    sizes = {"width": values["d_in"], "latents": values["d_sae"]}
     return SAEPlan(
-        config_,
+        config_in(where, sizes | {"variant": variant, "k": k or 1, "unit_norm": False}),
         GATED if gated else STANDARD,
         unused=("b_enc",) if gated else (),
         normalisation=str(values["normalize_activations"] or "none"),

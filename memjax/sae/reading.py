@@ -10,7 +10,7 @@ from memjax.models.hub import MOST_JSON
 from memjax.records import fields_of, object_of
 from memjax.sae.config import SAEConfig
 from memjax.sae.folding import unfold
-from memjax.sae.layouts import TensorRow, Tensors, arrays_in, assembled_sae, safetensors_of
+from memjax.sae.layouts import TensorRow, Tensors, arrays_in, assembled_sae, config_in, safetensors_of
 from memjax.sae.model import SAEState
 from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.origin import SAEOrigin
@@ -125,7 +125,7 @@ def _own(home: Path, read: TrainedSAE, record: Mapping[str, object], whole: bool
     sums = object_of(record["files"])
     if not whole or any(sums[name] != file_sum(home / name) for name in (WEIGHTS, KEPT)):
         raise InputError(f"autoencoder {home}: not as it was written; save it again", "folder")
-    config = SAEConfig(**fields_of(SAEConfig, record["config"]))
+    config = config_in(str(home / CFG), fields_of(SAEConfig, record["config"]))
     found, said = read.config, (config.width, config.latents, config.row.saelens)
     if said != (found.width, found.latents, found.row.saelens):
         raise ValueError(f"a {config.variant} of another size or kind than its tensors")

@@ -11,7 +11,7 @@ import numpy as np
 
 from memjax.checks import InputError, expected
 from memjax.sae.config import SAEConfig
-from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, SAEPlan, TensorRow, layer_of, whole_number
+from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, SAEPlan, TensorRow, config_in, layer_of
 from memjax.sae.model import SAEParams, SAEState
 from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.origin import SAEOrigin
@@ -94,19 +94,20 @@ def plan_of(cfg: Mapping[str, object], where: str) -> SAEPlan:
             check_field(values.get(name), FIELDS[name], f"{where}, {name}", "folder")
     if values.get("finetuning_scaling_factor"):
         raise expected(f"{where}, finetuning_scaling_factor", "false", "true", "such a factor is not read")
-    return _plan(values)
+    return _plan(values, where)
 
 
-def _plan(values: Mapping[str, object]) -> SAEPlan:
+def _plan(values: Mapping[str, object], where: str) -> SAEPlan:
     architecture = str(values["architecture"])
-    config = SAEConfig(
-        width=whole_number(values["d_in"]),
-        latents=whole_number(values["d_sae"]),
-        variant=VARIANT_OF[architecture],
-        k=whole_number(values["k"]) if architecture == "topk" else 1,
-        pre_bias=bool(values["apply_b_dec_to_input"]),
-        unit_norm=False,
-    )
+    fields = {
+        "width": values["d_in"],
+        "latents": values["d_sae"],
+        "variant": VARIANT_OF[architecture],
+        "k": values["k"] if architecture == "topk" else 1,
+        "pre_bias": values["apply_b_dec_to_input"],
+        "unit_norm": False,
+    }
+    config = config_in(where, fields)
     told = values.get("metadata", {})
     about = {**values, **told} if isinstance(told, Mapping) else dict(values)
     place, encoder = _text(about.get("hook_name", about.get("hook_point"))), _text(about.get("model_name"))

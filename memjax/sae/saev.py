@@ -11,8 +11,7 @@ Reference: Stevens et al. 2025, arXiv 2502.06755.
 from collections.abc import Mapping
 
 from memjax.checks import InputError, expected
-from memjax.sae.config import SAEConfig
-from memjax.sae.layouts import MOST_LATENTS, STANDARD, WIDEST, SAEPlan, TensorRow, whole_number
+from memjax.sae.layouts import MOST_LATENTS, STANDARD, WIDEST, SAEPlan, TensorRow, config_in, whole_number
 from memjax.sae.origin import SAEOrigin
 from memjax.schema import Allowed, check_field, shown, shown_name
 
@@ -70,7 +69,8 @@ def plan_of_saev(
     if kind == "batchtopk" and THRESHOLD.name not in names:
         fix = "without one its latents depend on the batch that they are computed in"
         raise InputError(f"{where}: a BatchTopK without the tensor {THRESHOLD.name}; {fix}")
-    config = SAEConfig(width, latents, k=budget, pre_bias=subtracted, unit_norm=False, variant=kind)
+    sizes = {"width": width, "latents": latents, "k": budget}
+    config = config_in(where, sizes | {"pre_bias": subtracted, "unit_norm": False, "variant": kind})
     rows = (*STANDARD, THRESHOLD) if kind == "batchtopk" else STANDARD
     return SAEPlan(config, rows, origin=SAEOrigin(format=f"saev schema {schema or 0}"))
 
