@@ -23,6 +23,16 @@ def sealed(record: Mapping[str, object]) -> dict[str, object]:
     return {**record, SEAL: _sum(record)}
 
 
+def sealed_text(record: Mapping[str, object]) -> str:
+    """`sealed` as the text of a file, to be read by people too.
+
+    Example:
+        >>> seal_holds(json.loads(sealed_text({"a": 1})))
+        True
+    """
+    return json.dumps(sealed(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def seal_holds(found: Mapping[str, object]) -> bool | None:
     """Whether an object is as `sealed` left it; None where it has no seal (earlier versions wrote none).
 

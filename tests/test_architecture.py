@@ -32,6 +32,7 @@ ALLOWED = {
     "schema": set(),
     "seals": set(),
     "spreadsheets": set(),
+    "tensors": {"seals"},
     "traces": set(),
     "cache": set(),
     "locks": set(),
@@ -56,7 +57,7 @@ ALLOWED = {
     # arrays in, arrays out
     "models": {"precision", "schema", "storage", "traces"},
     "metrics": {"traces"},
-    "sae": {"devices", "precision"},
+    "sae": {"devices", "faults", "models", "precision", "records", "schema", "seals", "storage", "tensors"},
     "stats": {"precision"},
     "baselines": {"models", "precision"},
     "edits": {"models", "sae"},
@@ -83,7 +84,7 @@ ALLOWED = {
     "predictor": {
         "attribution", "baselines", "batching", "datasets", "decoding", "devices", "encoder", "faults", "halving", "images",
         "levels", "loader", "measure", "metrics", "models", "outputs", "precision", "preprocessing", "progress", "records",
-        "schema", "seals", "selection", "stats", "storage", "traces",
+        "schema", "seals", "selection", "stats", "storage", "tensors", "traces",
     },
     "causes": {
         "batching", "datasets", "devices", "edits", "halving", "levels", "loader", "measure", "models", "precision", "predictor",
@@ -214,9 +215,9 @@ def test_no_submodule_shadows_a_public_function() -> None:
         assert not there & names, f"memjax/{package}: a file has the name of a public function"
 
 
-SHARED = {"main", "Arguments", "read_source", "read_rows", "to_table", "read_metadata", "write"}
+SHARED = {"main", "Arguments", "read_source", "read_rows", "to_table", "read_metadata", "write", "load"}
 """Names that several files define because they are of one kind, with one signature: commands, readers of data sets, the two
-forms that a prepared data set is kept in."""
+forms that a prepared data set is kept in; and `memjax.load` of encoders, `memjax.sae.load` of autoencoders."""
 
 
 def test_two_public_things_never_share_a_name() -> None:

@@ -87,6 +87,8 @@ def test_saved_and_loaded_it_is_the_same(predictor: Predictor, tmp_path: Path) -
     card = (folder / "README.md").read_text()
     assert all(words in card for words in (f"rho {predictor.record.rho:+.3f}", "made up", "memjax/tiny"))
     predictor.save(folder)  # a predictor that lies there is replaced
+    (folder / RECORD).rename(folder / f"{RECORD}.part")
+    predictor.save(folder)  # and one that was interrupted
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="expected an empty one, or one with a predictor"):

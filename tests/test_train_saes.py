@@ -1,5 +1,6 @@
 """The command as a user meets it: both protocols from a small store, resumption, one line for what can be given wrongly."""
 
+import dataclasses
 import gc
 import json
 import shutil
@@ -22,6 +23,7 @@ from memjax.sae.folds import k_folds
 from memjax.store import consolidate, open_features
 from tests.command import exit_code
 from tests.fake_store import N, make_store
+from tests.saes_made import leaves_close
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -198,3 +200,26 @@ def test_benchmark_runs():
     done = subprocess.run([*command, *small], capture_output=True, text=True, check=True, cwd=ROOT)
     assert "median" in done.stdout
     assert "torch" in done.stdout
+
+
+@TEMPORARY
+def test_autoencoders_are_folders_of_the_run(store, tmp_path):
+    result = train_saes(store, SMALL, tmp_path / "out", progress=False)
+    folders = sorted(path.name for path in (tmp_path / "out" / "saes").iterdir())
+    assert folders == [f"layer_{layer}_seed_0_fold_{fold}" for layer in (1, 2) for fold in range(3)]
+    assert {f"saes/{name}/cfg.json" for name in folders} <= set(read_run(result.out).outputs)
+    for found, one in zip(sae.load_all(tmp_path / "out" / "saes"), result.saes, strict=True):
+        leaves_close(found, one, rtol=1e-6)
+        assert (found.origin.token, found.origin.parts, found.origin.images) == ("cls", 3, N - 1)
+    last = result.by_epoch.query("epoch == 3 and layer == 2 and space == 'standardised'").iloc[0]
+    assert result.saes[-1].origin.rho == last["rho"]
+    saved = result.save(tmp_path / "mine")
+    leaves_close(sae.load(saved[4]), result.saes[4], rtol=1e-6)
+    assert "rho" in (saved[4] / "README.md").read_text()
+
+
+@TEMPORARY
+def test_a_run_need_not_write_its_autoencoders(store, tmp_path):
+    result = train_saes(store, dataclasses.replace(SMALL, save_saes=False), tmp_path / "out", progress=False)
+    assert not (tmp_path / "out" / "saes").exists()
+    assert len(result.saes) == 6

@@ -75,6 +75,9 @@ class SAESettings:
     passes on a TPU; default: the hardware's fastest, one bfloat16 pass on a TPU, TF32 on NVIDIA. On a CPU all are the same."""
     bootstraps: int = 1000
     """Bootstrap resamples behind each 95 % interval."""
+    save_saes: bool = True
+    """Write each trained autoencoder to a folder of its own below saes/, which memjax.sae.load and SAELens read. They take a
+    third of the room of the training state, which is kept beside them."""
 
     def __post_init__(self) -> None:
         check_bounds(self, BOUNDS)

@@ -15,6 +15,7 @@ from memjax import devices
 from memjax.checks import make_folder
 from memjax.outputs import Run, now, plain_json, started, versions, write_table
 from memjax.pipelines.sae_epochs import EpochScores, epoch_scores
+from memjax.pipelines.sae_folders import save_saes, with_scores
 from memjax.pipelines.sae_settings import SAESettings
 from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, with_ceiling, with_seed_means
 from memjax.pipelines.sweep_result import Sweep
@@ -25,14 +26,15 @@ from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import Grid, grid_of
 from memjax.sae.member import Member
+from memjax.sae.origin import SAEOrigin
 from memjax.sae.presets import SAEPreset
 from memjax.sae.stream import Stream
 from memjax.sae.trained import TrainedSAE, trained_saes
 from memjax.sae.training import epochs_before, fit_members, recipe_for
 from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
 
-EPOCHS, LAYERS = "sae_epochs", "sae_layers"
-"""Names of the tables."""
+EPOCHS, LAYERS, SAES = "sae_epochs", "sae_layers", "saes"
+"""Names of the tables, and of the folder of autoencoders."""
 
 EpochCallback = Callable[[int, int, float], None]
 """Called as ``(epochs done, epochs in all, mean loss)``."""
@@ -51,7 +53,7 @@ class SAEResult:
         scores: name (``sae_error``, ``sae_topk_l0``, ...) -> that score of every image, dims ``image, layer``.
         saes: the trained autoencoders, layer by layer, in each seed by seed, in each fold by fold.
         run: the record of the run, as in run.json.
-        out: folder of tables, figure, checkpoints and run.json.
+        out: folder of tables, figure, autoencoders, checkpoints and run.json.
         store: the feature store, which now has the scores as metrics.
         kept: the temporary folder of a run without ``out``, which lives as long as the result.
     """
@@ -64,6 +66,20 @@ class SAEResult:
     out: Path
     store: Place
     kept: TemporaryFolder | None = field(default=None, repr=False)
+
+    def save(self, folder: str | Path) -> tuple[Path, ...]:
+        """Write every autoencoder to a folder of its own, as `memjax.sae.save` does: ``layer_11_seed_0``, or with ``_fold_3``.
+
+        Args:
+            folder: of those folders; `memjax.sae.load_all` reads all that are in it.
+
+        Returns:
+            The folders, in the order of ``saes``.
+
+        Raises:
+            InputError: one of them holds something else, or cannot be written.
+        """
+        return save_saes(self.saes, Path(folder).expanduser())
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +149,7 @@ def train_saes(
     with locked(folder):
         job = _plan(settings, features)
         epochs, members = _train(job, folder, progress)
-        writing = start_writing(folder, folder, kept=("epochs", "checkpoints"))
+        writing = start_writing(folder, folder, kept=("epochs", "checkpoints", SAES))
         found = _analyse(job, epochs, members, folder, kept)
         _write(job, found)
         return replace(found, run=writing.finish(found.run))
@@ -215,7 +231,7 @@ def _analyse(
         by_epoch=with_ceiling(by_epoch, group.ceiling),
         by_layer=with_ceiling(by_layer, group.ceiling),
         scores=scores,
-        saes=trained_saes(members, job.grid, job.preset.sae, data.layers, group.model),
+        saes=with_scores(_saes(job, members, record), by_epoch),
         run=record,
         out=folder,
         store=group.store,
@@ -223,8 +239,33 @@ def _analyse(
     )
 
 
+def _saes(job: _Job, members: Member, record: Run) -> tuple[TrainedSAE, ...]:
+    """The autoencoders one by one, with what they were trained on."""
+    group, fit = job.data.group, job.preset.fit
+    origin = SAEOrigin(
+        encoder_id=group.encoder.name or group.model,
+        encoder_revision=group.encoder.revision,
+        encoder_sha256=group.encoder.sha256,
+        token=job.settings.token,
+        dataset=group.dataset.name,
+        images=job.data.images.n,
+        synthetic=group.dataset.synthetic,
+        parts=job.grid.parts,
+        protocol=job.settings.protocol,
+        epochs=fit.epochs,
+        batch_size=fit.batch_size,
+        learning_rate=float(job.preset.learning_rate),
+        sparsity=float(job.preset.sparsity),
+        finished=record.finished,
+    )
+    saes = trained_saes(members, job.grid, job.preset.sae, job.data.layers, group.model)
+    return tuple(one.replace(origin=origin) for one in saes)
+
+
 def _write(job: _Job, found: SAEResult) -> None:
-    """Tables, figure, and the scores into the store."""
+    """Tables, figure, autoencoders, and the scores into the store."""
+    if job.settings.save_saes:
+        found.save(found.out / SAES)
     write_table(found.by_epoch, found.out, EPOCHS)
     write_table(found.by_layer, found.out, LAYERS)
     draw_epochs(found.by_epoch, found.out / "figures", found.run.ceiling, found.run.dataset.synthetic)

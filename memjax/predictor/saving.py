@@ -1,7 +1,5 @@
 """A predictor as files: predictor.json, predictor.safetensors and a model card. Nothing in them is ever executed."""
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +13,9 @@ from memjax.predictor.card import model_card
 from memjax.predictor.domain import Domain
 from memjax.predictor.linear import ByEncoder
 from memjax.predictor.record import PredictorRecord
-from memjax.seals import file_sum, seal_holds, sealed
+from memjax.seals import file_sum, seal_holds, sealed_text
 from memjax.storage import read_json, write_atomically
+from memjax.tensors import check_replaceable, write_tensors
 
 RECORD, ARRAYS, CARD = "predictor.json", "predictor.safetensors", "README.md"
 ARRAYS_SUM = "arrays_sha256"
@@ -39,20 +38,12 @@ def write_predictor(parts: Parts, folder: Path) -> Path:
     Raises:
         InputError: the folder holds something else, or cannot be written.
     """
-    from safetensors.numpy import save_file
-
-    if folder.exists() and not (folder.is_dir() and ((folder / RECORD).is_file() or not any(folder.iterdir()))):
-        raise expected(f"folder {folder}", "an empty one, or one with a predictor", "something else", argument="folder")
+    check_replaceable(folder, (ARRAYS, CARD, RECORD), "a predictor")
     with machine_faults_told(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f"{ARRAYS}.part"
-        save_file(_arrays(parts), beside)
-        beside.chmod(0o644)  # safetensors leaves it to the owner alone
-        digest = file_sum(beside)
-        os.replace(beside, folder / ARRAYS)
+        digest = write_tensors(folder / ARRAYS, _arrays(parts))
         write_atomically(folder / CARD, model_card(parts.record))
-        record = parts.record.to_json() | {ARRAYS_SUM: digest}
-        write_atomically(folder / RECORD, _pretty(sealed(record)))
+        write_atomically(folder / RECORD, sealed_text(parts.record.to_json() | {ARRAYS_SUM: digest}))
     return folder
 
 
@@ -85,7 +76,7 @@ def _arrays(parts: Parts) -> dict[str, np.ndarray]:
         "domain.white": parts.domain.white,
         "residuals": parts.residuals.ordered,
     }
-    return {name: np.ascontiguousarray(x, np.float32) for name, x in found.items()}
+    return {name: np.asarray(x, np.float32) for name, x in found.items()}
 
 
 def _parts(record: PredictorRecord, arrays: dict[str, np.ndarray]) -> Parts:
@@ -101,7 +92,3 @@ def _parts(record: PredictorRecord, arrays: dict[str, np.ndarray]) -> Parts:
     if white.shape != (len(mean), len(mean)) or residuals.ndim != 1 or len(residuals) < record.images:
         raise ValueError("shapes that do not fit together")
     return Parts(record, weights, Residuals(np.sort(residuals), record.images), Domain(mean, white, record.bound))
-
-
-def _pretty(record: dict[str, object]) -> str:
-    return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -16,6 +16,12 @@ _NAMES = {
     "fit": "memjax.sae.fitted",
     "Fitted": "memjax.sae.fitted",
     "TrainedSAE": "memjax.sae.trained",
+    # An autoencoder as a folder
+    "save": "memjax.sae.writing",
+    "load": "memjax.sae.reading",
+    "load_all": "memjax.sae.reading",
+    "convert_torch": "memjax.sae.converting",
+    "SAEOrigin": "memjax.sae.origin",
     # What is trained
     "VARIANTS": "memjax.sae.variants",
     "Variant": "memjax.sae.variants",

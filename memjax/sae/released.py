@@ -5,9 +5,10 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from memjax.checks import InputError, check_file, expected
+from memjax.checks import InputError, expected
 from memjax.sae.config import SAEConfig
 from memjax.sae.model import SAEParams
+from memjax.sae.torch_files import read_torch
 
 ROWS = (
     ("fc1.weight", "w_enc", True),
@@ -57,18 +58,5 @@ def load_released(path: str | Path) -> tuple[SAEParams, SAEConfig]:
     Raises:
         InputError: if torch is not installed, the file is not there or not a plain state dict, or its keys do not fit.
     """
-    file = check_file(path, "released autoencoder")
-    try:
-        import torch  # pyrefly: ignore[missing-import] (an optional extra)
-    except ImportError as error:
-        raise InputError(f"released autoencoder {file}: reading a .pt file needs torch; pip install torch") from error
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"released autoencoder {file}: expected a torch state dict, could not read it: {reason}"
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise expected(f"released autoencoder {file}", "a torch state dict", type(state).__name__)
-    return from_arrays({name: value.detach().numpy() for name, value in state.items()})
+    tensors = read_torch(path, "released autoencoder")
+    return from_arrays({name: tensors.read(name) for name in tensors.shapes})

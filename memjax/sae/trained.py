@@ -1,20 +1,31 @@
-"""Autoencoders after training, each by itself and on the host."""
+"""Autoencoders after training, each by itself and on the host: from token vectors to latents and back."""
+
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Int
+from jaxtyping import Array, Float, Int
 
+from memjax.checks import expected
+from memjax.precision import full_precision
 from memjax.sae.config import SAEConfig
 from memjax.sae.grid import Grid
 from memjax.sae.member import Member
-from memjax.sae.model import SAEParams, SAEState
-from memjax.sae.standardiser import Standardiser
+from memjax.sae.model import SAEParams, SAEState, decode_latents
+from memjax.sae.normalisation import NORMALISATIONS, Normalised
+from memjax.sae.origin import SAEOrigin
+from memjax.sae.reconstruction import reconstruct
+from memjax.sae.score import ImageScores, score_images
+from memjax.sae.standardiser import Standardiser, standardise
 
 
 @struct.dataclass
 class TrainedSAE:
     """One trained autoencoder; its leaves are NumPy arrays.
+
+    Its methods take raw token vectors, as an encoder gives them: normalised and standardised inside.
 
     Attributes:
         params, state: of `memjax.sae.reconstruction.reconstruct`.
@@ -24,6 +35,15 @@ class TrainedSAE:
         seed: of its first weights and the order of its inputs.
         fold: the fold of the images that it did not see; None where it saw all.
         encoder: name of the encoder that the vectors are of; may be empty.
+        normalisation: what is done to each vector before it is standardised (`memjax.sae.normalisation.NORMALISATIONS`).
+        origin: what is known of its training.
+
+    Example:
+        >>> from memjax import sae
+        >>> x = np.random.default_rng(0).normal(5, 2, size=(40, 6)).astype(np.float32)
+        >>> one = sae.fit(x, sae.modern("topk", width=6, rows=40, latents=8, epochs=2, batch_size=10)).saes[0]
+        >>> one.encode(x).shape, one.reconstruct(x).shape, one.score(x).error.shape
+        ((40, 8), (40, 6), (40,))
     """
 
     params: SAEParams
@@ -34,6 +54,81 @@ class TrainedSAE:
     seed: int = struct.field(pytree_node=False, default=0)
     fold: int | None = struct.field(pytree_node=False, default=None)
     encoder: str = struct.field(pytree_node=False, default="")
+    normalisation: str = struct.field(pytree_node=False, default="none")
+    origin: SAEOrigin = struct.field(pytree_node=False, default=SAEOrigin())
+
+    def encode(self, x: Float[np.ndarray | Array, "b d"]) -> Float[Array, "b f"]:
+        """Latents of raw vectors: 0 where one does not fire.
+
+        Raises:
+            InputError: vectors of another width.
+        """
+        return _latents(self.params, self.state, self._inputs(x).x, self.config)
+
+    def decode(
+        self, latents: Float[np.ndarray | Array, "b f"], x: Float[np.ndarray | Array, "b d"] | None = None
+    ) -> Float[Array, "b d"]:
+        """Raw vectors from latents.
+
+        Args:
+            latents: of `encode`, or changed since.
+            x: the vectors that they are of, where a `normalisation` took each vector's own scale off.
+
+        Raises:
+            InputError: latents of another width; no ``x`` where it is needed.
+        """
+        given = jnp.asarray(latents, jnp.float32)
+        self._check_width("latents", given, self.config.latents)
+        recons = _decoded(self.params, self.standardiser, given)
+        if self.normalisation == "none":
+            return recons
+        if x is None:
+            fix = "give the vectors that the latents are of: decode(latents, x)"
+            raise expected("x", f"vectors, whose scale {self.normalisation} took off", "none", fix, "x")
+        scale = NORMALISATIONS[self.normalisation](self._vectors(x))
+        return recons * scale.factor + scale.shift
+
+    def reconstruct(self, x: Float[np.ndarray | Array, "b d"]) -> Float[Array, "b d"]:
+        """Raw vectors, encoded and decoded: ``decode(encode(x), x)``."""
+        return self.decode(self.encode(x), x)
+
+    def score(self, x: Float[np.ndarray | Array, "b d"]) -> ImageScores:
+        """How well each raw vector is reconstructed, as `memjax.train_saes` scores images.
+
+        Returns:
+            Its ``error`` is the reconstruction loss: squared errors, summed over the width, of standardised vectors.
+        """
+        return _scores(self.params, self.state, self._inputs(x).x, self.config)
+
+    def _vectors(self, x: Float[np.ndarray | Array, "b d"]) -> Float[Array, "b d"]:
+        given = jnp.asarray(x, jnp.float32)
+        self._check_width("x", given, self.config.width)
+        return given
+
+    def _inputs(self, x: Float[np.ndarray | Array, "b d"]) -> Normalised:
+        """What the first product sees."""
+        found = NORMALISATIONS[self.normalisation](self._vectors(x))
+        return found.replace(x=standardise(self.standardiser, found.x))
+
+    def _check_width(self, name: str, given: Array, width: int) -> None:
+        if given.ndim != 2 or given.shape[1] != width:
+            raise expected(name, f"the shape [b, {width}]", list(given.shape), argument=name)
+
+
+@partial(jax.jit, static_argnames="config")
+def _latents(params: SAEParams, state: SAEState, x: Float[Array, "b d"], config: SAEConfig) -> Float[Array, "b f"]:
+    return reconstruct(params, x, state, config).latents
+
+
+@jax.jit
+@full_precision
+def _decoded(params: SAEParams, standardiser: Standardiser, latents: Float[Array, "b f"]) -> Float[Array, "b d"]:
+    return decode_latents(params, latents) * standardiser.std[None] + standardiser.mean[None]
+
+
+@partial(jax.jit, static_argnames="config")
+def _scores(params: SAEParams, state: SAEState, x: Float[Array, "b d"], config: SAEConfig) -> ImageScores:
+    return score_images(params, state, x, config)
 
 
 def trained_saes(

@@ -34,6 +34,7 @@ class Variant:
         reference: where it was published.
         shares_budget: training shares the budget ``k`` over the batch; afterwards a running threshold takes its place.
         nested: every prefix of the latents (`Architecture.prefixes`) is a dictionary of its own.
+        saelens: the architecture of SAELens that encodes the same after training (`memjax.sae.saelens`).
     """
 
     init: Initialise
@@ -43,6 +44,7 @@ class Variant:
     title: str
     latents: str
     reference: str
+    saelens: str
     shares_budget: bool = False
     nested: bool = False
 
@@ -61,6 +63,7 @@ VARIANTS: dict[str, Variant] = {
         title="the paper's",
         latents="ReLU, L1 on the pre-activations",
         reference="Takmaz, Gatt & Dotlačil 2025, arXiv 2509.01453",
+        saelens="standard",
     ),
     "relu": Variant(
         init=initialisers.tied,
@@ -70,6 +73,7 @@ VARIANTS: dict[str, Variant] = {
         title="ReLU",
         latents="ReLU, L1 on the latents",
         reference='Bricken et al. 2023, "Towards Monosemanticity"',
+        saelens="standard",
     ),
     "topk": Variant(
         init=initialisers.tied,
@@ -79,6 +83,7 @@ VARIANTS: dict[str, Variant] = {
         title="TopK",
         latents="the k largest of each input",
         reference="Gao et al. 2024, arXiv 2406.04093",
+        saelens="topk",
     ),
     "batchtopk": Variant(
         init=initialisers.tied,
@@ -88,6 +93,7 @@ VARIANTS: dict[str, Variant] = {
         title="BatchTopK",
         latents="the b·k largest of a batch",
         reference="Bussmann et al. 2024, arXiv 2412.06410",
+        saelens="jumprelu",
         shares_budget=True,
     ),
     "jumprelu": Variant(
@@ -98,6 +104,7 @@ VARIANTS: dict[str, Variant] = {
         title="JumpReLU",
         latents="above a learnt threshold",
         reference="Rajamanoharan et al. 2024, arXiv 2407.14435",
+        saelens="jumprelu",
     ),
     "gated": Variant(
         init=initialisers.tied_with_gate,
@@ -107,6 +114,7 @@ VARIANTS: dict[str, Variant] = {
         title="gated",
         latents="a gate and a magnitude",
         reference="Rajamanoharan et al. 2024, arXiv 2404.16014",
+        saelens="gated",
     ),
     "matryoshka": Variant(
         init=initialisers.tied,
@@ -116,6 +124,7 @@ VARIANTS: dict[str, Variant] = {
         title="Matryoshka",
         latents="batchtopk, every prefix reconstructs",
         reference="Bussmann et al. 2025, arXiv 2503.17547",
+        saelens="jumprelu",
         shares_budget=True,
         nested=True,
     ),

@@ -1,0 +1,72 @@
+"""The standardiser made part of the weights, for formats that have no place for it: the same latents from raw vectors.
+
+With ``z = (x - mean) / std``: ``w_enc / std`` reads raw vectors, ``w_dec * std`` writes them, ``b_dec * std + mean`` is the
+decoder's bias, which is also subtracted first: so large means cancel before the product, not after it. Computed in float64.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from memjax.axes import Leaf
+from memjax.sae.config import SAEConfig
+from memjax.sae.model import SAEParams
+from memjax.sae.standardiser import Standardiser
+
+
+def raw_standardiser(width: int) -> Standardiser:
+    """The standardiser that changes nothing."""
+    return Standardiser(mean=np.zeros(width, np.float32), std=np.ones(width, np.float32))
+
+
+def is_identity(standardiser: Standardiser) -> bool:
+    """Whether it changes nothing."""
+    return not np.any(standardiser.mean) and bool(np.all(np.asarray(standardiser.std) == 1))
+
+
+def _wide(array: Leaf) -> np.ndarray:
+    return np.asarray(array, np.float64)
+
+
+def fold(params: SAEParams, standardiser: Standardiser, config: SAEConfig) -> tuple[SAEParams, SAEConfig]:
+    """Parameters of raw vectors, and their config.
+
+    Returns:
+        float32 arrays, and a config with ``pre_bias``; both as they were where the standardiser changes nothing.
+
+    Example:
+        >>> ones = np.ones(2, np.float32)
+        >>> params = SAEParams(w_enc=np.eye(2, dtype=np.float32), b_enc=ones, w_dec=np.eye(2, dtype=np.float32), b_dec=ones)
+        >>> found, config = fold(params, Standardiser(mean=3 * ones, std=2 * ones), SAEConfig(2, 2, k=1, pre_bias=False))
+        >>> found.b_dec.tolist(), found.b_enc.tolist(), config.pre_bias
+        ([5.0, 5.0], [2.0, 2.0], True)
+    """
+    if is_identity(standardiser):
+        return params, config
+    mean, std = _wide(standardiser.mean), _wide(standardiser.std)
+    w_enc, b_dec = _wide(params.w_enc), _wide(params.b_dec)
+    shift = np.zeros(config.latents) if config.pre_bias else b_dec @ w_enc
+    raw = {
+        "w_enc": w_enc / std[:, None],
+        "b_enc": _wide(params.b_enc) + shift,
+        "w_dec": _wide(params.w_dec) * std[None],
+        "b_dec": b_dec * std + mean,
+    }
+    if params.b_mag is not None:
+        raw["b_mag"] = _wide(params.b_mag) + shift * np.exp(_wide(params.r_mag))
+    changed = {name: array.astype(np.float32) for name, array in raw.items()}
+    return params.replace(**changed), dataclasses.replace(config, pre_bias=True)
+
+
+def unfold(folded: SAEParams, biases: Mapping[str, np.ndarray], standardiser: Standardiser) -> SAEParams:
+    """`fold` undone.
+
+    Args:
+        folded: what it gave.
+        biases: as they were, by field: they cannot be had back from sums that swallowed them.
+        standardiser: what was folded.
+    """
+    std = _wide(standardiser.std)
+    w_enc, w_dec = _wide(folded.w_enc) * std[:, None], _wide(folded.w_dec) / std[None]
+    return folded.replace(w_enc=w_enc.astype(np.float32), w_dec=w_dec.astype(np.float32), **biases)

@@ -1,0 +1,185 @@
+"""SAELens' folders: sae_weights.safetensors and cfg.json, as its version 6 writes them and as earlier ones did.
+
+What each variant becomes stands in its row (`memjax.sae.variants.Variant.saelens`): after training BatchTopK and Matryoshka are
+a JumpReLU whose thresholds are all the same, as SAELens itself saves them, and the paper's is a ``standard`` one.
+"""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from memjax.checks import InputError, expected
+from memjax.sae.config import SAEConfig
+from memjax.sae.layouts import GATED, MOST_LATENTS, STANDARD, WIDEST, SAEPlan, TensorRow, config_in, layer_of
+from memjax.sae.model import SAEParams, SAEState
+from memjax.sae.normalisation import NORMALISATIONS
+from memjax.sae.origin import SAEOrigin
+from memjax.schema import Allowed, check_field, shown, shown_name
+
+CFG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
+LAYOUT = "6.54.0"
+"""The version of SAELens whose layout is written."""
+
+ROWS: dict[str, tuple[TensorRow, ...]] = {
+    "standard": STANDARD,
+    "topk": STANDARD,
+    "jumprelu": (*STANDARD, TensorRow("threshold", "threshold", "f")),
+    "gated": GATED,
+}
+"""Architecture -> its tensors."""
+VARIANT_OF = {"standard": "relu", "topk": "topk", "jumprelu": "jumprelu", "gated": "gated"}
+"""Architecture -> the variant that reads it."""
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+FIELDS: dict[str, Allowed] = {
+    "architecture": Allowed("text", choices=tuple(ROWS)),
+    "d_in": Allowed("whole", 1, WIDEST),
+    "d_sae": Allowed("whole", 1, MOST_LATENTS),
+    "dtype": Allowed("text", choices=(*DTYPES, *(f"torch.{name}" for name in DTYPES))),
+    "apply_b_dec_to_input": Allowed("flag"),
+    "normalize_activations": Allowed("text", choices=tuple(NORMALISATIONS)),
+    "reshape_activations": Allowed("text", choices=("none", "hook_z")),
+    "k": Allowed("whole", 1, MOST_LATENTS),
+    "rescale_acts_by_decoder_norm": Allowed("flag"),
+    "finetuning_scaling_factor": Allowed("flag", optional=True),
+}
+"""Fields that change what is computed."""
+DEFAULTS: dict[str, object] = {
+    "architecture": "standard",
+    "dtype": "float32",
+    "apply_b_dec_to_input": True,
+    "normalize_activations": "none",
+    "reshape_activations": "none",
+    "rescale_acts_by_decoder_norm": False,
+}
+IGNORED = frozenset({"device", "metadata", "sha256", "sae_lens_version"})
+OLD = frozenset(
+    """
+    hook_name hook_point hook_layer hook_point_layer hook_head_index hook_point_head_index model_name context_size prepend_bos
+    dataset_path dataset_trust_remote_code sae_lens_training_version neuronpedia_id model_from_pretrained_kwargs seqpos_slice
+    activation_fn activation_fn_str activation_fn_kwargs
+    """.split()  # noqa: SIM905 (a word list reads better than quoted strings)
+)
+"""Fields that folders from before version 6 may have, beside those of today."""
+TO_FOLD = ("expected_average_only_in", "covariance_whitening")
+"""Normalisations by numbers that are not in the folder."""
+TRAINING = ("batchtopk", "matryoshka_batchtopk")
+"""Architectures that SAELens has while it trains."""
+_BLOCK = re.compile(r"blocks\.(\d{1,4})\.")
+
+
+def plan_of(cfg: Mapping[str, object], where: str) -> SAEPlan:
+    """What a cfg.json of SAELens says.
+
+    Raises:
+        InputError: a field that is not known, or a value that is not possible here, by name.
+    """
+    values = DEFAULTS | _today(cfg, where)
+    if values["architecture"] in TRAINING:
+        fix = "that is a training checkpoint; save it with SAELens' save_inference_model"
+        raise expected(f"{where}, architecture", FIELDS["architecture"].words, values["architecture"], fix)
+    check_field(values["architecture"], FIELDS["architecture"], f"{where}, architecture", "folder")
+    if unknown := sorted(values.keys() - FIELDS.keys() - IGNORED - OLD):
+        names = ", ".join(map(shown_name, unknown[:12]))
+        raise InputError(f"{where}: unknown fields {names}; they may change the autoencoder", "folder")
+    if values["normalize_activations"] in TO_FOLD:
+        fix = "fold it into the weights with SAELens and save it again"
+        raise expected(
+            f"{where}, normalize_activations", "a kind that needs no numbers", values["normalize_activations"], fix
+        )
+    needed = ("d_in", "d_sae", "k") if values["architecture"] == "topk" else ("d_in", "d_sae")
+    for name in {**dict.fromkeys(needed), **values}:
+        if name in FIELDS:
+            check_field(values.get(name), FIELDS[name], f"{where}, {name}", "folder")
+    if values.get("finetuning_scaling_factor"):
+        raise expected(f"{where}, finetuning_scaling_factor", "false", "true", "such a factor is not read")
+    return _plan(values, where)
+
+
+def _plan(values: Mapping[str, object], where: str) -> SAEPlan:
+    architecture = str(values["architecture"])
+    fields = {
+        "width": values["d_in"],
+        "latents": values["d_sae"],
+        "variant": VARIANT_OF[architecture],
+        "k": values["k"] if architecture == "topk" else 1,
+        "pre_bias": values["apply_b_dec_to_input"],
+        "unit_norm": False,
+    }
+    config = config_in(where, fields)
+    told = values.get("metadata", {})
+    about = {**values, **told} if isinstance(told, Mapping) else dict(values)
+    place, encoder = _text(about.get("hook_name", about.get("hook_point"))), _text(about.get("model_name"))
+    block = _BLOCK.match(place)
+    origin = SAEOrigin(
+        format=f"SAELens {_text(about.get('sae_lens_version')) or 'before 6'}",
+        trained_as=_text(about.get("training_architecture")),
+        encoder_id=encoder,
+        place=place,
+        dataset=_text(about.get("dataset_path")),
+    )
+    return SAEPlan(
+        config,
+        ROWS[architecture],
+        normalisation=str(values["normalize_activations"]),
+        layer=layer_of(place, int(block[1])) if block else 0,
+        encoder=encoder,
+        origin=origin,
+    )
+
+
+def _today(cfg: Mapping[str, object], where: str) -> dict[str, object]:
+    """The fields in today's words."""
+    values = dict(cfg)
+    scaled = values.get("normalize_activations", "none")
+    if scaled is None or isinstance(scaled, bool):
+        values["normalize_activations"] = TO_FOLD[0] if scaled else "none"
+    kind = values.get("activation_fn_str", values.get("activation_fn", "relu"))
+    if kind not in ("relu", "topk"):
+        raise expected(f"{where}, activation_fn", "relu or topk", shown(kind), argument="folder")
+    if kind == "topk":
+        arguments = values.get("activation_fn_kwargs")
+        values["architecture"] = "topk"
+        values["k"] = arguments.get("k") if isinstance(arguments, Mapping) else None
+    return values
+
+
+def _text(value: object) -> str:
+    """A text of the metadata, which may hold anything; empty where it is none."""
+    return value[:200] if isinstance(value, str) else ""
+
+
+def with_norms(params: SAEParams, cfg: Mapping[str, object]) -> SAEParams:
+    """Parameters whose latents are those that SAELens rescales by the lengths of the decoder's rows, where a cfg.json asks."""
+    if not cfg.get("rescale_acts_by_decoder_norm"):
+        return params
+    norms = np.linalg.norm(params.w_dec, axis=1)
+    if not norms.all():
+        raise InputError(f"{CFG}, rescale_acts_by_decoder_norm: the decoder has rows of length 0", "folder")
+    return params.replace(
+        w_enc=params.w_enc * norms[None], b_enc=params.b_enc * norms, w_dec=params.w_dec / norms[:, None]
+    )
+
+
+def tensors_of(params: SAEParams, state: SAEState, config: SAEConfig) -> dict[str, np.ndarray]:
+    """Tensor name -> values, as SAELens has them."""
+    values = dict(vars(params))
+    if config.row.saelens == "jumprelu":
+        one = state.threshold if params.log_threshold is None else np.exp(params.log_threshold)
+        values["threshold"] = np.broadcast_to(np.asarray(one), config.latents)
+    return {row.name: np.asarray(values[row.field], np.float32) for row in ROWS[config.row.saelens]}
+
+
+def cfg_of(config: SAEConfig, normalisation: str) -> dict[str, object]:
+    """The fields of a cfg.json, without its metadata."""
+    found: dict[str, object] = DEFAULTS | {
+        "architecture": config.row.saelens,
+        "d_in": config.width,
+        "d_sae": config.latents,
+        "device": "cpu",
+        "apply_b_dec_to_input": config.pre_bias,
+        "normalize_activations": normalisation,
+    }
+    del found["rescale_acts_by_decoder_norm"]
+    return found | ({"k": config.k} if config.row.saelens == "topk" else {})

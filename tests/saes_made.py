@@ -1,0 +1,48 @@
+"""Autoencoders of every variant with random weights and a standardiser that is not the identity, made without training."""
+
+import dataclasses
+
+import jax
+import numpy as np
+
+from memjax.sae.config import SAEConfig
+from memjax.sae.init import init_params, init_state
+from memjax.sae.origin import SAEOrigin
+from memjax.sae.standardiser import Standardiser
+from memjax.sae.trained import TrainedSAE
+from memjax.sae.variants import VARIANTS
+
+D, F = 7, 13
+
+
+def made_config(variant: str) -> SAEConfig:
+    """With the constants of its preset, in sizes that are odd."""
+    prefixes = (3, 8, F) if VARIANTS[variant].nested else ()
+    plain = variant == "paper"
+    return SAEConfig(D, F, k=3, prefixes=prefixes, pre_bias=not plain, unit_norm=not plain, variant=variant)
+
+
+def made_sae(variant: str, seed: int = 0, pre_bias: bool | None = None) -> TrainedSAE:
+    """All parameters moved off where they start; means far from 0 beside deviations far from 1, as encoders have them."""
+    rng = np.random.default_rng(seed)
+    config = made_config(variant)
+    config = config if pre_bias is None else dataclasses.replace(config, pre_bias=pre_bias)
+    start = init_params(jax.random.key(seed), config)
+    params = jax.tree.map(lambda a: np.asarray(a + 0.2 * rng.normal(size=a.shape), np.float32), start)
+    state = init_state(config).replace(threshold=np.float32(0.3), idle=np.arange(F, dtype=np.int32))
+    scale = Standardiser(mean=rng.normal(3, 5, D).astype(np.float32), std=rng.uniform(0.2, 4, D).astype(np.float32))
+    origin = SAEOrigin(encoder_id="someone/encoder", dataset="made up", images=40, parts=3, token="cls", rho=0.25)
+    return TrainedSAE(params, state, scale, config, 4, seed, 2, "encoder", "none", origin)
+
+
+def vectors(one: TrainedSAE, n: int = 60, seed: int = 1) -> np.ndarray:
+    """Raw vectors that it could have been trained on."""
+    z = np.random.default_rng(seed).normal(size=(n, D))
+    return (z * np.asarray(one.standardiser.std) + np.asarray(one.standardiser.mean)).astype(np.float32)
+
+
+def leaves_close(found: TrainedSAE, wanted: TrainedSAE, rtol: float) -> None:
+    """Every array of two autoencoders, and everything else that they say."""
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=0)
+    assert jax.tree.structure(found) == jax.tree.structure(wanted)
