@@ -40,7 +40,7 @@ class Tridiagonal:
 
     def inside(self, turned: np.ndarray, penalty: float) -> np.ndarray:
         """``(matrix + penalty)^-1`` times columns, or one column ``[k]``, all of it in this basis."""
-        shifted = self._bands + [[penalty], [0]]
+        shifted = self._bands + np.array([[penalty], [0]])
         return scipy.linalg.solveh_banded(shifted, turned, lower=True, check_finite=False)
 
     def _times(self, columns: np.ndarray, how: str) -> np.ndarray:
