@@ -79,6 +79,20 @@ class _Many:
         """The encoders."""
         return list(dict.fromkeys(band.site.model for band in self.bands if band.site.model != MEASURES))
 
+    def bands_of(self, models: Sequence[str]) -> list[int]:
+        """The bands of some encoders."""
+        return [place for place, band in enumerate(self.bands) if band.site.model in models]
+
+    def widest(self) -> list[tuple[Site, Sequence[int]]]:
+        """What is read last: all encoders, where there are several, and these with measures, where there are any."""
+        models, found = self.models_of(), list[tuple[Site, Sequence[int]]]()
+        if len(models) > 1:
+            found.append((Site(EVERY, "all", ALL_LAYERS), self.bands_of(models)))
+        if any(band.site.model == MEASURES for band in self.bands):
+            name = EVERY if len(models) > 1 else models[0]
+            found.append((Site(name, "all and measures", ALL_LAYERS), range(len(self.bands))))
+        return found
+
     def places(self, site: Site) -> tuple[int, ...]:
         """The bands of one source of an encoder."""
         tokens = ("cls", "mean") if site.token == "both" else (site.token,)
@@ -195,21 +209,15 @@ def read_many(
         found.append(one)
         rows.append(many.row(one))
 
-    models = many.models_of()
-    for model in models:
+    for model in many.models_of():
         report(f"{model}: reading every layer, and all layers together")
         single, chosen = many.read_single(model)
         rows += single
         keep(chosen)
-        own = [place for place, band in enumerate(many.bands) if band.site.model == model]
-        keep(many.read_stack(Site(model, "all", ALL_LAYERS), own))
-    own = [place for place, band in enumerate(many.bands) if band.site.model != MEASURES]
-    widest = EVERY if len(models) > 1 else models[0]
-    if len(models) > 1:
-        report(f"reading all layers of all encoders, {sum(many.bands[place].width for place in own):,} columns")
-        keep(many.read_stack(Site(EVERY, "all", ALL_LAYERS), own))
-    if x.shape[1]:
-        keep(many.read_stack(Site(widest, "all and measures", ALL_LAYERS), range(len(many.bands))))
+        keep(many.read_stack(Site(model, "all", ALL_LAYERS), many.bands_of([model])))
+    for site, places in many.widest():
+        report(f"{site.model}: reading {site.token} of all layers")
+        keep(many.read_stack(site, places))
     predicted = np.mean(found[-1].by_repeat, axis=0) + study.y.mean()
     return RepresentationReadouts(
         pd.DataFrame(rows, columns=COLUMNS),
