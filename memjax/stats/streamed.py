@@ -3,8 +3,8 @@
 The same models and the same choice of the penalty as `memjax.stats.left_out`: of each training part the covariance is made
 tridiagonal once. Errors on other folds follow from sums alone; the images' predictions take a second reading of the columns.
 
-In float64 throughout, by the BLAS of the CPU. Products in float32 would take a quarter of the time and changed predictions by 5e-8
-of their standard deviation (1,316 images of LNSIM, 1,920 columns; these here by 2e-14), but the decompositions take longer.
+In float64 throughout, by the BLAS of the CPU. Products in float32 would take a quarter of the time and changed predictions by
+5e-8 of their standard deviation (1,316 images of LNSIM, 1,920 columns; these here by 2e-14), but decompositions take longer.
 """
 
 import itertools
