@@ -35,6 +35,8 @@ class Arguments:
     """Groups of images that are held out whole, with means of their own; 0: none."""
     shuffled_groups: bool = False
     """Whether the group labels mean nothing."""
+    streamed: bool = False
+    """Whether the columns are read in blocks, from sums over cells of images, as those of very many images are."""
     processes: int = os.cpu_count() or 1
     """Studies at once."""
 
@@ -125,10 +127,25 @@ def study(seed: int, of: World, n: int, grouping: Grouping) -> tuple[float, ...]
     return found.rho, found.ci_low, found.ci_high, found.p, reached(of, n, seed, grouping)
 
 
+def streamed_study(seed: int, of: World, n: int) -> tuple[float, ...]:
+    """The same of columns that are read in blocks; p is of the stack, of the same columns as one band."""
+    from memjax.stats.banks import bank_of
+    from memjax.stats.many_images import read_many
+    from memjax.stats.repeats import ReadoutSettings, Study
+
+    x, y = of.draw(n, np.random.default_rng([seed, n, 0]))
+    bank = bank_of({"model": {"cls": lambda rows: x[rows][:, None]}}, y)
+    table = read_many(bank, Study(y, np.arange(n), None), ReadoutSettings(permutations=99, seed=seed)).table
+    single, stack = table.iloc[0], table.iloc[-1]
+    return single["rho"], single["ci_low"], single["ci_high"], stack["p"], reached(of, n, seed, Grouping())
+
+
 def row(arguments: Arguments, n: int, rho: float, pool: ProcessPoolExecutor) -> str:
     """What many studies show of one number of images and one rho."""
     of = world(arguments.columns, signal_for(rho, n, arguments.columns))
     one = functools.partial(study, of=of, n=n, grouping=Grouping(arguments.groups, arguments.shuffled_groups))
+    if arguments.streamed:
+        one = functools.partial(streamed_study, of=of, n=n)
     found = np.array(list(pool.map(one, range(1000, 1000 + arguments.studies), chunksize=4)))
     est, low, high, p, own = found.T
     wanted = own.mean()

@@ -85,6 +85,7 @@ AXES: dict[str, dict[str, str]] = {
     },
     "stats": {
         "a": "penalties",
+        "c": "cells of images, of which folds are made",
         "f": "folds",
         "g": "strata: folds or groups",
         "k": "measures (columns)",

@@ -69,13 +69,15 @@ class ModelRecord:
 @dataclass(frozen=True)
 class ReadoutRecord:
     """The cross-validated readout: its folds, its tables (`memjax.stats.readouts`; of labels, beside the widest readout), of the
-    readout of token vectors the rows of all layers together, and what was found of near-duplicates, in a sentence."""
+    readout of token vectors the rows of all layers together, what was found of near-duplicates, in a sentence, and by what way
+    token vectors were read, in another."""
 
     folds: int
     rows: tuple[Mapping[str, Json], ...] = ()
     labels: tuple[Mapping[str, Json], ...] = ()
     representations: tuple[Mapping[str, Json], ...] = ()
     together: str = ""
+    vectors: str = ""
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,10 @@ def test_a_sweep_with_vectors_reads_them(tmp_path: Path) -> None:
     run = memjax.sweep(dataset, "memjax/tiny", tmp_path / "kept", settings, progress=False)
     assert run.representations is not None
     assert (tmp_path / "kept" / "representations.csv").is_file()
+    said = "All 80 images were read, from the products of all pairs."
+    assert run.run.readout is not None
+    assert run.run.readout.vectors == said
+    assert said in (tmp_path / "kept" / "report.html").read_text(encoding="utf-8")
     assert "Readout of representations" in (tmp_path / "kept" / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "kept" / "figures" / "representations.png").is_file()
     again = memjax.sweep(dataset, "memjax/tiny", tmp_path / "kept", settings, progress=False)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 
 from memjax.pipelines.alike import alike_images, by_vectors
@@ -39,6 +40,25 @@ def test_near_duplicates_are_chains_and_subjects_are_not(rng: np.random.Generato
     strict = near_duplicates(subject)
     assert strict.cosine > 0.9, "a subject of sixty images is no duplicate"
     assert strict.largest <= 0.05 * 260
+
+
+def test_where_more_pairs_are_alike_than_are_held_the_cosine_is_larger(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = rng.normal(size=(2000, 40))
+    for i in range(0, 60, 2):
+        x[i + 1] = x[i] + 0.4 * rng.normal(size=40)
+    x[100], x[102] = x[101], x[103] + 0.01 * rng.normal(size=40)
+    every = near_duplicates(x)
+    assert (every.cosine, every.largest) == (0.9, 2)
+    monkeypatch.setattr("memjax.stats.duplicates.MOST_PAIRS", 10)
+    for rows in (1024, 50):
+        monkeypatch.setattr("memjax.stats.duplicates._ROWS", rows)
+        found = near_duplicates(x)
+        assert found.cosine > every.cosine
+        assert 2 <= found.pairs <= 10 < every.pairs
+        assert found.clusters[100] == found.clusters[101]
+        assert found.clusters[102] == found.clusters[103]
 
 
 def test_near_duplicates_are_so_to_all_encoders_together(rng: np.random.Generator) -> None:

@@ -105,6 +105,8 @@ def show_ceiling_and_readout(run: Run) -> None:
     for row in run.readout.representations if run.readout else ():
         start = f"readout of representations, {row['model']}, {row['token']}, {row['columns']} columns: rho {row['rho']:+.3f} "
         say(f"{start}[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}], p {row['p']:.3f}")
+    if run.readout and run.readout.vectors:
+        say(f"readout of representations: {run.readout.vectors}")
     for row in run.readout.labels if run.readout else ():
         more = f"{row['increment']:+.3f} [{row['increment_low']:+.3f}, {row['increment_high']:+.3f}]"
         say(f"labels of {row['labels']} alone: rho {row['labels_rho']:+.3f}; {row['model']} adds {more}")

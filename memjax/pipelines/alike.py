@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from memjax.stats.duplicates import NearDuplicates, near_duplicates
 from memjax.stats.partitions import joined, labelled
 
-ALIKE_IMAGES = 20_000
-"""Images, at most, that are all compared with each other."""
+ALIKE_IMAGES = 200_000
+"""Images, at most, that are all compared with each other, in time that grows with their square."""
 
 ALIKE_TOKENS = ("cls", "mean", "pooled")
 """Token vectors, the first of which that an encoder has is compared."""

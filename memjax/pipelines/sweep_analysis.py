@@ -88,4 +88,5 @@ def record_of_readouts(found: Analysis, together: str) -> ReadoutRecord | None:
     labels = () if found.labels is None else found.labels[found.labels["model"] == widest].to_dict("records")
     read = () if found.representations is None else together_rows(found.representations.table).to_dict("records")
     tables = [tuple(plain_json(row) for row in rows) for rows in (found.readouts.to_dict("records"), labels, read)]
-    return ReadoutRecord(FOLDS, *tables, together)
+    how = "" if found.representations is None else found.representations.how
+    return ReadoutRecord(FOLDS, *tables, together, how)

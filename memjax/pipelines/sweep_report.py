@@ -150,6 +150,7 @@ def representation_parts(analysis: Analysis, run: Run, context: Context) -> list
         return []
     table = analysis.representations.table
     how = f"{FOLDS} folds of {table['n'].iloc[0]:,} images, drawn at random {HOW.repeats} times (seed {run.seed})."
+    how += f" {analysis.representations.how}" if analysis.representations.how else ""
     ranked = Context("spearman", run.level, context.synthetic, analysis.readout_ceiling, context.labels)
     return [representation_section(table, ranked, how)]
 

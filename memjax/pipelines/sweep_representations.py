@@ -8,6 +8,9 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from memjax.stats.analysis import Analysis
+from memjax.stats.banks import Reader, Readers, bank_of
+from memjax.stats.cells import cells_that_fit
+from memjax.stats.many_images import read_many
 from memjax.stats.multiples import usable_columns
 from memjax.stats.readout import study_of
 from memjax.stats.readouts import Together
@@ -18,7 +21,7 @@ TOKENS = ("cls", "mean", "pooled")
 """Token vectors of which an image has one a layer."""
 
 MOST_IMAGES = 4_000
-"""Images that are read from: all layers together take the products of all pairs, and time that grows with their cube."""
+"""Images that are read from by the products of all pairs, in time that grows with their cube; more are read in blocks."""
 
 FEWEST_IMAGES = 50
 """With vectors and a score."""
@@ -53,24 +56,63 @@ def representations_of(
     if not (kept := kept_tokens(features)):
         return None
     first = next(iter(features.values()))
-    images, y = first.indexes["image"], first["memorability"].values.astype(np.float64)
-    vectors = {
-        model: {token: aligned_vectors(features[model], token, images.get_indexer_for) for token in tokens}
-        for model, tokens in kept.items()
-    }
-    rows = images_to_read(vectors, y, seed)
-    if len(rows) < FEWEST_IMAGES or np.ptp(y[rows]) == 0:
+    y = first["memorability"].values.astype(np.float64)
+    bank = bank_of(readers_of(features, kept), y)
+    if len(bank.rows) < FEWEST_IMAGES or np.ptp(y[bank.rows]) == 0:
         return None
-    of_rows = together.of(rows)
-    if of_rows.groups is None:
-        clusters = np.arange(len(rows)) if of_rows.clusters is None else of_rows.clusters
-        study = Study(y[rows], np.unique(clusters, return_inverse=True)[1], None)
+    measured = None if analysis.sample is not None else analysis.columns.values
+    columns = sum(band.width for band in bank.bands()) + (0 if measured is None else measured.shape[1])
+    streamed = len(bank.rows) > MOST_IMAGES and cells_that_fit(columns) > 0
+    rows = bank.rows if streamed else drawn(bank.rows, seed, MOST_IMAGES)
+    study, how = study_of_rows(y, together, rows), dataclasses.replace(HOW, seed=seed)
+    measures = None if measured is None else complete(measured[rows])
+    if streamed:
+        found = read_many(bank, study, how, measures, report)
     else:
-        study = study_of(y[rows], of_rows.groups, None)
-    chosen = {model: {token: x[rows] for token, x in tokens.items()} for model, tokens in vectors.items()}
-    measures = None if analysis.sample is not None else complete(analysis.columns.values[rows])
-    found = read_representations(chosen, study, dataclasses.replace(HOW, seed=seed), measures, report)
+        vectors = {
+            model: {token: read(rows) for token, read in tokens.items()} for model, tokens in bank.readers.items()
+        }
+        said = said_of_pairs(len(rows), len(bank.rows), columns)
+        found = dataclasses.replace(read_representations(vectors, study, how, measures, report), how=said)
     return dataclasses.replace(found, images=rows)
+
+
+def said_of_pairs(images: int, known: int, columns: int) -> str:
+    """By what way few images were read, or some of very many."""
+    if images == known:
+        return f"All {images:,} images were read, from the products of all pairs."
+    return f"{images:,} of {known:,} images were drawn at random and read: {columns:,} columns are too many for sums over images."
+
+
+def study_of_rows(y: Float[np.ndarray, " a"], together: Together, rows: Int[np.ndarray, " n"]) -> Study:
+    """Scores of some images, and which of these belong together."""
+    own = together.of(rows)
+    if own.groups is not None:
+        return study_of(y[rows], own.groups, None)
+    clusters = np.arange(len(rows)) if own.clusters is None else own.clusters
+    return Study(y[rows], np.unique(clusters, return_inverse=True)[1], None)
+
+
+def readers_of(features: Mapping[str, xr.Dataset], kept: Mapping[str, list[str]]) -> Readers:
+    """What reads the token vectors of some images, by their positions in the first group."""
+    place = next(iter(features.values())).indexes["image"].get_indexer_for
+    return {
+        model: {token: reader_of(features[model], token, place) for token in tokens} for model, tokens in kept.items()
+    }
+
+
+def reader_of(group: xr.Dataset, token: str, place: Callable) -> Reader:
+    """What reads a token's vectors, see `aligned_vectors`, without the rest of the store."""
+    order, stored = np.argsort(place(group.indexes["image"]), kind="stable"), group[token]
+
+    def read(rows: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b l1 d"]:
+        at = order[rows]
+        low, high = int(at.min()), int(at.max()) + 1
+        near = high - low <= 2 * len(at)  # what lies close together is read at one go
+        values = stored[low:high].values[at - low] if near else stored[at].values
+        return values[:, None] if values.ndim == 2 else values
+
+    return read
 
 
 def aligned_vectors(group: xr.Dataset, token: str, place: Callable) -> Float[np.ndarray, "n l1 d"]:
@@ -89,10 +131,12 @@ def images_to_read(
     for tokens in vectors.values():
         for x in tokens.values():
             known &= np.isfinite(x).all(axis=(1, 2))
-    rows = np.flatnonzero(known)
-    if len(rows) <= most:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    return drawn(np.flatnonzero(known), seed, most)
+
+
+def drawn(rows: Int[np.ndarray, " a"], seed: int, most: int) -> Int[np.ndarray, " _"]:
+    """All of some positions; of more than ``most``, so many drawn at random, ascending."""
+    return rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def complete(x: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n _"]:

@@ -23,6 +23,11 @@ OF_SEVERAL = (0.8, 0.85, *COSINES)
 LARGEST = 0.05
 """Share of the images that one cluster may have: chains of similar images are a subject and no duplicates."""
 
+MOST_PAIRS = 10_000_000
+"""Pairs that are held: where more are nearly the same, the cosine has to be larger."""
+
+_VALUES = 2**26
+"""Cosines that are held at once, and of how many images with all others at most."""
 _ROWS = 1024
 
 
@@ -65,9 +70,9 @@ def near_duplicates(*vectors: Float[np.ndarray, "n _"]) -> NearDuplicates:
     thresholds = OF_SEVERAL if len(vectors) > 1 else COSINES
     # side by side, a product of two images' directions is the mean of the encoders' cosines
     x = np.concatenate([_directions(one) for one in vectors], axis=1) / np.float32(np.sqrt(len(vectors)))
-    first, second, cosines = _pairs(x, thresholds[0])
-    clusters, pairs, cosine = np.arange(len(x)), 0, thresholds[0]
-    for cosine in thresholds:
+    first, second, cosines, least = _pairs(x, thresholds)
+    clusters, pairs, cosine = np.arange(len(x)), 0, least
+    for cosine in (one for one in thresholds if one >= least):
         near = cosines > cosine
         clusters, pairs = connected(first[near], second[near], len(x)), int(near.sum())
         if np.bincount(clusters).max() <= max(LARGEST * len(x), 2):
@@ -83,14 +88,25 @@ def _directions(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return x / np.where(length > 0, length, 1)
 
 
-def _pairs(x: Float[np.ndarray, "n d"], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of rows with a cosine above ``least``, the first before the second, and their cosines."""
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for start in range(0, len(x), _ROWS):
-        cosines = x[start : start + _ROWS] @ x[start:].T
-        row, column = np.nonzero(cosines > least)
+def _pairs(
+    x: Float[np.ndarray, "n d"], thresholds: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Pairs of rows with a cosine above a threshold, the first before the second, their cosines, and the threshold.
+
+    It is the first above which there are `MOST_PAIRS` at most, or the last.
+    """
+    place, found = 0, [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, x.dtype))]
+    step, held = max(min(_ROWS, _VALUES // len(x)), 1), 0
+    for start in range(0, len(x), step):
+        cosines = x[start : start + step] @ x[start:].T
+        row, column = np.nonzero(cosines > thresholds[place])
         later = column > row
         row, column = row[later], column[later]
         found.append((row + start, column + start, cosines[row, column]))
+        held += len(row)
+        while held > MOST_PAIRS and place < len(thresholds) - 1:
+            place += 1
+            found = [tuple(part[one[2] > thresholds[place]] for part in one) for one in found]
+            held = sum(len(one[2]) for one in found)
     first, second, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return first, second, cosines
+    return first, second, cosines, thresholds[place]

@@ -7,8 +7,7 @@ Many columns are known by the products ``K`` of all pairs of images. With ``A`` 
 intercept is taken out, the residuals of the images of some folds, from the model that is fitted on all others, are
 ``A[folds, folds]^-1 (A y)[folds]``. So there is one inverse a penalty, whatever the number of partitions.
 
-Few columns are fitted on part by part. Their covariance is made tridiagonal, which takes a quarter of the time of its
-eigenvectors, and then each penalty costs next to nothing.
+Few columns are fitted on part by part, from their covariance (`memjax.stats.tridiagonal`).
 """
 
 import itertools
@@ -21,6 +20,7 @@ from jaxtyping import Float, Int
 from scipy.linalg import lapack
 
 from memjax.stats.ridge import PENALTIES
+from memjax.stats.tridiagonal import Tridiagonal
 
 
 @dataclass(frozen=True)
@@ -196,16 +196,6 @@ def _solved(
     k = len(matrix)
     if k == 1:
         return right[:, None] / (matrix + penalties)
-    size = int(lapack.dsytrd_lwork(k, lower=1)[0])
-    packed, diagonal, beside, scales, _ = lapack.dsytrd(np.asfortranarray(matrix), lower=1, lwork=size)
-    reflections = np.asfortranarray(packed[1:, :-1])
-
-    def turned(columns: np.ndarray, how: str) -> np.ndarray:
-        below = lapack.dormqr("L", how, reflections, scales, np.asfortranarray(columns[1:]), 64 * columns.shape[1])[0]
-        return np.vstack([columns[:1], below])
-
-    start = turned(right[:, None], "T")[:, 0]
-    bands = np.stack([diagonal, np.append(beside, 0)])
-    shifts = ([[penalty], [0]] for penalty in penalties)
-    inside = [scipy.linalg.solveh_banded(bands + shift, start, lower=True, check_finite=False) for shift in shifts]
-    return turned(np.stack(inside, axis=1), "N")
+    made = Tridiagonal(matrix)
+    start = made.turned(right[:, None])[:, 0]
+    return made.back(np.stack([made.inside(start, float(penalty)) for penalty in penalties], axis=1))

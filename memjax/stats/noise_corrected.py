@@ -107,7 +107,7 @@ def corrected_rho(
     own[images] += of.influence / top
     labels = np.arange(n) + n
     labels[images] = labels[images] if clusters is None else clusters
-    quotient = WithinRho(of.by_repeat / top, own, of.folds)
+    quotient = WithinRho(of.by_repeat / top, own, of.folds, between=of.between)
     nothing = WithinRho(np.zeros_like(of.by_repeat), np.zeros(n), of.folds)
     return rho_difference(quotient, nothing, np.unique(labels, return_inverse=True)[1])
 

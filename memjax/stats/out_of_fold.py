@@ -35,6 +35,7 @@ class OutOfFold:
         strata: of each partition, within what rho is taken.
         clusters: images of one label count as drawn together.
         grouped: whether the strata are groups that were held out whole, and are what was drawn.
+        between: by what the variance between partitions counts more, see `memjax.stats.strata.WithinRho`.
     """
 
     reads: str
@@ -45,6 +46,7 @@ class OutOfFold:
     strata: Sequence[Int[np.ndarray, " n"]]
     clusters: Int[np.ndarray, " n"]
     grouped: bool
+    between: float = 1.0
 
     def among(self, images: Int[np.ndarray, " _"]) -> "OutOfFold":
         """The same, of those of its images that are among ``images``."""
@@ -62,15 +64,16 @@ class OutOfFold:
 
     def parts(self) -> WithinRho:
         """Rho of each partition, and influence of each image."""
-        return within_rho(self.predicted, self.scores, self.strata)
+        return replace(within_rho(self.predicted, self.scores, self.strata), between=self.between)
 
     def parts_of(self, x: Float[np.ndarray, " n"]) -> WithinRho:
         """The same of a prediction from elsewhere, within the same strata."""
-        return within_rho([x] * len(self.strata), self.scores, self.strata)
+        return replace(within_rho([x] * len(self.strata), self.scores, self.strata), between=self.between)
 
     def interval(self, of: WithinRho) -> Estimate:
         """Of a rho of these images, or of a partial one: over images and fits; within groups, over groups."""
-        return group_interval(of) if self.grouped else rho_interval(of, self.clusters)
+        own = replace(of, between=self.between)
+        return group_interval(own) if self.grouped else rho_interval(own, self.clusters)
 
     def apart(self, one: WithinRho, other: WithinRho) -> Estimate:
         """By how much the first rho is larger than the second."""
@@ -107,13 +110,13 @@ def of_vectors(found: RepresentationReadouts | None) -> list[OutOfFold]:
     """The readouts of token vectors: of all layers together, and of the layer chosen in the training part."""
     if found is None:
         return []
-    study, out = found.study, []
+    study, out, grouped = found.study, [], found.study.groups is not None
     images = np.arange(len(study.y)) if found.images is None else found.images
-    for one in found.found:
+    read = [one for one in found.found if one.source.layer in (ALL_LAYERS, CHOSEN_LAYER)]
+    count = min(len(one.by_repeat) for one in read)  # partitions that all of them have
+    for one in read:
         site = one.source
-        if site.layer not in (ALL_LAYERS, CHOSEN_LAYER):
-            continue
         reads = CHOSEN if site.layer == CHOSEN_LAYER else VECTORS if site.token == "all" else BOTH
-        grouped = study.groups is not None
-        out.append(OutOfFold(reads, site.model, images, study.y, one.by_repeat, found.strata, study.clusters, grouped))
+        made, strata = one.by_repeat[:count], found.strata[:count]
+        out.append(OutOfFold(reads, site.model, images, study.y, made, strata, study.clusters, grouped, found.between))
     return out

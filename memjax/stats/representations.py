@@ -58,9 +58,11 @@ class RepresentationReadouts:
         widest: rho and influence of the last row, of all that there is together.
         predicted: of the same, ``[n]``: mean over repeats.
         strata: of each repeat, within what rho is taken.
-        found: what is predicted in each row of the table.
+        found: what is predicted in each row of the table; of very many images not of single layers.
         study: scores, clusters and groups of the images.
         images: their positions among all images; None: they are all.
+        between: see `memjax.stats.strata.WithinRho`.
+        how: in a sentence, by what way the models were found.
     """
 
     table: pd.DataFrame
@@ -70,6 +72,8 @@ class RepresentationReadouts:
     found: Sequence[Predicted]
     study: Study
     images: Int[np.ndarray, " n"] | None = None
+    between: float = 1.0
+    how: str = ""
 
 
 def standardised(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:

@@ -38,12 +38,15 @@ class WithinRho:
         influence: of each image on the mean of all repeats, ``[n]``: its sum of squares is a variance.
         folds: how many strata a repeat has.
         by_stratum: mean over repeats of each stratum, where the strata are the same in all, with their weights; else None.
+        between: by what the variance between repeats counts more where the partitions are of few cells of images, see
+            `memjax.stats.cells`.
     """
 
     by_repeat: Float[np.ndarray, " q"]
     influence: Float[np.ndarray, " n"]
     folds: int
     by_stratum: tuple[Float[np.ndarray, " g"], Float[np.ndarray, " g"]] | None = None
+    between: float = 1.0
 
     @property
     def rho(self) -> float:
@@ -180,7 +183,7 @@ def less(one: WithinRho, other: WithinRho) -> WithinRho:
     if one.by_stratum is not None and other.by_stratum is not None:
         strata = (one.by_stratum[0] - other.by_stratum[0], one.by_stratum[1])
     by_repeat, influence = one.by_repeat - other.by_repeat, one.influence - other.influence
-    return WithinRho(by_repeat, influence, one.folds, strata)
+    return WithinRho(by_repeat, influence, one.folds, strata, one.between)
 
 
 def _two_sided(value: float, error: float, freedom: float) -> float:
@@ -208,4 +211,4 @@ def _drawn(influence: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"] |
 
 def _fits(of: WithinRho, by_repeat: Float[np.ndarray, " q"]) -> float:
     """Variance that comes from what was fitted."""
-    return (of.folds - 1) / 2 * float(by_repeat.var(ddof=1)) if len(by_repeat) > 1 else 0.0
+    return of.between * (of.folds - 1) / 2 * float(by_repeat.var(ddof=1)) if len(by_repeat) > 1 else 0.0
