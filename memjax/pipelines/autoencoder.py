@@ -24,7 +24,17 @@ from memjax.pipelines.autoencoder_settings import AutoencoderSettings
 from memjax.pipelines.baseline_measuring import Measured
 from memjax.pipelines.baseline_settings import BaselineSettings
 from memjax.pipelines.baselines import BaselineResult, ReadImages, network_result, opened_folder, scores_of
-from memjax.pipelines.exposures import MEASURES, Exposure, ExposurePart, PartFiles, PartScores, measure_part, work_of
+from memjax.pipelines.exposures import (
+    MEASURES,
+    Exposure,
+    ExposurePart,
+    PartScores,
+    measure_part,
+    read_part,
+    work_of,
+    write_part,
+)
+from memjax.pipelines.parts import PartFiles
 from memjax.pipelines.rival_entries import VGG_AUTOENCODER
 from memjax.progress import ProgressCallback, progress_of, tell
 from memjax.storage import locked
@@ -67,7 +77,7 @@ def measure_autoencoder(
     with locked(folder):
         start = load_autoencoder(weights, settings.seed)
         exposure = exposure_of(dataset, start, settings, training)
-        files = PartFiles.of(folder, identity_of(dataset, Path(weights), settings, exposure))
+        files = PartFiles.of(folder, "exposures", identity_of(dataset, Path(weights), settings, exposure))
         rows = np.flatnonzero(np.isfinite(y))
         whole = part_scores(exposure, ExposurePart(WHOLE, rows, rows), files, progress)
         images = ReadImages(dataset, whole.positions, [*dataset.rejected, *whole.failures])
@@ -106,13 +116,13 @@ def part_scores(
     exposure: Exposure, part: ExposurePart, files: PartFiles, progress: bool | ProgressCallback
 ) -> PartScores:
     """One part, read where it was finished, else measured and kept."""
-    found = files.read(part)
+    found = read_part(files, part)
     if found is not None:
         tell(f"autoencoder, {part.name}: measured before", progress)
         return found
     with progress_of(f"autoencoder, {part.name}", work_of(part), progress) as advance:
         found = measure_part(exposure, part, advance)
-    files.write(part, found)
+    write_part(files, part, found)
     return found
 
 

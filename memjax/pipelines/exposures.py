@@ -5,11 +5,8 @@ the others. A finished part is a file, so that a run that was interrupted goes o
 """
 
 import functools
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import jax
@@ -26,11 +23,10 @@ from memjax.baselines.neighbours import nearest_neighbours
 from memjax.checks import InputError
 from memjax.datasets import Dataset, Failure
 from memjax.loader import Batch, batches
+from memjax.pipelines.parts import PartFiles
 from memjax.preprocessing import Preprocessing
 from memjax.progress import Advance
 from memjax.records import list_of
-from memjax.seals import seal_holds, sealed
-from memjax.storage import read_json, write_atomically
 
 MEASURES = ("pixel_error", "latent_error", "latent_distance")
 """The columns of a part's values."""
@@ -38,9 +34,6 @@ MEASURES = ("pixel_error", "latent_error", "latent_distance")
 IMAGES_PER_DEVICE = 4
 READ_AHEAD = 8
 """Images in a batch of the loader while they are shown one by one."""
-
-MOST_BYTES = 2**30
-"""Of a part's file."""
 
 
 @dataclass(frozen=True)
@@ -174,45 +167,21 @@ def measure_part(exposure: Exposure, part: ExposurePart, advance: Advance) -> Pa
     return PartScores(rows, values, list(dict.fromkeys(failures)))
 
 
-@dataclass(frozen=True)
-class PartFiles:
-    """The finished parts of a run, in a folder of its own.
+def read_part(files: PartFiles, part: ExposurePart) -> PartScores | None:
+    """A part that was finished; None where it is not there.
 
-    Attributes:
-        folder: of one identity; another run's parts lie beside it, and stay.
-        identity: what the values depend on.
+    Raises:
+        InputError: it is not as it was written.
     """
+    found = files.read(part.name)
+    if found is None:
+        return None
+    failures = [Failure(*one) for one in list_of(found["failures"])]
+    return PartScores(np.array(found["positions"], np.int64), np.array(found["values"], np.float64), failures)
 
-    folder: Path
-    identity: Mapping[str, object]
 
-    @classmethod
-    def of(cls, out: Path, identity: Mapping[str, object]) -> "PartFiles":
-        """The folder below ``out`` that is named by the identity."""
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        return cls(out / "exposures" / digest[:16], identity)
-
-    def read(self, part: ExposurePart) -> PartScores | None:
-        """A part that was finished; None where it is not there.
-
-        Raises:
-            InputError: it is not as it was written.
-        """
-        file = self.folder / f"{part.name}.json"
-        if not file.is_file():
-            return None
-        found = read_json(file, MOST_BYTES)
-        if not seal_holds(found) or found.get("identity") != dict(self.identity):
-            raise InputError(f"{file}: not as it was written; delete it and run again", "out")
-        failures = [Failure(*one) for one in list_of(found["failures"])]
-        return PartScores(np.array(found["positions"], np.int64), np.array(found["values"], np.float64), failures)
-
-    def write(self, part: ExposurePart, scores: PartScores) -> None:
-        """Keep a finished part."""
-        record = {
-            "identity": dict(self.identity),
-            "positions": scores.positions.tolist(),
-            "values": scores.values.tolist(),
-            "failures": [list(one) for one in scores.failures],
-        }
-        write_atomically(self.folder / f"{part.name}.json", json.dumps(sealed(record)))
+def write_part(files: PartFiles, part: ExposurePart, scores: PartScores) -> None:
+    """Keep a finished part."""
+    positions, values = scores.positions.tolist(), scores.values.tolist()
+    failures = [list(one) for one in scores.failures]
+    files.write(part.name, {"positions": positions, "values": values, "failures": failures})
