@@ -27,7 +27,7 @@ from memjax.outputs import (
 )
 from memjax.pipelines.explained import FOLDER, explain_extremes
 from memjax.pipelines.parts import PartFiles
-from memjax.pipelines.scored_parts import identity_of, scored_in_parts
+from memjax.pipelines.scored_parts import scored_in_parts, scores_identity, stamps_of
 from memjax.predictor.calibration import LEVEL
 from memjax.predictor.evaluation import AgainstScores, against_scores
 from memjax.predictor.predictor import Predictor
@@ -102,13 +102,12 @@ def predict_images(
     where, kept = results_folder(None if out is None else Path(out).expanduser())
     folder, named = Path(where), named_images(images)
     with locked(folder):
-        identity = identity_of(predictor, named) if out is not None else None
-        run_id = fingerprint(identity, level, explain) if identity is not None else ""
-        done = finished_predictions(folder, run_id) if run_id else None
-        if done is not None:
+        identity = scores_identity(predictor, named) if out is not None else ""
+        run_id = fingerprint(identity, stamps_of(named), level, explain) if identity else ""
+        if (done := finished_predictions(folder, run_id)) is not None:
             tell(f"{folder}: finished before", progress)
             return done
-        files = None if identity is None else PartFiles.of(folder, "parts", {"predictions": identity})
+        files = PartFiles.of(folder, "parts", {"predictions": identity}) if identity else None
         scored, failures = scored_in_parts(predictor, named, batch_size, files, progress)
         table = predictor.table_of(named.names, scored, level)
         y, found = named.dataset.table["memorability"].to_numpy(np.float64), None
@@ -129,12 +128,12 @@ def predict_images(
 
 
 def finished_predictions(folder: Path, run_id: str) -> PredictedImages | None:
-    """The same predictions, where they were finished and lie there as they were written; None otherwise."""
+    """The same predictions, where they were finished and lie there as they were written; None otherwise, and of no ``run_id``."""
     try:
         run = read_run(folder)
     except InputError:
         return None  # a damaged record is made anew
-    if run is None or run.run_id != run_id or broken_promises(folder, run):
+    if run is None or not run_id or run.run_id != run_id or broken_promises(folder, run):
         return None
     table, evaluation = read_table(folder, PREDICTIONS), None
     if table is None:

@@ -15,11 +15,11 @@ IMAGES = 1024
 """Of a part: a multiple of what the devices do best at once, and lost at most where a run is interrupted."""
 
 
-def identity_of(predictor: Predictor, named: Named) -> str | None:
-    """What the scores depend on; None where some images have neither a file nor a data set's checksum."""
+def scores_identity(predictor: Predictor, named: Named) -> str:
+    """What the scores depend on; empty where some images have neither a file nor a data set's checksum."""
     dataset = named.dataset
     if not dataset.info["fingerprint"] and any(stamp_at(dataset.records, row) is None for row in range(len(dataset))):
-        return None
+        return ""
     return fingerprint(predictor.digest, content_digest(dataset), *named.names)
 
 
@@ -46,7 +46,7 @@ def scored_in_parts(
     score, outside = np.full(n, np.nan), np.ones(n, bool)
     for start in range(0, n, IMAGES):
         rows = range(start, min(start + IMAGES, n))
-        name, stamps = f"{start + 1}-{rows.stop}", _stamps(named, rows)
+        name, stamps = f"{start + 1}-{rows.stop}", stamps_of(named, rows)
         part = files.read(name) if files is not None else None
         if part is not None and part["stamps"] == stamps:
             tell(f"images {start + 1:,} to {rows.stop:,}: scored before", progress)
@@ -73,6 +73,7 @@ def _record(found: ImagesScored, failed: list[Failure], stamps: str) -> dict[str
     }
 
 
-def _stamps(named: Named, rows: range) -> str:
-    """Changes when an image's file does."""
-    return fingerprint(*(stamp_at(named.dataset.records, row) for row in rows))
+def stamps_of(named: Named, rows: range | None = None) -> str:
+    """Changes when the file of one of the images does; of all, or of some rows."""
+    chosen = range(len(named.names)) if rows is None else rows
+    return fingerprint(*(stamp_at(named.dataset.records, row) for row in chosen))
