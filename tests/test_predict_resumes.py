@@ -11,20 +11,33 @@ from PIL import Image
 import memjax
 from memjax.checks import InputError
 from memjax.cli import predict as command
+from memjax.outputs import DatasetRecord
 from memjax.pipelines import scored_parts
 from memjax.pipelines.predictions import predict_images
+from memjax.pipelines.settings import model_record
+from memjax.predictor.calibration import Residuals
+from memjax.predictor.domain import Domain
+from memjax.predictor.places import Place
 from memjax.predictor.predictor import Predictor
-from memjax.predictor.settings import PredictorSettings
+from memjax.predictor.record import PredictorRecord
 from tests.command import exit_code
 
 COUNT = 23
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory) -> Predictor:
-    kept = memjax.SweepSettings(tokens=("cls",), bootstraps=20)
-    run = memjax.sweep(memjax.open_dataset("demo", limit=60), "memjax/tiny", settings=kept, progress=False)
-    return memjax.fit_predictor(run, PredictorSettings(folds=3, repeats=1), progress=False)
+def predictor() -> Predictor:
+    """Of the tiny encoder's cls tokens, with weights drawn at random: how it was fitted has no part in what is tested."""
+    encoder, rng = memjax.load("memjax/tiny"), np.random.default_rng(6)
+    layers, width = encoder.config.depth + 1, encoder.config.width
+    place = Place(encoder.label, "cls", (layers - 1,))
+    record = PredictorRecord(
+        DatasetRecord("made up", 60), (model_record(encoder),), "vectors", (place,), 60, layers * width, 1.0, 3, 1, 0,
+        rho=0.3, ci_low=0.1, ci_high=0.5, score_mean=0.5, score_sd=0.1, bound=1e9, intercept=0.5,
+    )  # fmt: skip
+    weights = {encoder.label: {"cls": rng.normal(0, 0.01, (layers, width)).astype(np.float32)}}
+    residuals = Residuals.of(rng.normal(0, 0.1, (1, 60)))
+    return Predictor(record, weights, residuals, Domain(np.zeros(width), np.eye(width), 1e9))
 
 
 @pytest.fixture
