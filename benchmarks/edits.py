@@ -4,8 +4,8 @@
   python benchmarks/edits.py --encoders tiny --images 8
 
 Sides, in turns: *plain*, the encoder with the predictor's tokens read; *resumed*, every unit of every block taken out by
-`memjax.causes`, each pass from its own block on; *whole*, the same edits, each a whole pass (`memjax.encode` with ``edit``). Reported:
-edits a second, and what an edit costs as a share of a plain pass; medians of the turns and of the ratios within a round.
+`memjax.causes`, each pass from its own block on; *whole*, the same edits, each a whole pass (`memjax.encode` with ``edit``).
+Reported: edits a second, and what an edit costs as a share of a plain pass; medians of the turns and of the ratios in a round.
 """
 
 import dataclasses

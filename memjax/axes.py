@@ -78,6 +78,7 @@ AXES: dict[str, dict[str, str]] = {
         "k": "columns of a table of measures",
         "m": "images of another data set",
         "u": "units of a layer",
+        "v": "images that a model scores",
     },
     "predictor": {
         "k": "columns, side by side",

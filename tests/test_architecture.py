@@ -59,7 +59,7 @@ ALLOWED = {
     "metrics": {"traces"},
     "sae": {"devices", "faults", "models", "precision", "records", "schema", "seals", "storage", "tensors"},
     "stats": {"precision"},
-    "baselines": {"models", "precision"},
+    "baselines": {"models", "precision", "preprocessing", "schema"},
     "edits": {"models", "sae"},
     # a data set through an encoder into the store, and the store as measures
     "encoder": {"models", "naming", "precision", "preprocessing", "storage", "traces"},
@@ -95,8 +95,8 @@ ALLOWED = {
     "pipelines": {
         "baselines", "causes", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "image_table",
         "images", "loader", "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision",
-        "predictor", "preprocessing", "processes", "progress", "promises", "report", "sae", "schema", "selection", "stats",
-        "storage", "store",
+        "predictor", "preprocessing", "processes", "progress", "promises", "records", "report", "sae", "schema", "seals",
+        "selection", "stats", "storage", "store",
     },
 }  # fmt: skip
 LONG_FILES: dict[str, str] = {}

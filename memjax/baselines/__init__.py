@@ -14,6 +14,11 @@ _NAMES = {
     "VGGParams": "memjax.baselines.vgg",
     "load_vgg": "memjax.baselines.vgg",
     "vgg_features": "memjax.baselines.vgg",
+    # An autoencoder of images that sees each of them once
+    "EXPOSED": "memjax.baselines.rows",
+    "ImageAutoencoder": "memjax.baselines.autoencoder",
+    "load_autoencoder": "memjax.baselines.autoencoder_weights",
+    "reconstruct_image": "memjax.baselines.autoencoder",
     # Reconstruction error of sparse coding
     "SparseCodingConfig": "memjax.baselines.sparse_coding",
     "sample_units": "memjax.baselines.sparse_coding",

@@ -1,7 +1,7 @@
 """Measures of an image among others that were published as correlates of memorability, and their rivals: one row a measure.
 
 ``function(x [n, d], options) -> [n]``: one value an image, from one layer's vectors of all images. To add one: write its
-function, add its row. A measure whose model is fitted on the very images that it scores says so (`Proxy.in_sample`).
+function, add its row. A measure whose model is fitted on the very images that it scores says so (`MeasureRow.in_sample`).
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from memjax.baselines.density import log_density, neighbour_distances
 from memjax.baselines.held_out import score_held_out, splits
 from memjax.baselines.linear import count_components, mahalanobis_distance, pca_error, variance_of
 from memjax.baselines.neighbours import nearest_neighbours
+from memjax.baselines.rows import EXPOSED, MeasureRow
 from memjax.baselines.sparse_coding import (
     SparseCodingConfig,
     activation_scale,
@@ -51,30 +52,17 @@ Measure = Callable[[Float[np.ndarray, "n d"], ProxyOptions], Float[np.ndarray, "
 """One layer's vectors of all images, and the options -> one value an image."""
 
 
-@dataclass(frozen=True)
-class Proxy:
-    """One measure.
+@dataclass(frozen=True, kw_only=True)
+class Proxy(MeasureRow):
+    """One measure of vectors.
 
     Attributes:
         function: see the module.
-        title: how it is called in figures and tables.
-        unit: of its values.
-        reference: where it was published as a correlate of memorability, or where it comes from.
-        in_sample: its model is fitted on the images that it scores.
-        direction: 1 where a larger value is expected of more memorable images, -1 where a smaller one is; by the theory that
-            what is distinctive is remembered, not by the data.
-        linear: its model is a linear one of the vectors.
         note: what an image is measured by, with the sizes that the options and the images decide, in words.
     """
 
     function: Measure
-    title: str
-    unit: str
-    reference: str
     note: Callable[[Float[np.ndarray, "n d"], ProxyOptions], str]
-    in_sample: bool = False
-    direction: int = 1
-    linear: bool = False
 
 
 def nn_distance(x: Float[np.ndarray, "n d"], options: ProxyOptions) -> Float[np.ndarray, " n"]:
@@ -239,6 +227,10 @@ PROXIES: dict[str, Proxy] = {
 """Name -> measure; in a store the token's name follows: ``nn_distance_cls``."""
 
 
+ROWS: dict[str, MeasureRow] = PROXIES | EXPOSED
+"""Of vectors and of images."""
+
+
 def proxy_of(name: str) -> str:
     """The row that a measure's name in tables or store begins with; empty where there is none.
 
@@ -246,4 +238,4 @@ def proxy_of(name: str) -> str:
         >>> proxy_of("sparse_coding_error_cls"), proxy_of("cls_norm")
         ('sparse_coding_error', '')
     """
-    return max((row for row in PROXIES if f"{name}_".startswith(f"{row}_")), key=len, default="")
+    return max((row for row in ROWS if f"{name}_".startswith(f"{row}_")), key=len, default="")

@@ -14,7 +14,8 @@ import numpy as np
 from flax import struct
 
 from memjax.axes import Array, Float, Image
-from memjax.checks import InputError, check_file
+from memjax.baselines.convolutions import Convolution, FoundTensors
+from memjax.checks import check_file
 from memjax.models import hub
 from memjax.models.layers import Linear, linear
 from memjax.precision import full_precision
@@ -28,14 +29,6 @@ POOLED = 7
 
 
 @struct.dataclass
-class Convolution:
-    """One layer's weights."""
-
-    kernel: Float[Array, "y x i o"]
-    bias: Float[Array, " o"]
-
-
-@struct.dataclass
 class VGGParams:
     """All weights but those of the ImageNet classifier."""
 
@@ -44,12 +37,17 @@ class VGGParams:
     fc2: Linear
 
 
-def convolve(params: Convolution, x: Float[Array, "y x i"]) -> Float[Array, "y x o"]:
-    """3 x 3, stride 1, zero padding 1, then ReLU."""
+def convolve_linear(params: Convolution, x: Float[Array, "y x i"]) -> Float[Array, "y x o"]:
+    """3 x 3, stride 1, zero padding 1."""
     out = jax.lax.conv_general_dilated(
         x[None], params.kernel, (1, 1), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    return jax.nn.relu(out[0] + params.bias[None, None, :])
+    return out[0] + params.bias[None, None, :]
+
+
+def convolve(params: Convolution, x: Float[Array, "y x i"]) -> Float[Array, "y x o"]:
+    """As `convolve_linear`, then ReLU."""
+    return jax.nn.relu(convolve_linear(params, x))
 
 
 def max_pool(x: Float[Array, "y x c"]) -> Float[Array, "y2 x2 c"]:
@@ -108,34 +106,18 @@ def load_vgg(file: str | Path) -> VGGParams:
     """
     path = check_file(file, "VGG-16 weights", "convert torchvision's vgg16 to safetensors")
     state = {k: v for k, v in hub.read_state([path]).items() if not k.startswith("classifier.6.")}
-    problems: list[str] = []
-
-    def take(key: str, shape: tuple[int, ...]) -> np.ndarray:
-        array = state.pop(key, None)
-        if array is None:
-            problems.append(f"missing {key}")
-        elif array.shape != shape or array.dtype.kind != "f":
-            problems.append(f"{key} is {array.dtype} {array.shape}, expected float {shape}")
-        elif not hub.all_finite(array):
-            problems.append(f"{key} holds NaN or infinity")
-        else:
-            return array.astype(np.float32)
-        return np.zeros(shape, np.float32)
-
+    found = FoundTensors(state)
     blocks, index, channels = [], 0, 3
     for widths in BLOCKS:
         block = []
         for width in widths:
-            kernel, bias = take(f"features.{index}.weight", (width, channels, 3, 3)), f"features.{index}.bias"
-            block.append(Convolution(jnp.asarray(kernel.transpose(2, 3, 1, 0)), jnp.asarray(take(bias, (width,)))))
+            block.append(found.convolution(f"features.{index}", channels, width))
             index, channels = index + 2, width  # a ReLU stands between
         blocks.append(tuple(block))
         index += 1  # the pool
     full = []
     for index, inputs in ((0, channels * POOLED**2), (3, 4096)):
-        kernel = take(f"classifier.{index}.weight", (4096, inputs))
-        full.append(Linear(jnp.asarray(kernel.T), jnp.asarray(take(f"classifier.{index}.bias", (4096,)))))
-    problems += [f"unexpected {key}" for key in state]
-    if problems:
-        raise InputError(f"{path}: {len(problems)} tensors do not fit VGG-16: {'; '.join(problems[:12])}")
+        kernel = found.take(f"classifier.{index}.weight", (4096, inputs))
+        full.append(Linear(jnp.asarray(kernel.T), jnp.asarray(found.take(f"classifier.{index}.bias", (4096,)))))
+    found.check_all_used(path, "VGG-16")
     return VGGParams(tuple(blocks), *full)

@@ -20,7 +20,9 @@ they were; --encoders NAME=FOLDER says where one lies now. Their weights have to
 
 Fitting takes memory and time with the number of images, 2,632 images about two minutes on two cores; of more than --most-images
 so many are drawn at random. It writes to --out: predictions (CSV and Parquet), evaluation (with human scores), explained/ (with
---explain), failures.csv and run.json. Exit codes: 0 done; 1 done, but images failed; 2 usage or input error, one line.
+--explain), failures.csv and run.json; and while it works parts/, the scores of each 1,024 images: the same command again goes on
+after the last of them, and one that was finished is read. Exit codes: 0 done; 1 done, but images failed; 2 usage or input error,
+one line.
 """
 
 from collections.abc import Sequence

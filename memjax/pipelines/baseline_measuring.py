@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float, Int
 
-from memjax.baselines.proxies import PROXIES, proxy_of
+from memjax.baselines.proxies import PROXIES, ROWS, proxy_of
 from memjax.pipelines.baseline_settings import BaselineSettings
 from memjax.pipelines.sae_tables import with_rho
 from memjax.progress import ProgressCallback, progress_of
@@ -95,7 +95,7 @@ def baseline_table(found: Measured, source: str, n_boot: int) -> pd.DataFrame:
     columns = np.concatenate([values.values for values in scores.values()], axis=1)
     y = next(iter(scores.values()))["memorability"].values
     table = with_rho(pd.DataFrame(keys, columns=["measure", "source", "layer"]), columns, y, n_boot)
-    seen = {name for name in scores if PROXIES[proxy_of(name)].in_sample}
+    seen = {name for name in scores if ROWS[proxy_of(name)].in_sample}
     return table.assign(
         in_sample=table["measure"].isin(seen), note=[note for name in scores for note in found.notes[name]]
     )

@@ -1,18 +1,19 @@
 """Simple measures of a sweep's token vectors or of VGG-16's layers, against the human scores and against each other."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from jaxtyping import Float, Int
 
 from memjax import devices
 from memjax.baselines.vgg import LAYERS, load_vgg
 from memjax.checks import expected
-from memjax.datasets import Dataset
+from memjax.datasets import Dataset, Failure
 from memjax.datasets.observers import observers_of
 from memjax.outputs import (
     Run,
@@ -28,7 +29,7 @@ from memjax.outputs import (
 )
 from memjax.pipelines.baseline_measuring import Measured, Vectors, baseline_table, measure_vectors
 from memjax.pipelines.baseline_settings import BaselineSettings
-from memjax.pipelines.rival_entries import SCORES, VGG, autoencoders_in, rivals_in, rivals_of, scores_table
+from memjax.pipelines.rival_entries import SCORES, VGG, autoencoders_in, rivals_in_all, rivals_of, scores_table
 from memjax.pipelines.rivals import Comparison, Held, compare_measures
 from memjax.pipelines.sae_tables import with_ceiling
 from memjax.pipelines.sweep_result import Sweep
@@ -51,11 +52,11 @@ class Beside:
     """What beside the sweep's own token vectors is compared.
 
     Attributes:
-        cnn: the folder of a run of VGG-16's baselines on the same images, for its measures; None without.
+        cnn: folders of runs of VGG-16's baselines, or of its autoencoder, on the same images, for their measures.
         dataset: of the same images, for their categories; None without.
     """
 
-    cnn: str | Path | None = None
+    cnn: str | Path | Sequence[str | Path] = ()
     dataset: Dataset | None = None
 
     def categories(self) -> pd.Series | None:
@@ -122,10 +123,10 @@ def measure_baselines(
     """
     devices.use_cores()
     settings, beside = settings or BaselineSettings(), beside or Beside()
-    cnn = rivals_in(beside.cnn) if beside.cnn is not None else []
+    cnn = rivals_in_all([beside.cnn] if isinstance(beside.cnn, (str, Path)) else beside.cnn)
     group = open_group(run.out if isinstance(run, Sweep) else place(run), settings.model)
     record = Run(group.dataset, models=(group.encoder,), ceiling=group.ceiling)
-    folder, kept = _folder(out)
+    folder, kept = opened_folder(out)
     with locked(folder):
         data = {
             name: load_representations(group, name, settings.layers, False, block=256) for name in settings.tokens()
@@ -164,29 +165,86 @@ def measure_vgg_baselines(
     chosen = settings.layers or tuple(range(1, len(LAYERS) + 1))
     if wrong := sorted(set(chosen) - set(range(1, len(LAYERS) + 1))):
         raise expected("layers", f"among 1 to {len(LAYERS)} of VGG-16", wrong, argument="layers")
-    check_scores_vary(dataset.table["memorability"].to_numpy(np.float64), f"scores of data set {dataset.name}")
-    halves, source = observers_of(dataset)
-    ceiling = ceiling_for(halves, "spearman", source)
-    folder, kept = _folder(out)
+    y = scores_of(dataset)
+    folder, kept = opened_folder(out)
     with locked(folder):
         params = load_vgg(weights)
         with progress_of("vgg16", len(dataset), progress) as advance:
             found = vgg_vectors(dataset, params, settings.units, settings.seed, advance)
-        y = dataset.table["memorability"].to_numpy(np.float64)[found.positions]
-        scored = np.isfinite(y)
-        if scored.sum() < FEWEST:
-            raise expected(f"data set {dataset.name}, readable images with a score", "ten or more", int(scored.sum()))
-        ids = dataset.table.index.to_numpy(object)[found.positions]
+        scored = np.isfinite(y[found.positions])
+        images = ReadImages(dataset, found.positions[scored], found.failures)
         x = [found.vectors[LAYERS[layer - 1]][scored] for layer in chosen]
-        vectors = Vectors("", np.array(chosen), x, ids[scored], y[scored])
-        failures = failure_table(found.failures)
-        record = Run(record_of(dataset), failures=count_failed(failures), ceiling=ceiling)
+        vectors = Vectors("", np.array(chosen), x, images.ids, images.y)
         scores = measure_vectors([vectors], settings, progress)
-        held = Held(None, Beside(dataset=dataset).categories())
-        rivals = rivals_of(scores.scores, VGG)
-        compared = compare_measures(rivals, vectors.images, vectors.y, held, settings.bootstraps, settings.seed)
-        result = _result((VGG, scores, compared), settings, record, folder)
-        return _write(replace(result, failures=failures, kept=kept))
+        return replace(network_result((VGG, scores), images, settings, folder), kept=kept)
+
+
+def scores_of(dataset: Dataset) -> Float[np.ndarray, " n"]:
+    """The human scores of a data set; NaN where an image has none.
+
+    Raises:
+        memjax.checks.InputError: they do not vary.
+    """
+    y = dataset.table["memorability"].to_numpy(np.float64)
+    check_scores_vary(y, f"scores of data set {dataset.name}")
+    return y
+
+
+@dataclass(frozen=True, eq=False)
+class ReadImages:
+    """The images of a data set that could be read and have a score.
+
+    Attributes:
+        dataset: where they are from.
+        positions: their rows in its table.
+        failures: the others, and why.
+    """
+
+    dataset: Dataset
+    positions: Int[np.ndarray, " n"]
+    failures: Sequence[Failure]
+
+    def __post_init__(self) -> None:
+        if len(self.positions) < FEWEST:
+            what = f"data set {self.dataset.name}, readable images with a score"
+            raise expected(what, "ten or more", len(self.positions))
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Their names."""
+        return self.dataset.table.index.to_numpy(object)[self.positions]
+
+    @property
+    def y(self) -> Float[np.ndarray, " n"]:
+        """Their scores."""
+        return self.dataset.table["memorability"].to_numpy(np.float64)[self.positions]
+
+
+def network_result(
+    measured: tuple[str, Measured],
+    images: ReadImages,
+    settings: BaselineSettings,
+    folder: Path,
+    training: Mapping[str, object] | None = None,
+) -> BaselineResult:
+    """What a convolutional network's measures of images come to, compared and written.
+
+    Args:
+        measured: the network's name, and its measures.
+        images: of which.
+        settings: their seed and resamples.
+        folder: where the results go.
+        training: how the network was trained, where it was; run.json has it.
+    """
+    (source, scores), failures = measured, failure_table(images.failures)
+    halves, observers = observers_of(images.dataset)
+    ceiling = ceiling_for(halves, "spearman", observers)
+    record = Run(record_of(images.dataset), failures=count_failed(failures), ceiling=ceiling)
+    held, rivals = Held(None, Beside(dataset=images.dataset).categories()), rivals_of(scores.scores, source)
+    compared = compare_measures(rivals, images.ids, images.y, held, settings.bootstraps, settings.seed)
+    result = _result((source, scores, compared), settings, record, folder)
+    about = {**result.run.settings} | ({} if training is None else {"training": plain_json(training)})
+    return _write(replace(result, failures=failures, run=replace(result.run, settings=about)))
 
 
 def vectors_of(data: Representations, token: str) -> Vectors:
@@ -194,7 +252,8 @@ def vectors_of(data: Representations, token: str) -> Vectors:
     return Vectors(token, data.layers, list(data.images.block(0)), data.ids, data.y)
 
 
-def _folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
+def opened_folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
+    """The results' folder, a temporary one where none is named."""
     where, kept = results_folder(None if out is None else Path(out).expanduser())
     return Path(where), kept
 

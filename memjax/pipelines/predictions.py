@@ -7,14 +7,18 @@ import numpy as np
 import pandas as pd
 
 from memjax import devices
-from memjax.checks import expected
-from memjax.datasets import Dataset, Failure
+from memjax.checks import InputError, expected
+from memjax.datasets import Dataset
+from memjax.datasets.base import fingerprint
 from memjax.outputs import (
     DatasetRecord,
     Run,
     count_failed,
     failure_table,
     now,
+    read_failures,
+    read_run,
+    read_table,
     record_of,
     started,
     versions,
@@ -22,12 +26,15 @@ from memjax.outputs import (
     write_table,
 )
 from memjax.pipelines.explained import FOLDER, explain_extremes
+from memjax.pipelines.parts import PartFiles
+from memjax.pipelines.scored_parts import scored_in_parts, scores_identity, stamps_of
 from memjax.predictor.calibration import LEVEL
 from memjax.predictor.evaluation import AgainstScores, against_scores
 from memjax.predictor.predictor import Predictor
 from memjax.predictor.sources import Images, named_images
-from memjax.progress import ProgressCallback
-from memjax.promises import start_writing
+from memjax.progress import ProgressCallback, tell
+from memjax.promises import broken_promises, start_writing
+from memjax.records import record_from
 from memjax.storage import TemporaryFolder, locked, results_folder
 
 PREDICTIONS, EVALUATION = "predictions", "evaluation"
@@ -66,6 +73,9 @@ def predict_images(
 ) -> PredictedImages:
     """Predict how memorable images are, and write it: predictions, failures, run.json and, with human scores, evaluation.
 
+    Scores are kept part by part in ``out``: the same call again goes on after the last of them, and a finished one is read.
+    Images in memory cannot be told from others, and are scored again.
+
     Args:
         predictor: from `memjax.fit_predictor` or `memjax.load_predictor`.
         images: see `memjax.predictor.Predictor.predict`; a data set with scores is evaluated.
@@ -88,21 +98,24 @@ def predict_images(
     devices.use_cores()
     if explain and predictor.record.dtype != "float32":
         raise expected("explain", "a predictor in float32", predictor.record.dtype, "leave it out", argument="explain")
+    predictor.residuals.ends(level)  # refused before the work
     where, kept = results_folder(None if out is None else Path(out).expanduser())
-    folder = Path(where)
-    named = named_images(images)
-    failures: list[Failure] = list(named.dataset.rejected)
+    folder, named = Path(where), named_images(images)
     with locked(folder):
-        table = predictor.predict(named, level, progress, failures, batch_size)
-        scored = named.dataset.scored
-        y = named.dataset.table["memorability"].to_numpy(np.float64)
-        same = bool(named.dataset.info["fingerprint"]) and (
-            named.dataset.info["fingerprint"] == predictor.record.dataset.fingerprint
-        )
-        found = against_scores(table, y, level, same) if scored else None
-        table = table.assign(memorability=y) if scored else table
+        identity = scores_identity(predictor, named) if out is not None else ""
+        run_id = fingerprint(identity, stamps_of(named), level, explain) if identity else ""
+        if (done := finished_predictions(folder, run_id)) is not None:
+            tell(f"{folder}: finished before", progress)
+            return done
+        files = PartFiles.of(folder, "parts", {"predictions": identity}) if identity else None
+        scored, failures = scored_in_parts(predictor, named, batch_size, files, progress)
+        table = predictor.table_of(named.names, scored, level)
+        y, found = named.dataset.table["memorability"].to_numpy(np.float64), None
+        if named.dataset.scored:
+            found = against_scores(table, y, level, _same_data(predictor, named.dataset))
+            table = table.assign(memorability=y)
         failed = failure_table(dict.fromkeys(failures))
-        run = _record(predictor, named.dataset, failed, level)
+        run = dataclasses.replace(_record(predictor, named.dataset, failed, level), run_id=run_id)
         writing = start_writing(folder, folder, (FOLDER,) if explain else ())
         write_table(table, folder, PREDICTIONS)
         if found is not None:
@@ -112,6 +125,28 @@ def predict_images(
         write_failures(failed, folder)
         run = writing.finish(run)
     return PredictedImages(table, failed, found, run, folder, kept)
+
+
+def finished_predictions(folder: Path, run_id: str) -> PredictedImages | None:
+    """The same predictions, where they were finished and lie there as they were written; None otherwise, and of no ``run_id``."""
+    try:
+        run = read_run(folder)
+    except InputError:
+        return None  # a damaged record is made anew
+    if run is None or not run_id or run.run_id != run_id or broken_promises(folder, run):
+        return None
+    table, evaluation = read_table(folder, PREDICTIONS), None
+    if table is None:
+        return None
+    if f"{EVALUATION}.parquet" in run.outputs and (row := read_table(folder, EVALUATION)) is not None:
+        evaluation = record_from(AgainstScores, row.to_dict("records")[0])
+    return PredictedImages(table, read_failures(folder), evaluation, run, folder)
+
+
+def _same_data(predictor: Predictor, dataset: Dataset) -> bool:
+    """Whether the images are those that it was fitted on."""
+    known = dataset.info["fingerprint"]
+    return bool(known) and known == predictor.record.dataset.fingerprint
 
 
 def _record(predictor: Predictor, dataset: Dataset, failures: pd.DataFrame, level: float) -> Run:

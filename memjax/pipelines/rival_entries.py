@@ -1,6 +1,6 @@
 """What is compared: baselines of a run, the autoencoders' losses in the sweep's store, VGG-16's measures of another run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
-from memjax.baselines.proxies import PROXIES, proxy_of
+from memjax.baselines.proxies import ROWS, proxy_of
 from memjax.checks import InputError, expected
 from memjax.measures import token_of
 from memjax.outputs import read_run, read_table
@@ -21,8 +21,11 @@ from memjax.store import verify_group
 SCORES = "scores"
 """Name of the table of every measure by image: ``source, measure, layer, image, value``."""
 
-VGG = "vgg16"
-"""The name of VGG-16 among the sources of measures."""
+VGG, VGG_AUTOENCODER = "vgg16", "vgg16_autoencoder"
+"""The names of VGG-16, and of an autoencoder of its architecture, among the sources of measures."""
+
+CNNS = (VGG, VGG_AUTOENCODER)
+"""The sources that are convolutional networks."""
 
 Kind = Literal["autoencoder", "linear", "CNN", "other"]
 
@@ -62,11 +65,11 @@ def rivals_of(scores: Mapping[str, xr.DataArray], source: str) -> list[Rival]:
 
     Args:
         scores: name -> values, dims ``image, layer``.
-        source: ``vgg16``, or an encoder.
+        source: one of `CNNS`, or an encoder.
     """
     found: list[Rival] = []
     for name, values in scores.items():
-        row, cnn = PROXIES[proxy_of(name)], source == VGG
+        row, cnn = ROWS[proxy_of(name)], source in CNNS
         shown = f"{name}_{source}" if cnn else name
         found.append(Rival(shown, values, "CNN" if cnn else kind_of(row.linear), row.direction, row.in_sample))
     return [*found, *together(scores)]
@@ -78,7 +81,7 @@ def together(scores: Mapping[str, xr.DataArray]) -> list[Rival]:
     for proxy in dict.fromkeys(map(proxy_of, scores)):
         own = [values for name, values in scores.items() if proxy_of(name) == proxy]
         if len(own) > 1:
-            row, joined = PROXIES[proxy], xr.concat(own, dim="layer")
+            row, joined = ROWS[proxy], xr.concat(own, dim="layer")
             found.append(Rival(f"{proxy}_both", joined, kind_of(row.linear), row.direction, row.in_sample, False))
     return found
 
@@ -120,6 +123,22 @@ def scores_table(scores: Mapping[str, xr.DataArray], source: str) -> pd.DataFram
         for layer in values["layer"].values
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)
+
+
+def rivals_in_all(folders: Sequence[str | Path]) -> list[Rival]:
+    """The measures of some finished runs of baselines.
+
+    Raises:
+        InputError: one is none, or two have a measure in common.
+    """
+    found: list[Rival] = []
+    for folder in folders:
+        own = rivals_in(folder)
+        if twice := {one.name for one in found} & {one.name for one in own}:
+            fix = "leave one out"
+            raise expected(f"cnn {folder}", "a run of another network", f"{min(twice)} again", fix, "cnn")
+        found += own
+    return found
 
 
 def rivals_in(folder: str | Path) -> list[Rival]:

@@ -27,6 +27,9 @@ QUESTIONS: Mapping[str, Kind] = {
 }
 """Question -> the kind of its rivals."""
 
+KINDS: Mapping[Kind, str] = {"autoencoder": "a sparse autoencoder", "linear": "a linear residual", "CNN": "a CNN"}
+"""What a sentence calls the measures that the questions are about."""
+
 ANSWERS = ["question", "layers", "measure", "answer", "sentence"]
 
 
@@ -117,13 +120,13 @@ def answer_questions(alone: pd.DataFrame, pairs: pd.DataFrame, rivals: Mapping[s
     """Each question, for each autoencoder and way of finding the layer; one row, where there is nothing to compare."""
     rows = []
     for question, kind in QUESTIONS.items():
-        if missing := [one for one in ("autoencoder", kind) if one not in set(alone["kind"])]:
+        if missing := [KINDS[one] for one in ("autoencoder", kind) if one not in set(alone["kind"])]:
             rows.append((question, "", "", UNTESTED, f"no measure of the same images there of: {', '.join(missing)}"))
             continue
         for layers, family in alone.groupby("layers", sort=False):
             for name in family.loc[family["kind"] == "autoencoder", "measure"]:
                 against = facing(pairs[pairs["layers"] == layers], rivals[str(name)], kind, rivals)
-                rows.append((question, layers, name, *answer(rivals[str(name)], against)))
+                rows.append((question, layers, name, *answer(rivals[str(name)], against, rivals)))
     return pd.DataFrame(rows, columns=ANSWERS)
 
 
@@ -150,7 +153,7 @@ def swapped(pairs: pd.DataFrame) -> pd.DataFrame:
     return turned.assign(difference=-pairs["difference"], difference_low=low, difference_high=high, t=-pairs["t"])
 
 
-def answer(own: Rival, against: pd.DataFrame) -> tuple[str, str]:
+def answer(own: Rival, against: pd.DataFrame, rivals: Mapping[str, Rival]) -> tuple[str, str]:
     """The answer over all rivals, and a sentence with the numbers of the strongest.
 
     Yes where it tells more than every one of them; no where it does not tell more than one of them.
@@ -161,11 +164,16 @@ def answer(own: Rival, against: pd.DataFrame) -> tuple[str, str]:
     found = YES if said == {YES} else NO if NO in said else OPEN
     decisive = against if found != NO else against[against["first_tells_more"] == NO]
     row = decisive.loc[decisive["difference"].idxmin()] if decisive["difference"].notna().any() else decisive.iloc[0]
-    seen = ", scored on the images that it was trained on" if own.in_sample else ""
+    second = f"{row['second']}{scored_on(rivals[str(row['second'])])}"
     sentence = (
-        f"{own.name}{seen}: rho {row['rho_first']:+.3f}; {row['second']} {row['rho_second']:+.3f}; difference "
+        f"{own.name}{scored_on(own)}: rho {row['rho_first']:+.3f}; {second} {row['rho_second']:+.3f}; difference "
         f"{row['difference']:+.3f} [{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]; with {row['second']} held "
         f"constant {row['first_given_second']:+.3f} [{row['first_given_second_low']:+.3f}, "
         f"{row['first_given_second_high']:+.3f}]"
     )
     return found, sentence
+
+
+def scored_on(rival: Rival) -> str:
+    """What a sentence adds to the name of a measure that is in sample."""
+    return ", scored on the images that it was trained on" if rival.in_sample else ""

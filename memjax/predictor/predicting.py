@@ -37,6 +37,38 @@ class Scored:
         return Program(run, scorer, mesh, encoder.preprocessing.image_size, encoder.label)
 
 
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """An encoder whose program is known to fit: made once, and used for any number of images.
+
+    Attributes:
+        scored: the encoder.
+        program: what scores images.
+        at_once: images that the devices get at once.
+    """
+
+    scored: Scored
+    program: Program[Scorer]
+    at_once: int
+
+
+def make_ready(scored: Scored, size: int | None, progress: bool | ProgressCallback) -> Ready:
+    """An encoder's program, and how many images it is given at once.
+
+    Args:
+        scored: the encoder.
+        size: images at once over all devices; None: what the devices do best.
+        progress: where there is a bar, of every halving is told.
+    """
+    program, config = scored.program(), scored.reading.config
+    each, bytes_each = images_per_device(config, program.image), working_bytes(config, program.image, {})
+
+    def told(line: str) -> None:
+        tell(line, progress)
+
+    return Ready(scored, program, fitting_size(program, batch_size(size, program.mesh, each, bytes_each), told))
+
+
 class Found(NamedTuple):
     """Of images, in their order: what the encoders add to their score, and the columns of the domain; NaN where one failed."""
 
@@ -45,49 +77,48 @@ class Found(NamedTuple):
 
 
 def add_up_scores(
-    scored: Sequence[Scored],
+    ready: Sequence[Ready],
     named: Named,
-    size: int | None,
+    rows: range,
     progress: bool | ProgressCallback,
     failures: list[Failure] | None,
 ) -> Found:
     """Pass images through some encoders, and add up what each makes of them.
 
     Args:
-        scored: the encoders.
+        ready: the encoders.
         named: the images.
-        size: of them at once over all devices; None: what the devices do best.
+        rows: which of them, one after another.
         progress: as in `memjax.predictor.Predictor.predict`.
         failures: images that cannot be used are added to it, each once; None: the first is raised.
 
     Raises:
         memjax.decoding.ImageError: see there.
     """
-    names = dict(zip(named.dataset.table.index, named.names, strict=True))
-    total, columns, failed = np.zeros(len(names)), [], dict[Failure, None]()
-    for one in scored:
-        program, pre = one.program(), one.encoder.preprocessing
-        each, bytes_each = (
-            images_per_device(one.reading.config, program.image),
-            working_bytes(one.reading.config, program.image, {}),
-        )
+    names = dict(
+        zip(named.dataset.table.index[rows.start : rows.stop], named.names[rows.start : rows.stop], strict=True)
+    )
+    total, columns, failed = np.zeros(len(rows)), [], dict[Failure, None]()
+    part = "" if len(rows) == len(named.names) else f", images {rows.start + 1:,} to {rows.stop:,}"
 
-        def told(line: str) -> None:
-            tell(line, progress)
+    def told(line: str) -> None:
+        tell(line, progress)
 
-        at_once = fitting_size(program, batch_size(size, program.mesh, each, bytes_each), told)
-        part = Found(np.full(len(names), np.nan), np.full((len(names), _columns(one)), np.nan))
-        with progress_of(one.encoder.label, len(names), progress) as advance:
-            for batch, values in measured_batches(batches(named.dataset, pre, at_once), program, at_once, told):
+    for one in ready:
+        encoder, at_once = one.scored.encoder, one.at_once
+        stream = batches(named.dataset, encoder.preprocessing, at_once, np.array(rows, np.int64))
+        found = Found(np.full(len(rows), np.nan), np.full((len(rows), _columns(one.scored)), np.nan))
+        with progress_of(f"{encoder.label}{part}", len(rows), progress) as advance:
+            for batch, values in measured_batches(stream, one.program, at_once, told):
                 for failure in batch.failures:
                     if failures is None:
                         raise ImageError(failure.error, failure.stage)
                     failed[failure._replace(image=names[failure.image])] = None
-                rows = batch.positions[batch.valid]
-                part.score[rows], part.domain[rows] = values[SCORE][batch.valid], values[DOMAIN][batch.valid]
+                places = batch.positions[batch.valid] - rows.start
+                found.score[places], found.domain[places] = values[SCORE][batch.valid], values[DOMAIN][batch.valid]
                 advance(int((batch.positions >= 0).sum()))
-        total += part.score
-        columns.append(part.domain)
+        total += found.score
+        columns.append(found.domain)
     if failures is not None:
         failures += failed
     return Found(total, np.concatenate(columns, axis=1))

@@ -1,11 +1,14 @@
 """A score for a new image: what was learnt from people's scores of others, as an object that predicts, explains and is saved."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float
 
 from memjax import devices
 from memjax.attribution import Attribution, AttributionSettings, Target, attribute
@@ -18,16 +21,23 @@ from memjax.predictor.calibration import LEVEL, Residuals
 from memjax.predictor.domain import Domain
 from memjax.predictor.encoders import Computing, load_encoder
 from memjax.predictor.linear import ByEncoder
-from memjax.predictor.predicting import Scored, add_up_scores
+from memjax.predictor.predicting import Ready, Scored, add_up_scores, make_ready
 from memjax.predictor.record import PredictorRecord, places_in
-from memjax.predictor.saving import Parts, write_predictor
+from memjax.predictor.saving import Parts, digest_of, write_predictor
 from memjax.predictor.scoring import Reading, image_values, reading_of, score_function, scorer_of
-from memjax.predictor.sources import Images, named_images
+from memjax.predictor.sources import Images, Named, named_images
 from memjax.progress import ProgressCallback
 from memjax.selection import variables
 
 COLUMNS = ["image", "score", "score_low", "score_high", "out_of_domain"]
 """Of a table of predictions."""
+
+
+class ImagesScored(NamedTuple):
+    """Of images, in their order: the score, NaN where it failed, and whether it is unlike those of the fit."""
+
+    score: Float[np.ndarray, " n"]
+    outside: Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,12 +128,51 @@ class Predictor:
             ['image', 'score', 'score_low', 'score_high', 'out_of_domain']
         """
         devices.use_cores()
-        low, high = self.residuals.ends(level)
-        named = named_images(images)
-        found = add_up_scores(self.scored(), named, batch_size, progress, failures)
-        score = self.record.intercept + found.score
-        outside = self.domain.outside(found.domain)
-        return pd.DataFrame(dict(zip(COLUMNS, (named.names, score, score + low, score + high, outside), strict=True)))
+        self.residuals.ends(level)  # refused before the work
+        named, ready = named_images(images), self.ready(batch_size, progress)
+        found = self.score_rows(ready, named, range(len(named.names)), progress, failures)
+        return self.table_of(named.names, found, level)
+
+    def ready(self, batch_size: int | None = None, progress: bool | ProgressCallback = False) -> list[Ready]:
+        """Its encoders, each with the program that scores images.
+
+        Args:
+            batch_size, progress: as in `predict`.
+        """
+        return [make_ready(one, batch_size, progress) for one in self.scored()]
+
+    def score_rows(
+        self,
+        ready: Sequence[Ready],
+        named: Named,
+        rows: range,
+        progress: bool | ProgressCallback,
+        failures: list[Failure] | None,
+    ) -> ImagesScored:
+        """The scores of some of the images, one after another.
+
+        Args:
+            ready: from `ready`.
+            named: all images.
+            rows: which of them.
+            progress, failures: as in `predict`.
+        """
+        found = add_up_scores(ready, named, rows, progress, failures)
+        return ImagesScored(self.record.intercept + found.score, self.domain.outside(found.domain))
+
+    def table_of(self, names: Sequence[str], found: ImagesScored, level: float) -> pd.DataFrame:
+        """Scores as `predict` returns them, with the interval of a level."""
+        (low, high), score = self.residuals.ends(level), found.score
+        columns = (list(names), score, score + low, score + high, found.outside)
+        return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that a score depends on."""
+        return digest_of(self._parts())
+
+    def _parts(self) -> Parts:
+        return Parts(self.record, self.weights, self.residuals, self.domain)
 
     @functools.cached_property
     def targets(self) -> dict[str, Target]:
@@ -185,5 +234,4 @@ class Predictor:
         Raises:
             InputError: the folder holds something else, or cannot be written.
         """
-        parts = Parts(self.record, self.weights, self.residuals, self.domain)
-        return write_predictor(parts, Path(folder).expanduser())
+        return write_predictor(self._parts(), Path(folder).expanduser())

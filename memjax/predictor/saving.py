@@ -1,5 +1,7 @@
 """A predictor as files: predictor.json, predictor.safetensors and a model card. Nothing in them is ever executed."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,15 @@ def read_predictor(folder: Path) -> Parts:
         return _parts(record, {name: np.asarray(x, np.float64) for name, x in read_state([arrays]).items()})
     except (LookupError, ValueError) as error:
         raise expected(str(arrays), "the arrays of a predictor", f"something else ({error})") from error
+
+
+def digest_of(parts: Parts) -> str:
+    """SHA-256 of all that a predictor's scores depend on; when it was fitted, and by which versions, is left out."""
+    told = {name: value for name, value in parts.record.to_json().items() if name not in ("finished", "versions")}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for name, x in sorted(_arrays(parts).items()):
+        digest.update(f"{name}{x.shape}".encode() + x.tobytes())
+    return digest.hexdigest()
 
 
 def _arrays(parts: Parts) -> dict[str, np.ndarray]:

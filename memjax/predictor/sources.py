@@ -12,6 +12,7 @@ from PIL import Image as PILImage
 from memjax.checks import expected
 from memjax.datasets import Dataset, open_folder
 from memjax.datasets.base import Record, make_table
+from memjax.datasets.content import Stamp, stamp_of_file
 from memjax.decoding import ImageSource
 
 
@@ -26,6 +27,11 @@ class GivenImages:
 
     def __getitem__(self, index: int) -> Record:
         return Record(str(index), self.sources[index])
+
+    def stamp(self, index: int) -> Stamp | None:
+        """Of a file; None of an image in memory."""
+        source = self.sources[index]
+        return stamp_of_file(source) if isinstance(source, (str, os.PathLike)) else None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from memjax.baselines.proxies import PROXIES
+from memjax.baselines.rows import EXPOSED
 from memjax.metrics import METRICS
 from memjax.sae.variants import VARIANTS
 from memjax.stats.reliability import Reliability
@@ -96,6 +97,8 @@ def metric_label(metric: str, own: Mapping[str, Label] | None = None) -> Label:
     if found := _HEAD.fullmatch(metric):
         whole = metric_label(found["metric"], own)
         return Label(f"{whole.title}, head {found['head']}", whole.unit)
+    if metric in EXPOSED:
+        return Label(EXPOSED[metric].title, EXPOSED[metric].unit)
     proxy, _, token = metric.rpartition("_")
     if proxy in PROXIES:
         return Label(f"{PROXIES[proxy].title}, {token} token", PROXIES[proxy].unit)
