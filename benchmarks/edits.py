@@ -9,6 +9,7 @@ Reported: edits a second, and what an edit costs as a share of a plain pass; med
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -37,12 +38,9 @@ class Arguments:
 def sides_of(encoder: Any, pixels: np.ndarray, mesh: Any) -> tuple[dict[str, turns.Side], int]:
     """The three sides, and how many edits an image has."""
     import jax
-    import jax.numpy as jnp
 
-    from memjax.causes.effects import block_effects, nothing, without
-    from memjax.causes.units import masks_of, units_of
-    from memjax.measure import Reader
-    from memjax.models.vit import forward
+    from memjax.causes.effects import block_effects, nothing
+    from memjax.causes.units import units_of
     from memjax.predictor.linear import weighted_sum
     from memjax.predictor.scoring import image_values, reading_of, scorer_of
 
@@ -50,11 +48,40 @@ def sides_of(encoder: Any, pixels: np.ndarray, mesh: Any) -> tuple[dict[str, tur
     rng, reading = np.random.default_rng(0), reading_of(encoder, ("cls", "mean"), "native", ())
     shape = (config.depth + 1, config.width)
     scorer = scorer_of(encoder, {name: rng.normal(size=shape) for name in ("cls", "mean")})
-    units, filling = masks_of(units_of(config.heads), config.heads), nothing(config.depth)
+    filling = nothing(config.depth)
 
     def plain(scorer: Any, image: Any) -> Any:
         return weighted_sum(scorer.weights, image_values(scorer.encoder, image, reading))
 
+    def resumed(scorer: Any, image: Any) -> Any:
+        return block_effects(scorer, image, filling, reading)
+
+    batch, params = devices.split(pixels, mesh), devices.replicate(scorer, mesh)
+    edits = len(units_of(config.heads)) * config.depth
+
+    def side(one: Any, each: int) -> turns.Side:
+        run = devices.data_parallel(jax.vmap(one, in_axes=(None, 0)), mesh)
+        return turns.Side(lambda: jax.block_until_ready(run(params, batch)), len(pixels) * each)
+
+    return {
+        "plain": side(plain, 1),
+        "resumed": side(resumed, edits),
+        "whole": side(whole_passes(config, reading), edits),
+    }, edits
+
+
+def whole_passes(config: Any, reading: Any) -> Callable[[Any, Any], Any]:
+    """Every unit of every block taken out, each in a pass from the first block on."""
+    import jax
+    import jax.numpy as jnp
+
+    from memjax.causes.effects import nothing, without
+    from memjax.causes.units import masks_of, units_of
+    from memjax.measure import Reader
+    from memjax.models.vit import forward
+    from memjax.predictor.linear import weighted_sum
+
+    units, filling = masks_of(units_of(config.heads), config.heads), nothing(config.depth)
     reader = Reader(config, config.layout.on(config.grid), reading.selection)
     stands_in = jnp.zeros((config.layout.prefix + config.grid[0] * config.grid[1], config.width))
 
@@ -67,17 +94,7 @@ def sides_of(encoder: Any, pixels: np.ndarray, mesh: Any) -> tuple[dict[str, tur
         blocks = jnp.arange(1, config.depth + 1)
         return jax.lax.map(lambda block: jax.vmap(of_unit, (0, None))(units, block), blocks)
 
-    def resumed(scorer: Any, image: Any) -> Any:
-        return block_effects(scorer, image, filling, reading)
-
-    batch, params = devices.split(pixels, mesh), devices.replicate(scorer, mesh)
-    edits = len(units_of(config.heads)) * config.depth
-
-    def side(one: Any, each: int) -> turns.Side:
-        run = devices.data_parallel(jax.vmap(one, in_axes=(None, 0)), mesh)
-        return turns.Side(lambda: jax.block_until_ready(run(params, batch)), len(pixels) * each)
-
-    return {"plain": side(plain, 1), "resumed": side(resumed, edits), "whole": side(whole, edits)}, edits
+    return whole
 
 
 def main() -> int:

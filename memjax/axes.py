@@ -70,6 +70,7 @@ AXES: dict[str, dict[str, str]] = {
         "x2": "columns after pooling",
         "y2": "rows after pooling",
     },
+    "causes": {"u": "units of a block, each taken out by itself"},
     "pipelines": {
         "a": "images of a store, used or not",
         "e": "seeds of the autoencoders of a layer",

@@ -12,9 +12,9 @@ import scipy.stats
 import memjax
 from memjax.attribution.heads import open_gates, with_gates
 from memjax.causes import CausesSettings, measure_effects
-from memjax.causes.measuring import Effects, drawn
+from memjax.causes.measuring import Effects, sampled_rows
 from memjax.causes.table import causes_table
-from memjax.causes.units import BLOCK, HEAD, MLP, rows_of
+from memjax.causes.units import BLOCK, HEAD, MLP, unit_table
 from memjax.checks import InputError
 from memjax.cli import causes
 from memjax.outputs import DatasetRecord
@@ -75,7 +75,7 @@ def test_each_unit_is_an_encoder_with_weights_of_zero(predictor, dataset, zeroed
     scored = predictor.scored()[0]
     plain = predictor.predict(dataset)["score"].to_numpy()
     np.testing.assert_allclose(zeroed.score + predictor.record.intercept, plain, atol=1e-5)
-    rows = rows_of(*zeroed.effects.shape[1:2], scored.encoder.config.heads)
+    rows = unit_table(*zeroed.effects.shape[1:2], scored.encoder.config.heads)
     effects = zeroed.effects.reshape(IMAGES, -1)
     assert len(rows) == effects.shape[1]
     for place in (0, 5, 11, 12, 13, 25, 33, 34):
@@ -89,7 +89,7 @@ def test_the_mean_of_one_image_is_its_own_so_nothing_changes(predictor):
     alone = measure_effects(
         predictor.scored()[0], memjax.open_dataset("demo", limit=1), CausesSettings(ablation="mean")
     )
-    names = rows_of(alone.effects.shape[1], alone.effects.shape[2] - 3)["part"].to_numpy()
+    names = unit_table(alone.effects.shape[1], alone.effects.shape[2] - 3)["part"].to_numpy()
     effects = alone.effects.reshape(-1)
     np.testing.assert_allclose(effects[names != BLOCK], 0.0, atol=1e-6)
     assert (np.abs(effects[names == BLOCK]) > 1e-3).all()
@@ -98,7 +98,7 @@ def test_the_mean_of_one_image_is_its_own_so_nothing_changes(predictor):
 def test_means_are_of_all_images_whatever_the_batch(predictor, dataset, zeroed):
     one, all_at_once = (measure_effects(predictor.scored()[0], dataset, CausesSettings(), size) for size in (1, IMAGES))
     np.testing.assert_allclose(one.effects, all_at_once.effects, atol=1e-5)
-    names = rows_of(one.effects.shape[1], one.effects.shape[2] - 3)["part"].to_numpy()
+    names = unit_table(one.effects.shape[1], one.effects.shape[2] - 3)["part"].to_numpy()
     same = np.isclose(one.effects.reshape(IMAGES, -1), zeroed.effects.reshape(IMAGES, -1), atol=1e-6).all(axis=0)
     assert same[names == BLOCK].all(), "a block that is passed by has no filling"
     assert not same[names == HEAD].any()
@@ -166,9 +166,9 @@ def test_too_few_images_are_one_line(predictor, tmp_path):
 
 def test_a_sample_is_sorted_and_repeatable():
     chosen = CausesSettings(most_images=9, seed=3)
-    np.testing.assert_array_equal(drawn(100, chosen), drawn(100, chosen))
-    assert len(np.unique(drawn(100, chosen))) == 9
-    assert not np.array_equal(drawn(100, chosen), drawn(100, dataclasses.replace(chosen, seed=4)))
+    np.testing.assert_array_equal(sampled_rows(100, chosen), sampled_rows(100, chosen))
+    assert len(np.unique(sampled_rows(100, chosen))) == 9
+    assert not np.array_equal(sampled_rows(100, chosen), sampled_rows(100, dataclasses.replace(chosen, seed=4)))
 
 
 def test_one_program_serves_all_blocks(predictor, dataset):

@@ -15,7 +15,7 @@ from memjax.stats import cells as cells_module
 from memjax.stats import many_images
 from memjax.stats.analysis import Analysis, AnalysisSettings, analyse
 from memjax.stats.banks import Bank, Readers, bank_of
-from memjax.stats.cells import CellSums, Source, cells_of, summed
+from memjax.stats.cells import CellSums, ChosenBands, cells_of, summed
 from memjax.stats.left_out import from_columns, from_products
 from memjax.stats.many_images import read_many
 from memjax.stats.out_of_fold import of_vectors
@@ -71,7 +71,7 @@ def test_the_models_of_sums_are_those_of_images(
     sums = summed(widths, made, y, lambda start, stop: x[start:stop], 50)
     bands = tuple(range(len(widths)))[-2:]
     columns = np.concatenate([np.arange(band.start, band.stop) for band in (sums.bands[i] for i in bands)])
-    source = Source(bands, rng.uniform(0.2, 2, len(columns)))
+    source = ChosenBands(bands, rng.uniform(0.2, 2, len(columns)))
     own = x[:, columns] * source.scale
     for folds, of_cells in zip(made.folds(), made.partitions, strict=True):
         found, predicted = models_of_cells(sums, source, of_cells, scores), np.empty(y.shape)
@@ -156,7 +156,7 @@ def test_the_variance_between_partitions_of_cells_makes_up_for_the_cells(monkeyp
         sums = summed([2], made, y[:, None], lambda start, stop, x=x: x[start:stop], n)
         predicted = [np.empty((n, 1)) for _ in made.partitions]
         for into, of_cells, folds in zip(predicted, made.partitions, made.folds(), strict=True):
-            models_of_cells(sums, Source((0,), np.ones(2)), of_cells, 1).predict(x, folds, into)
+            models_of_cells(sums, ChosenBands((0,), np.ones(2)), of_cells, 1).predict(x, folds, into)
         parts = within_rho([one[:, 0] for one in predicted], y, made.folds())
         values.append(parts.rho)
         said.append(rho_interval(dataclasses.replace(parts, between=made.between)).error ** 2)
@@ -255,7 +255,7 @@ def test_sums_of_the_same_images_in_any_order_of_blocks(rng: np.random.Generator
     for one, step in zip(sums, (30, 7), strict=True):
         for start in range(0, 30, step):
             one.add(1, x[start : start + step], y[start : start + step])
-    first, second = (one.over(np.array([0, 1]), Source((0, 1), np.ones(4)), 1) for one in sums)
+    first, second = (one.over(np.array([0, 1]), ChosenBands((0, 1), np.ones(4)), 1) for one in sums)
     np.testing.assert_allclose(np.tril(first.xx), np.tril(second.xx))
     np.testing.assert_allclose(np.tril(first.xx), np.tril(x.T @ x))
     assert (sums[0].counts.tolist(), first.count) == ([0, 30], 30)

@@ -53,7 +53,7 @@ def block_effects(scorer: Scorer, image: Image, filling: Filling, reading: Readi
 
     Returns:
         ``score``: what the encoder adds to the image's score; ``effects [l, u]``: that of the edited encoder less it, in the
-        order of `memjax.causes.units.rows_of`.
+        order of `memjax.causes.units.unit_table`.
 
     Reference:
         Michel, Levy & Neubig 2019, Are Sixteen Heads Really Better than One?; Wang et al. 2023, Interpretability in the Wild

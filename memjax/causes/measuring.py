@@ -60,7 +60,7 @@ def measure_effects(
     Raises:
         InputError: no image can be used, or there is no room for one on each device.
     """
-    encoder, mesh, rows = scored.encoder, devices.data_mesh(), drawn(len(dataset), settings)
+    encoder, mesh, rows = scored.encoder, devices.data_mesh(), sampled_rows(len(dataset), settings)
     filling = nothing(encoder.config.depth)
     if settings.ablation == "mean":
         makings = compiled_makings(scored.reading, mesh, encoder.preprocessing)
@@ -74,11 +74,11 @@ def measure_effects(
     return _effects(_Run(program, scored, dataset, rows, size, progress))
 
 
-def drawn(n: int, settings: CausesSettings) -> Int[np.ndarray, " _"]:
+def sampled_rows(n: int, settings: CausesSettings) -> Int[np.ndarray, " _"]:
     """Which of ``n`` images are used: all, or a sorted random sample.
 
     Example:
-        >>> drawn(3, CausesSettings()).tolist(), len(drawn(1000, CausesSettings(most_images=50)))
+        >>> sampled_rows(3, CausesSettings()).tolist(), len(sampled_rows(1000, CausesSettings(most_images=50)))
         ([0, 1, 2], 50)
     """
     if n <= settings.most_images:

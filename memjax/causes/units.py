@@ -45,7 +45,7 @@ def masks_of(units: list[Unit], heads: int) -> Masks:
     return Masks(jnp.array(which), jnp.array(mlp), jnp.array(block))
 
 
-def rows_of(depth: int, heads: int) -> pd.DataFrame:
+def unit_table(depth: int, heads: int) -> pd.DataFrame:
     """Columns ``layer, part, head`` of every unit of every block, in the order of the effects."""
     found = [(layer, *unit) for layer in range(1, depth + 1) for unit in units_of(heads)]
     return pd.DataFrame(found, columns=["layer", "part", "head"])

@@ -11,7 +11,7 @@ from memjax.axes import Array, Hidden, Leaf, Pytree
 from memjax.models import layers
 from memjax.models.attention import OpenBlock, attend_open
 from memjax.models.config import ViTConfig
-from memjax.models.edits import BlockIndex, Change, Edit, changes_in, unchanged
+from memjax.models.edits import BlockIndex, Change, Edit, changes_in, left_alone
 from memjax.models.layers import Rotation
 from memjax.traces import BlockTrace
 
@@ -66,7 +66,7 @@ def run_block(
 
     The stream stays float32 whatever the parameters' type: rounding it to bfloat16 at every block would add up.
     """
-    change = edit or unchanged
+    change = edit or left_alone
     before = change("before", x)
     attended = attend_open(params.attention, layers.layer_norm(params.norm1, before, config.eps), rotation, edit)
     middle = add_branch(before, attended.out, params.scale1)

@@ -27,7 +27,7 @@ Change = Callable[[Place, Values], Values]
 """An edit in one block."""
 
 
-def unchanged(place: Place, values: Values) -> Values:
+def left_alone(place: Place, values: Values) -> Values:
     """The change that leaves all as it is."""
     return values
 

@@ -22,7 +22,7 @@ Readers = Mapping[str, Mapping[str, Reader]]
 
 
 @dataclass(frozen=True)
-class Moments:
+class ColumnMoments:
     """Mean and standard deviation over images, ``[l1, d]`` each."""
 
     mean: Float[np.ndarray, "l1 d"]
@@ -41,7 +41,7 @@ class Bank:
 
     readers: Readers
     rows: Int[np.ndarray, " n"]
-    moments: Mapping[str, Mapping[str, Moments]]
+    moments: Mapping[str, Mapping[str, ColumnMoments]]
 
     def layers(self, model: str) -> dict[str, range]:
         """The layer coordinates of each of an encoder's tokens."""
@@ -66,7 +66,7 @@ class Bank:
         def read(rows: Int[np.ndarray, " b"]) -> np.ndarray:
             return x[np.searchsorted(self.rows, rows)][:, None]
 
-        as_they_are = Moments(np.zeros((1, x.shape[1])), np.ones((1, x.shape[1])))
+        as_they_are = ColumnMoments(np.zeros((1, x.shape[1])), np.ones((1, x.shape[1])))
         moments = {**self.moments, MEASURES: {MEASURES: as_they_are}}
         return Bank({**self.readers, MEASURES: {MEASURES: read}}, self.rows, moments)
 
@@ -159,6 +159,6 @@ class _Running:
             self.sum[place] += apart.sum(axis=0)
             self.squares[place] += (apart * apart).sum(axis=0)
 
-    def moments(self) -> Moments:
+    def moments(self) -> ColumnMoments:
         mean = self.sum / self.count
-        return Moments(self.first + mean, np.sqrt(np.maximum(self.squares / self.count - mean * mean, 0)))
+        return ColumnMoments(self.first + mean, np.sqrt(np.maximum(self.squares / self.count - mean * mean, 0)))

@@ -85,7 +85,7 @@ def cells_of(study: Study, count: int, settings: ReadoutSettings) -> Cells:
 
 
 @dataclass(frozen=True)
-class Sums:
+class UnionSums:
     """Sums over some images, of columns ``x`` and scores ``y`` (the scores, and permutations of them).
 
     Attributes:
@@ -134,7 +134,7 @@ class CellSums:
         for band, products in zip(self.bands, self.xx, strict=True):
             products[cell] += x[:, band].T @ x[:, : band.stop]
 
-    def over(self, cells: Int[np.ndarray, " _"], source: "Source", scores: int) -> Sums:
+    def over(self, cells: Int[np.ndarray, " _"], source: "ChosenBands", scores: int) -> UnionSums:
         """The sums over some cells, of a source's columns and the first so many scores."""
         at = np.concatenate([np.arange(self.bands[i].start, self.bands[i].stop) for i in source.bands])
         scale, ends = source.scale, np.cumsum([0, *(self.bands[i].stop - self.bands[i].start for i in source.bands)])
@@ -150,11 +150,11 @@ class CellSums:
                 into[:, here] = made * rows * scale[here]
         x, y = self.x[cells].sum(axis=0)[at] * scale, self.y[cells, :scores].sum(axis=0)
         xy = self.xy[cells[:, None], at, :scores].sum(axis=0) * scale[:, None]
-        return Sums(int(self.counts[cells].sum()), x, y, xx, xy, self.yy[cells, :scores].sum(axis=0))
+        return UnionSums(int(self.counts[cells].sum()), x, y, xx, xy, self.yy[cells, :scores].sum(axis=0))
 
 
 @dataclass(frozen=True)
-class Source:
+class ChosenBands:
     """Bands of columns that are read from together, in ascending order, and what their columns are multiplied by."""
 
     bands: tuple[int, ...]

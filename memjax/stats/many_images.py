@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from memjax.stats.banks import MEASURES, Band, Bank, images_at_once
-from memjax.stats.cells import Cells, CellSums, Source, cells_of, cells_that_fit, summed
+from memjax.stats.cells import Cells, CellSums, ChosenBands, cells_of, cells_that_fit, summed
 from memjax.stats.repeats import ReadoutSettings, Study, share_as_high
 from memjax.stats.representations import (
     ALL_LAYERS,
@@ -52,7 +52,7 @@ class _Job:
     """A source, the models of its partitions, and how many scores they are of (the scores, and permutations)."""
 
     site: Site
-    source: Source
+    source: ChosenBands
     models: Sequence[CellModels]
 
     @property
@@ -104,14 +104,14 @@ class _Many:
         places = self.places(site)
         if not places:
             return None
-        source = Source(places, np.ones(sum(self.bands[place].width for place in places)))
+        source = ChosenBands(places, np.ones(sum(self.bands[place].width for place in places)))
         made = [models_of_cells(self.sums, source, folds, 1) for folds in self.cells.partitions]
         return _Job(site, source, made)
 
     def stack(self, site: Site, places: Sequence[int]) -> _Job:
         """Of many layers, each a band of the same weight; of the first partition with permutations of the scores."""
         scale = np.concatenate([np.full(width, width**-0.5) for width in (self.bands[place].width for place in places)])
-        source = Source(tuple(places), scale)
+        source = ChosenBands(tuple(places), scale)
         partitions = self.cells.partitions[: partitions_for(len(scale), len(self.cells.partitions))]
         counts = [self.scores.shape[1], *[1] * (len(partitions) - 1)]
         made = [

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import blas
 
-from memjax.stats.cells import CellSums, Source, Sums
+from memjax.stats.cells import CellSums, ChosenBands, UnionSums
 from memjax.stats.ridge import PENALTIES
 from memjax.stats.tridiagonal import Tridiagonal
 
@@ -46,7 +46,7 @@ class CellModels:
             into[rows] = x[rows] @ self.weights[f] + self.offset[f]
 
 
-def models_of_cells(sums: CellSums, source: Source, folds: Int[np.ndarray, " c"], scores: int) -> CellModels:
+def models_of_cells(sums: CellSums, source: ChosenBands, folds: Int[np.ndarray, " c"], scores: int) -> CellModels:
     """Nested cross-validation of one partition, from sums over cells.
 
     Args:
@@ -60,7 +60,7 @@ def models_of_cells(sums: CellSums, source: Source, folds: Int[np.ndarray, " c"]
         >>> sums = CellSums([2], 6, 1)
         >>> for cell in range(6):
         ...     sums.add(cell, x[cells == cell], x[cells == cell, :1])
-        >>> found = models_of_cells(sums, Source((0,), np.ones(2)), np.arange(6) % 3, 1)
+        >>> found = models_of_cells(sums, ChosenBands((0,), np.ones(2)), np.arange(6) % 3, 1)
         >>> found.weights.round(2).tolist()[0]
         [[1.0], [0.0]]
     """
@@ -88,7 +88,7 @@ def models_of_cells(sums: CellSums, source: Source, folds: Int[np.ndarray, " c"]
 class _Fit:
     """The models of all penalties that are fitted on some images, known by sums; uses up the memory of these."""
 
-    def __init__(self, of: Sums) -> None:
+    def __init__(self, of: UnionSums) -> None:
         self.mean_x, self.mean_y = of.x / of.count, of.y / of.count
         right = of.xy - np.outer(of.x, self.mean_y)
         covariance = of.covariance()
@@ -108,7 +108,7 @@ class _Fit:
         inside = np.concatenate([self.made.inside(right, float(penalty)) for penalty in penalties], axis=1)
         return self.made.back(inside).reshape(len(right), len(penalties), -1)
 
-    def errors(self, w: Float[np.ndarray, "k a r"], held: Sums) -> Float[np.ndarray, "a r"]:
+    def errors(self, w: Float[np.ndarray, "k a r"], held: UnionSums) -> Float[np.ndarray, "a r"]:
         """Sum of squares of the models of some weights on images that were not fitted on."""
         columns = w.reshape(len(w), -1)
         own = blas.dsymm(1.0, held.xx, np.asfortranarray(columns), lower=1)
