@@ -92,6 +92,12 @@ def results_folder(out: str | Place | None) -> tuple[Place, TemporaryFolder | No
     return kept.path, kept
 
 
+def local_folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
+    """`results_folder` of results that are always on this machine."""
+    where, kept = results_folder(None if out is None else Path(out).expanduser())
+    return Path(where), kept
+
+
 def is_remote(where: Place) -> bool:
     """Whether it is an object store."""
     return not isinstance(where, Path)

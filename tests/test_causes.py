@@ -89,7 +89,7 @@ def test_the_mean_of_one_image_is_its_own_so_nothing_changes(predictor):
     alone = measure_effects(
         predictor.scored()[0], memjax.open_dataset("demo", limit=1), CausesSettings(ablation="mean")
     )
-    names = unit_table(alone.effects.shape[1], alone.effects.shape[2] - 3)["part"].to_numpy()
+    names = alone.units()["part"].to_numpy()
     effects = alone.effects.reshape(-1)
     np.testing.assert_allclose(effects[names != BLOCK], 0.0, atol=1e-6)
     assert (np.abs(effects[names == BLOCK]) > 1e-3).all()
@@ -98,7 +98,7 @@ def test_the_mean_of_one_image_is_its_own_so_nothing_changes(predictor):
 def test_means_are_of_all_images_whatever_the_batch(predictor, dataset, zeroed):
     one, all_at_once = (measure_effects(predictor.scored()[0], dataset, CausesSettings(), size) for size in (1, IMAGES))
     np.testing.assert_allclose(one.effects, all_at_once.effects, atol=1e-5)
-    names = unit_table(one.effects.shape[1], one.effects.shape[2] - 3)["part"].to_numpy()
+    names = one.units()["part"].to_numpy()
     same = np.isclose(one.effects.reshape(IMAGES, -1), zeroed.effects.reshape(IMAGES, -1), atol=1e-6).all(axis=0)
     assert same[names == BLOCK].all(), "a block that is passed by has no filling"
     assert not same[names == HEAD].any()
@@ -157,6 +157,15 @@ def test_images_that_fail_are_told(tmp_path, predictor, capsys):
     assert found.failures["image"].tolist() == ["broken.png"]
     assert found.table["n"].unique().tolist() == [3]
     assert np.isfinite(found.table["effect"]).all()
+
+
+def test_an_image_of_a_list_that_fails_is_named_as_it_was_given(tmp_path, predictor):
+    good = [memjax.open_dataset("demo", limit=2).records[i].data for i in range(2)]
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    found = memjax.measure_causes(predictor, [good[0], tmp_path / "broken.png", good[1]], progress=False)
+    assert found.failures["image"].tolist() == [str(tmp_path / "broken.png")]
+    each = pd.read_parquet(found.out / "effects.parquet")
+    assert each["image"].unique().tolist() == ["images[0]", str(tmp_path / "broken.png"), "images[2]"]
 
 
 def test_too_few_images_are_one_line(predictor, tmp_path):

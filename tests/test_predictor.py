@@ -13,6 +13,7 @@ from PIL import Image as PILImage
 import memjax
 from memjax.checks import InputError
 from memjax.cli import predict
+from memjax.cli.leaving import told
 from memjax.datasets import Failure
 from memjax.decoding import ImageError
 from memjax.pipelines.predictions import predict_images
@@ -161,6 +162,12 @@ def test_too_few_images_are_refused(tmp_path: Path) -> None:
     run = memjax.sweep(memjax.open_dataset("demo", limit=40), "memjax/tiny", tmp_path / "run", KEPT, progress=False)
     with pytest.raises(InputError, match="images with features and a score: expected 50 or more, got 40"):
         memjax.fit_predictor(run, progress=False)
+
+
+def test_a_folder_that_is_no_run_is_named_by_its_own_flag(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        predict.main(["--features", str(tmp_path / "nothing"), "--out", str(tmp_path / "out")])
+    assert told(error.value).startswith(f"--features {tmp_path / 'nothing'}: expected a finished run, got none")
 
 
 def test_predictions_against_scores(predictor: Predictor, tmp_path: Path) -> None:

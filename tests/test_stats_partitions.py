@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 
 from memjax.pipelines.alike import alike_images, by_vectors
+from memjax.stats import duplicates
 from memjax.stats.duplicates import near_duplicates
 from memjax.stats.partitions import folds_of, joined, shuffled_scores
 
@@ -59,6 +60,29 @@ def test_where_more_pairs_are_alike_than_are_held_the_cosine_is_larger(
         assert 2 <= found.pairs <= 10 < every.pairs
         assert found.clusters[100] == found.clusters[101]
         assert found.clusters[102] == found.clusters[103]
+
+
+def test_thousands_of_copies_of_one_image_are_held_by_what_links_them(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their pairs are as many as the square of the copies."""
+    x = rng.normal(size=(700, 20))
+    x[::2] = x[0]
+    x[1] = x[3]
+    every = near_duplicates(x)
+    assert every.pairs > 350 * 349 // 2
+    monkeypatch.setattr("memjax.stats.duplicates.MOST_PAIRS", 1000)
+    monkeypatch.setattr("memjax.stats.duplicates._ROWS", 30)
+    held = []
+    linked = duplicates._Pairs.linked
+    monkeypatch.setattr(
+        duplicates._Pairs, "linked", lambda pairs, n: (held.append(len(pairs.first)), linked(pairs, n))[1]
+    )
+    found = near_duplicates(x)
+    np.testing.assert_array_equal(found.clusters, every.clusters)
+    assert (found.pairs, found.largest) == (every.pairs, 350)
+    assert len(held) > 1
+    assert max(held) < 1000 + 30 * 700
 
 
 def test_near_duplicates_are_so_to_all_encoders_together(rng: np.random.Generator) -> None:

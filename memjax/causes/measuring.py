@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 
 from memjax import devices
 from memjax.batching import batch_size
 from memjax.causes.effects import EFFECTS, HEADS, MLPS, SCORE, Filling, compiled_effects, compiled_makings, nothing
 from memjax.causes.settings import CausesSettings
-from memjax.causes.units import units_of
+from memjax.causes.units import unit_table, units_of
 from memjax.datasets import Dataset, Failure
 from memjax.halving import Program, fitting_size, measured_batches
 from memjax.loader import Batch, batches
@@ -39,6 +40,11 @@ class Effects:
     score: Float[np.ndarray, " n"]
     effects: Float[np.ndarray, "n l u"]
     failures: list[Failure]
+
+    def units(self) -> pd.DataFrame:
+        """Which unit each effect is of, see `memjax.causes.units.unit_table`."""
+        depth, count = self.effects.shape[1:]
+        return unit_table(depth, count - len(units_of(0)))
 
 
 def measure_effects(

@@ -8,7 +8,6 @@ import scipy.stats
 from jaxtyping import Float
 
 from memjax.causes.measuring import Effects
-from memjax.causes.units import unit_table
 from memjax.checks import expected
 
 COLUMNS = ["model", "layer", "part", "head", "effect", "ci_low", "ci_high", "sd", "kept", "n"]
@@ -44,10 +43,7 @@ def _rows(model: str, one: Effects, total: Float[np.ndarray, " n"], whole: np.nd
     ranks = scipy.stats.rankdata(scores)
     edited = scipy.stats.rankdata(scores[:, None] + effects, axis=0)
     kept = [np.corrcoef(ranks, column)[0, 1] if np.ptp(column) else np.nan for column in edited.T]
-    depth, units = one.effects.shape[1:]
-    table = unit_table(depth, units - 3).assign(
-        model=model, effect=mean, ci_low=mean - half, ci_high=mean + half, sd=sd, kept=kept, n=n
-    )
+    table = one.units().assign(model=model, effect=mean, ci_low=mean - half, ci_high=mean + half, sd=sd, kept=kept, n=n)
     return table[COLUMNS]
 
 
@@ -55,7 +51,7 @@ def effects_table(found: Mapping[str, Effects], images: list[str]) -> pd.DataFra
     """The effect on every image, float32: columns ``image, model, layer, part, head, effect``."""
     parts = []
     for model, one in found.items():
-        units = unit_table(one.effects.shape[1], one.effects.shape[2] - 3)
+        units = one.units()
         names = [images[row] for row in one.positions]
         repeated = units.loc[np.tile(np.arange(len(units)), len(names))].reset_index(drop=True)
         effect = one.effects.reshape(-1).astype(np.float32)

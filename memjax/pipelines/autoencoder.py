@@ -23,7 +23,7 @@ from memjax.models import hub
 from memjax.pipelines.autoencoder_settings import AutoencoderSettings
 from memjax.pipelines.baseline_measuring import Measured
 from memjax.pipelines.baseline_settings import BaselineSettings
-from memjax.pipelines.baselines import BaselineResult, ReadImages, network_result, opened_folder, scores_of
+from memjax.pipelines.baselines import BaselineResult, ReadImages, network_result, scores_of
 from memjax.pipelines.exposures import (
     MEASURES,
     Exposure,
@@ -37,7 +37,7 @@ from memjax.pipelines.exposures import (
 from memjax.pipelines.parts import PartFiles
 from memjax.pipelines.rival_entries import VGG_AUTOENCODER
 from memjax.progress import ProgressCallback, progress_of, tell
-from memjax.storage import locked
+from memjax.storage import local_folder, locked
 
 WHOLE = "all"
 """The name of the part whose autoencoder sees every image."""
@@ -73,7 +73,7 @@ def measure_autoencoder(
     devices.use_cores()
     settings, training = settings or BaselineSettings(), training or AutoencoderSettings()
     y = scores_of(dataset)
-    folder, kept = opened_folder(out)
+    folder, kept = local_folder(out)
     with locked(folder):
         start = load_autoencoder(weights, settings.seed)
         exposure = exposure_of(dataset, start, settings, training)

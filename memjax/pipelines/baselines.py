@@ -39,7 +39,7 @@ from memjax.progress import ProgressCallback, progress_of
 from memjax.promises import start_writing
 from memjax.stats.analysis import ceiling_for
 from memjax.stats.scores import check_scores_vary
-from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
+from memjax.storage import Place, TemporaryFolder, local_folder, locked, place
 
 BASELINES, RIVALS, COMPARISON, ANSWERED = "baselines", "rivals", "comparison", "answers"
 """Names of the tables: each measure and layer; each compared measure alone, each pair, and the questions."""
@@ -126,7 +126,7 @@ def measure_baselines(
     cnn = rivals_in_all([beside.cnn] if isinstance(beside.cnn, (str, Path)) else beside.cnn)
     group = open_group(run.out if isinstance(run, Sweep) else place(run), settings.model)
     record = Run(group.dataset, models=(group.encoder,), ceiling=group.ceiling)
-    folder, kept = opened_folder(out)
+    folder, kept = local_folder(out)
     with locked(folder):
         data = {
             name: load_representations(group, name, settings.layers, False, block=256) for name in settings.tokens()
@@ -166,7 +166,7 @@ def measure_vgg_baselines(
     if wrong := sorted(set(chosen) - set(range(1, len(LAYERS) + 1))):
         raise expected("layers", f"among 1 to {len(LAYERS)} of VGG-16", wrong, argument="layers")
     y = scores_of(dataset)
-    folder, kept = opened_folder(out)
+    folder, kept = local_folder(out)
     with locked(folder):
         params = load_vgg(weights)
         with progress_of("vgg16", len(dataset), progress) as advance:
@@ -250,12 +250,6 @@ def network_result(
 def vectors_of(data: Representations, token: str) -> Vectors:
     """A token's vectors of all layers, as the measures take them."""
     return Vectors(token, data.layers, list(data.images.block(0)), data.ids, data.y)
-
-
-def opened_folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
-    """The results' folder, a temporary one where none is named."""
-    where, kept = results_folder(None if out is None else Path(out).expanduser())
-    return Path(where), kept
 
 
 def _result(

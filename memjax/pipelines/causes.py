@@ -9,25 +9,15 @@ from memjax import devices
 from memjax.causes.measuring import Effects, measure_effects
 from memjax.causes.settings import CausesSettings
 from memjax.causes.table import causes_table, effects_table
-from memjax.outputs import (
-    DatasetRecord,
-    Run,
-    count_failed,
-    failure_table,
-    now,
-    record_of,
-    started,
-    versions,
-    write_failures,
-    write_table,
-)
+from memjax.outputs import Run, failure_table, write_failures, write_table
+from memjax.pipelines.predictor_record import record_of_predictor
 from memjax.predictor.predictor import Predictor
-from memjax.predictor.sources import Images, Named, named_images
+from memjax.predictor.sources import Images, named_images
 from memjax.progress import ProgressCallback
 from memjax.promises import start_writing
 from memjax.report.causes import causes_figure
 from memjax.report.figures import save_figure
-from memjax.storage import TemporaryFolder, locked, results_folder
+from memjax.storage import TemporaryFolder, local_folder, locked
 
 CAUSES, EFFECTS = "causes", "effects"
 """Names of the table, which is also the figures', and of the effects on every image."""
@@ -90,17 +80,17 @@ def measure_causes(
     """
     devices.use_cores()
     chosen, named = settings or CausesSettings(), named_images(images)
-    where, kept = results_folder(None if out is None else Path(out).expanduser())
-    folder = Path(where)
+    folder, kept = local_folder(out)
     with locked(folder):
         found = {
             one.encoder.label: measure_effects(one, named.dataset, chosen, batch_size, progress)
             for one in predictor.scored()
         }
         table = causes_table(found)
-        failures = [*named.dataset.rejected, *(failure for one in found.values() for failure in one.failures)]
+        unread = named.called(failure for one in found.values() for failure in one.failures)
+        failures = [*named.dataset.rejected, *unread]
         failed = failure_table(dict.fromkeys(failures))
-        run = _record(predictor, named, failed, chosen)
+        run = record_of_predictor(predictor, named.dataset, failed, dataclasses.asdict(chosen))
         writing = start_writing(folder, folder)
         write_table(table, folder, CAUSES)
         effects_table(found, named.names).to_parquet(folder / f"{EFFECTS}.parquet", index=False)
@@ -112,21 +102,3 @@ def measure_causes(
         write_failures(failed, folder)
         run = writing.finish(run)
     return CausesResult(table, found, failed, run, folder, kept)
-
-
-def _record(predictor: Predictor, named: Named, failures: pd.DataFrame, settings: CausesSettings) -> Run:
-    """As run.json has it."""
-    of, dataset = predictor.record, named.dataset
-    made = dataset.info.get("source") is None
-    return Run(
-        dataset=DatasetRecord(dataset.name, len(dataset)) if made else record_of(dataset),
-        models=of.encoders,
-        protocol=of.protocol,
-        dtype=of.dtype,
-        precision=of.precision,
-        settings={"fitted_on": of.dataset.name, "run_id": of.run_id, **dataclasses.asdict(settings)},
-        failures=count_failed(failures),
-        command=started(),
-        finished=now(),
-        versions=versions(),
-    )

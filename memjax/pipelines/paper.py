@@ -42,7 +42,7 @@ from memjax.pipelines.rival_entries import rivals_in
 from memjax.promises import start_writing
 from memjax.stats.readout import Readout
 from memjax.stats.reliability import Reliability
-from memjax.storage import TemporaryFolder, results_folder
+from memjax.storage import TemporaryFolder, local_folder
 
 REPORT, DISAGREEMENTS = "report.html", "disagreements.txt"
 
@@ -103,8 +103,8 @@ def reproduce_paper(
     """
     settings = settings or PaperSettings()
     inputs = read_inputs(sources, settings)
-    place, kept = results_folder(None if out is None else Path(out))
-    folder = make_folder(Path(place), "out", argument="out")
+    place, kept = local_folder(out)
+    folder = make_folder(place, "out", argument="out")
     results = compute(inputs, settings)
     if claims:
         weighed = weigh_claims(inputs, settings, cnn_measures(cnn))

@@ -11,22 +11,17 @@ from memjax.checks import InputError, expected
 from memjax.datasets import Dataset
 from memjax.datasets.base import fingerprint
 from memjax.outputs import (
-    DatasetRecord,
     Run,
-    count_failed,
     failure_table,
-    now,
     read_failures,
     read_run,
     read_table,
-    record_of,
-    started,
-    versions,
     write_failures,
     write_table,
 )
 from memjax.pipelines.explained import FOLDER, explain_extremes
 from memjax.pipelines.parts import PartFiles
+from memjax.pipelines.predictor_record import record_of_predictor
 from memjax.pipelines.scored_parts import scored_in_parts, scores_identity, stamps_of
 from memjax.predictor.calibration import LEVEL
 from memjax.predictor.evaluation import AgainstScores, against_scores
@@ -35,7 +30,7 @@ from memjax.predictor.sources import Images, named_images
 from memjax.progress import ProgressCallback, tell
 from memjax.promises import broken_promises, start_writing
 from memjax.records import record_from
-from memjax.storage import TemporaryFolder, locked, results_folder
+from memjax.storage import TemporaryFolder, local_folder, locked
 
 PREDICTIONS, EVALUATION = "predictions", "evaluation"
 """Names of the tables."""
@@ -99,8 +94,7 @@ def predict_images(
     if explain and predictor.record.dtype != "float32":
         raise expected("explain", "a predictor in float32", predictor.record.dtype, "leave it out", argument="explain")
     predictor.residuals.ends(level)  # refused before the work
-    where, kept = results_folder(None if out is None else Path(out).expanduser())
-    folder, named = Path(where), named_images(images)
+    (folder, kept), named = local_folder(out), named_images(images)
     with locked(folder):
         identity = scores_identity(predictor, named) if out is not None else ""
         run_id = fingerprint(identity, stamps_of(named), level, explain) if identity else ""
@@ -115,7 +109,9 @@ def predict_images(
             found = against_scores(table, y, level, _same_data(predictor, named.dataset))
             table = table.assign(memorability=y)
         failed = failure_table(dict.fromkeys(failures))
-        run = dataclasses.replace(_record(predictor, named.dataset, failed, level), run_id=run_id)
+        told = {"images": predictor.record.images, "source": predictor.record.source}
+        run = record_of_predictor(predictor, named.dataset, failed, told)
+        run = dataclasses.replace(run, level=level, run_id=run_id)
         writing = start_writing(folder, folder, (FOLDER,) if explain else ())
         write_table(table, folder, PREDICTIONS)
         if found is not None:
@@ -147,21 +143,3 @@ def _same_data(predictor: Predictor, dataset: Dataset) -> bool:
     """Whether the images are those that it was fitted on."""
     known = dataset.info["fingerprint"]
     return bool(known) and known == predictor.record.dataset.fingerprint
-
-
-def _record(predictor: Predictor, dataset: Dataset, failures: pd.DataFrame, level: float) -> Run:
-    """As run.json has it."""
-    of, made = predictor.record, dataset.info.get("source") is None
-    return Run(
-        dataset=DatasetRecord(dataset.name, len(dataset)) if made else record_of(dataset),
-        models=of.encoders,
-        protocol=of.protocol,
-        dtype=of.dtype,
-        precision=of.precision,
-        level=level,
-        settings={"fitted_on": of.dataset.name, "images": of.images, "source": of.source, "run_id": of.run_id},
-        failures=count_failed(failures),
-        command=started(),
-        finished=now(),
-        versions=versions(),
-    )

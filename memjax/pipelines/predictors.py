@@ -59,7 +59,7 @@ def fit_predictor(
         'vectors'
     """
     settings = settings or PredictorSettings()
-    found = run if isinstance(run, Sweep) else read_sweep(run)
+    found = run if isinstance(run, Sweep) else read_sweep(run, argument="features")
     if found.table is None:
         raise expected(f"run {found.out}", "one of data with scores", "one without", argument="features")
     fit = _Fit(found, settings, lambda line: tell(line, progress))

@@ -31,7 +31,7 @@ from memjax.sae.presets import SAEPreset
 from memjax.sae.stream import Stream
 from memjax.sae.trained import TrainedSAE, trained_saes
 from memjax.sae.training import epochs_before, fit_members, recipe_for
-from memjax.storage import Place, TemporaryFolder, locked, place, results_folder
+from memjax.storage import Place, TemporaryFolder, local_folder, locked, place
 
 EPOCHS, LAYERS, SAES = "sae_epochs", "sae_layers", "saes"
 """Names of the tables, and of the folder of autoencoders."""
@@ -144,8 +144,7 @@ def train_saes(
     devices.use_cores()
     settings = settings or SAESettings()
     features = run.out if isinstance(run, Sweep) else place(run)
-    where, kept = results_folder(None if out is None else Path(out).expanduser())
-    folder = Path(where)
+    folder, kept = local_folder(out)
     with locked(folder):
         job = _plan(settings, features)
         epochs, members = _train(job, folder, progress)

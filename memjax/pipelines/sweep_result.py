@@ -186,12 +186,13 @@ def measured_wholly(out: Place, model: str) -> bool:
     return design is not None and len(marked_chunks(out, group_name(model))) >= -(-design.images // design.chunk)
 
 
-def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
+def read_sweep(out: str | Place, run: Run | None = None, argument: str = "out") -> Sweep:
     """The result of a finished sweep, from its folder.
 
     Args:
         out: the run's folder.
         run: its record, where that has been read already.
+        argument: what the caller calls the folder, for errors.
 
     Raises:
         InputError: no finished run there, or something of it is not as it was written.
@@ -199,11 +200,11 @@ def read_sweep(out: str | Place, run: Run | None = None) -> Sweep:
     where = place(out)
     found = run or read_run(where)
     if found is None:
-        raise expected(f"out {where}", "a finished run", "none", "run the sweep to its end", argument="out")
+        raise expected(f"{argument} {where}", "a finished run", "none", "run the sweep to its end", argument)
     models = [model.model for model in found.models]
     if run is None:  # a record that is handed in was verified
         if broken := broken_promises(where, found):
-            raise InputError(f"{broken[0]}; run the same sweep again, which makes it anew", "out")
+            raise InputError(f"{broken[0]}; run the same sweep again, which makes it anew", argument)
         for model in models:
             verify_group(where, group_name(model))
     features = features_of(where, models)

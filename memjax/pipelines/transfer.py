@@ -24,7 +24,7 @@ from memjax.promises import start_writing
 from memjax.report.figures import save_figure
 from memjax.report.transfer import transfer_figure
 from memjax.stats.duplicates import near_duplicates
-from memjax.storage import Place, TemporaryFolder, locked, results_folder
+from memjax.storage import Place, TemporaryFolder, local_folder, locked
 
 TRANSFER = "transfer"
 """Name of the table and of the figure."""
@@ -82,11 +82,10 @@ def transfer(
         >>> transfer(runs, progress=False).table[["train", "test"]].values.tolist()
         [['first', 'first'], ['first', 'second'], ['second', 'first'], ['second', 'second']]
     """
-    found = [one if isinstance(one, Sweep) else read_sweep(one) for one in runs]
+    found = [one if isinstance(one, Sweep) else read_sweep(one, argument="runs") for one in runs]
     check_alike(found)
     names = names_of(found)
-    where, kept = results_folder(None if out is None else Path(out).expanduser())
-    folder = Path(where)
+    folder, kept = local_folder(out)
     with locked(folder):
         predictors = {}
         for name, run in zip(names, found, strict=True):

@@ -95,9 +95,6 @@ def add_up_scores(
     Raises:
         memjax.decoding.ImageError: see there.
     """
-    names = dict(
-        zip(named.dataset.table.index[rows.start : rows.stop], named.names[rows.start : rows.stop], strict=True)
-    )
     total, columns, failed = np.zeros(len(rows)), [], dict[Failure, None]()
     part = "" if len(rows) == len(named.names) else f", images {rows.start + 1:,} to {rows.stop:,}"
 
@@ -110,10 +107,9 @@ def add_up_scores(
         found = Found(np.full(len(rows), np.nan), np.full((len(rows), _columns(one.scored)), np.nan))
         with progress_of(f"{encoder.label}{part}", len(rows), progress) as advance:
             for batch, values in measured_batches(stream, one.program, at_once, told):
-                for failure in batch.failures:
-                    if failures is None:
-                        raise ImageError(failure.error, failure.stage)
-                    failed[failure._replace(image=names[failure.image])] = None
+                if failures is None and batch.failures:
+                    raise ImageError(batch.failures[0].error, batch.failures[0].stage)
+                failed |= dict.fromkeys(named.called(batch.failures))
                 places = batch.positions[batch.valid] - rows.start
                 found.score[places], found.domain[places] = values[SCORE][batch.valid], values[DOMAIN][batch.valid]
                 advance(int((batch.positions >= 0).sum()))

@@ -1,7 +1,8 @@
 """Images to be scored, in the forms that users have them, as records that the loader reads."""
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -10,7 +11,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from memjax.checks import expected
-from memjax.datasets import Dataset, open_folder
+from memjax.datasets import Dataset, Failure, open_folder
 from memjax.datasets.base import Record, make_table
 from memjax.datasets.content import Stamp, stamp_of_file
 from memjax.decoding import ImageSource
@@ -40,6 +41,14 @@ class Named:
 
     dataset: Dataset
     names: list[str]
+
+    @functools.cached_property
+    def _by_id(self) -> dict[str, str]:
+        return dict(zip(self.dataset.table.index, self.names, strict=True))
+
+    def called(self, failures: Iterable[Failure]) -> list[Failure]:
+        """Failures of the data set's images, by what these are called in a table."""
+        return [failure._replace(image=self._by_id[failure.image]) for failure in failures]
 
 
 Images: TypeAlias = str | os.PathLike[str] | Dataset | Named | Sequence[ImageSource] | np.ndarray

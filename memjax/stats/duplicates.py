@@ -7,7 +7,9 @@ turned left to right and 78 % of those cropped by 5 %, with 96 pairs in all; din
 and 45 %.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,7 +26,7 @@ LARGEST = 0.05
 """Share of the images that one cluster may have: chains of similar images are a subject and no duplicates."""
 
 MOST_PAIRS = 10_000_000
-"""Pairs that are held: where more are nearly the same, the cosine has to be larger."""
+"""Pairs that are held: where more are nearly the same, the cosine has to be larger; at the largest, links stand for them."""
 
 _VALUES = 2**26
 """Cosines that are held at once, and of how many images with all others at most."""
@@ -70,14 +72,14 @@ def near_duplicates(*vectors: Float[np.ndarray, "n _"]) -> NearDuplicates:
     thresholds = OF_SEVERAL if len(vectors) > 1 else COSINES
     # side by side, a product of two images' directions is the mean of the encoders' cosines
     x = np.concatenate([_directions(one) for one in vectors], axis=1) / np.float32(np.sqrt(len(vectors)))
-    first, second, cosines, least = _pairs(x, thresholds)
-    clusters, pairs, cosine = np.arange(len(x)), 0, least
-    for cosine in (one for one in thresholds if one >= least):
-        near = cosines > cosine
-        clusters, pairs = connected(first[near], second[near], len(x)), int(near.sum())
+    pairs, cosine = _pairs(x, thresholds)
+    clusters = connected(pairs.first, pairs.second, len(x))
+    for stricter in (one for one in thresholds if one > cosine):
         if np.bincount(clusters).max() <= max(LARGEST * len(x), 2):
             break
-    return NearDuplicates(clusters, cosine, pairs, int(np.bincount(clusters).max()), len(vectors))
+        cosine, pairs = stricter, pairs.above(stricter)
+        clusters = connected(pairs.first, pairs.second, len(x))
+    return NearDuplicates(clusters, cosine, pairs.count, int(np.bincount(clusters).max()), len(vectors))
 
 
 def _directions(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
@@ -88,25 +90,49 @@ def _directions(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return x / np.where(length > 0, length, 1)
 
 
-def _pairs(
-    x: Float[np.ndarray, "n d"], thresholds: tuple[float, ...]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Pairs of rows with a cosine above a threshold, the first before the second, their cosines, and the threshold.
+class _Pairs(NamedTuple):
+    """Pairs of rows, the first before the second, and their cosines; ``count`` is how many they stand for."""
 
-    It is the first above which there are `MOST_PAIRS` at most, or the last.
+    first: Int[np.ndarray, " _"]
+    second: Int[np.ndarray, " _"]
+    cosines: Float[np.ndarray, " _"]
+    count: int
+
+    def above(self, cosine: float) -> "_Pairs":
+        near = self.cosines > cosine
+        return _Pairs(self.first[near], self.second[near], self.cosines[near], int(near.sum()))
+
+    @classmethod
+    def joined(cls, parts: Sequence["_Pairs"]) -> "_Pairs":
+        arrays = (np.concatenate(part) for part in zip(*(one[:3] for one in parts), strict=True))
+        return cls(*arrays, sum(one.count for one in parts))
+
+    def linked(self, n: int) -> "_Pairs":
+        """As few pairs of ``n`` rows as hang together in the same way: thousands of copies of one image are millions of pairs."""
+        clusters = connected(self.first, self.second, n)
+        first = np.unique(clusters, return_index=True)[1][clusters]
+        rest = np.flatnonzero(first != np.arange(n))
+        return _Pairs(first[rest], rest, np.ones(len(rest), self.cosines.dtype), self.count)
+
+
+def _pairs(x: Float[np.ndarray, "n d"], thresholds: tuple[float, ...]) -> tuple[_Pairs, float]:
+    """Pairs of rows with a cosine above a threshold, and the threshold.
+
+    It is the first above which there are `MOST_PAIRS` at most, or the last, above which more are held by what links them.
     """
-    place, found = 0, [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, x.dtype))]
-    step, held = max(min(_ROWS, _VALUES // len(x)), 1), 0
+    none = np.empty(0, np.int64)
+    place, found = 0, [_Pairs(none, none, np.empty(0, x.dtype), 0)]
+    step = max(min(_ROWS, _VALUES // len(x)), 1)
     for start in range(0, len(x), step):
         cosines = x[start : start + step] @ x[start:].T
         row, column = np.nonzero(cosines > thresholds[place])
         later = column > row
         row, column = row[later], column[later]
-        found.append((row + start, column + start, cosines[row, column]))
-        held += len(row)
-        while held > MOST_PAIRS and place < len(thresholds) - 1:
+        found.append(_Pairs(row + start, column + start, cosines[row, column], len(row)))
+        while sum(len(one.first) for one in found) > MOST_PAIRS:
+            if place == len(thresholds) - 1:
+                found = [_Pairs.joined(found).linked(len(x))]
+                break
             place += 1
-            found = [tuple(part[one[2] > thresholds[place]] for part in one) for one in found]
-            held = sum(len(one[2]) for one in found)
-    first, second, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return first, second, cosines, thresholds[place]
+            found = [one.above(thresholds[place]) for one in found]
+    return _Pairs.joined(found), thresholds[place]
