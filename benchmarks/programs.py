@@ -14,11 +14,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from benchmarks import architectures, targets
 from memjax import batching, devices, measure
+from memjax.causes.effects import Filling, compiled_effects
 from memjax.levels import normalise_levels
 from memjax.models import families, presets
 from memjax.models.config import ViTConfig
 from memjax.models.port import shapes_of
 from memjax.models.vit import ViTParams, forward
+from memjax.predictor.scoring import Reading, Scorer
 from memjax.preprocessing import Preprocessing, preprocessing_from_config
 from memjax.selection import Selection
 
@@ -122,3 +124,21 @@ def lower_ensemble(layers: int, seeds: int, width: int, batch: int, device: jax.
     return ensemble.train_members.lower(
         placed(members, ensemble.placement(count, mesh)), data, orders, recipe, schedule
     )
+
+
+def lower_causes(encoder: Encoder, dtype: Dtype, batch: int, device: jax.Device) -> jax.stages.Lowered:
+    """Every head, MLP and block taken out of ``batch`` images (`memjax.causes`), with means in their place."""
+    config, mesh = encoder.config, devices.data_mesh([device])
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    tokens, depth = config.layout.prefix + config.grid[0] * config.grid[1], config.depth
+
+    def float32(*shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, np.float32, sharding=everywhere)
+
+    weights = {name: float32(depth + 1, config.width) for name in ("cls", "mean")}
+    heads, mlps = float32(depth, config.heads, tokens, config.head_width), float32(depth, tokens, config.width)
+    reading = Reading(config, config.layout, "highest", Selection((), tuple(weights)), ())
+    pixels = (batch, *config.image, 3)
+    levels = jax.ShapeDtypeStruct(pixels, np.uint8, sharding=NamedSharding(mesh, PartitionSpec(devices.AXIS)))
+    given = (Scorer(parameters(config, dtype, mesh), weights), Filling(heads, mlps))
+    return compiled_effects(reading, mesh, encoder.preprocessing).lower(given, levels)

@@ -51,5 +51,10 @@ def encoder_program(target: str, name: str, kind: programs.Kind, dtype: programs
 
 
 @functools.cache
+def causes_program(target: str, name: str, dtype: programs.Dtype, batch: int) -> Built:
+    return build(programs.lower_causes(programs.encoder_of(name), dtype, batch, device_of(target)), target)
+
+
+@functools.cache
 def ensemble_step(target: str, batch: int) -> Built:
     return build(programs.lower_ensemble(13, 5, 768, batch, device_of(target)), target)

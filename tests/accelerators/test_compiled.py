@@ -17,7 +17,7 @@ from jax.sharding import SingleDeviceSharding
 from benchmarks import programs, targets
 from memjax.levels import look_up_levels
 from memjax.selection import Selection, variables, working_bytes
-from tests.accelerators.compiling import build, device_of, encoder_program, ensemble_step
+from tests.accelerators.compiling import build, causes_program, device_of, encoder_program, ensemble_step
 
 TARGETS = ("v5e", "h100")
 ENCODERS = ("dinov2-s14", "clip-b16", "siglip2-so400m-384")
@@ -74,6 +74,20 @@ class TestFloat32:
     def test_every_product_of_an_ensembles_step_is_exact(self, target, batch):
         (precision,) = ensemble_step(target, batch).precisions
         assert precision == "f32:highest"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+class TestCauses:
+    """Parts of an encoder taken out: passes that begin at a block that is traced."""
+
+    def test_every_product_is_exact(self, target):
+        (precision,) = causes_program(target, "tiny", "float32", 2).precisions
+        assert precision == "f32:highest"
+
+    def test_gathers_nothing_and_fits_the_chip(self, target):
+        built = causes_program(target, "dinov2-s14", "bfloat16", 2)
+        assert [x.text for x in built.program.of("gather")] == []
+        assert built.needed < 0.9 * targets.CHIPS[target].memory
 
 
 @pytest.mark.parametrize("target", TARGETS)
