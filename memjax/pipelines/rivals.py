@@ -27,7 +27,7 @@ QUESTIONS: Mapping[str, Kind] = {
 }
 """Question -> the kind of its rivals."""
 
-KINDS: Mapping[Kind, str] = {"autoencoder": "a sparse autoencoder", "linear": "a linear residual", "CNN": "a CNN"}
+KINDS: Mapping[Kind, str] = {"autoencoder": "a sparse autoencoder", "linear": "a linear model", "CNN": "a CNN"}
 """What a sentence calls the measures that the questions are about."""
 
 ANSWERS = ["question", "layers", "measure", "answer", "sentence"]
@@ -121,7 +121,8 @@ def answer_questions(alone: pd.DataFrame, pairs: pd.DataFrame, rivals: Mapping[s
     rows = []
     for question, kind in QUESTIONS.items():
         if missing := [KINDS[one] for one in ("autoencoder", kind) if one not in set(alone["kind"])]:
-            rows.append((question, "", "", UNTESTED, f"no measure of the same images there of: {', '.join(missing)}"))
+            lacking = f"There is no measure of the same images by {' or '.join(missing)}"
+            rows.append((question, "", "", UNTESTED, lacking))
             continue
         for layers, family in alone.groupby("layers", sort=False):
             for name in family.loc[family["kind"] == "autoencoder", "measure"]:
