@@ -22,6 +22,7 @@ from memjax.stats.representations import (
     Predicted,
     RepresentationReadouts,
     Site,
+    row_of,
     sources,
     standardised,
 )
@@ -143,9 +144,7 @@ class _Many:
 
     def row(self, one: Predicted) -> tuple[object, ...]:
         """Of the table."""
-        ends = self.study.interval(self.parts(one.by_repeat), self.settings.level)
-        named = (one.source.model, one.source.token, one.source.layer)
-        return *named, ends.value, ends.low, ends.high, one.p, len(self.study.y), one.columns
+        return row_of(one, self.parts(one.by_repeat), self.study, self.settings.level)
 
     def read_stack(self, site: Site, places: Sequence[int]) -> Predicted:
         """All that there is of some bands, with p."""

@@ -168,9 +168,13 @@ class _Reading:
 
     def row(self, one: Predicted) -> tuple[object, ...]:
         """Of the table."""
-        ends = self.study.interval(self.parts(one), self.settings.level)
-        named = (one.source.model, one.source.token, one.source.layer)
-        return *named, ends.value, ends.low, ends.high, one.p, len(self.study.y), one.columns
+        return row_of(one, self.parts(one), self.study, self.settings.level)
+
+
+def row_of(one: Predicted, parts: WithinRho, study: Study, level: float) -> tuple[object, ...]:
+    """A row of the table, by `COLUMNS`: what was read, and how well it does."""
+    ends, source = study.interval(parts, level), one.source
+    return source.model, source.token, source.layer, ends.value, ends.low, ends.high, one.p, len(study.y), one.columns
 
 
 def read_representations(
