@@ -25,7 +25,7 @@ from memjax.stats.reliability import Reliability
 from memjax.stats.strongest import Strongest
 from memjax.storage import Place, read_json, write_atomically
 
-RUN, FAILURES = "run.json", "failures.csv"
+RUN, FAILURES, REPORT = "run.json", "failures.csv", "report.html"
 PACKAGES = (
     "memjax", "jax", "jaxlib", "flax", "numpy", "scipy", "pillow", "pandas", "xarray", "zarr", "scikit-learn",
     "statsmodels", "tensorflow-datasets",

@@ -87,8 +87,8 @@ ALLOWED = {
         "schema", "seals", "selection", "stats", "storage", "tensors", "traces",
     },
     "causes": {
-        "batching", "datasets", "devices", "edits", "halving", "levels", "loader", "measure", "models", "precision", "predictor",
-        "preprocessing", "progress", "schema", "selection", "traces",
+        "batching", "datasets", "devices", "edits", "halving", "levels", "loader", "measure", "metrics", "models", "precision",
+        "predictor", "preprocessing", "progress", "schema", "selection", "traces",
     },
     "report": {"attribution", "baselines", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},

@@ -21,6 +21,7 @@ from memjax.report.headline import best_row, caveats, headline
 from memjax.report.labels import Context
 from memjax.stats.strongest import Strongest
 from tests import fake_run
+from tests.page_words import words
 
 IDS = [f"{i:04d}.jpg" for i in range(1, 61)]
 
@@ -38,13 +39,6 @@ def written(folder: Path, **changes: Any) -> str:
     )
     page.write_report(folder / "report.html", dataclasses.replace(shown, **changes))
     return (folder / "report.html").read_text(encoding="utf-8")
-
-
-def words(text: str) -> str:
-    """The page as read: no tags, entities resolved, one space between words."""
-    return " ".join(
-        html.unescape(re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]+>", " ", text, flags=re.S)).split()
-    )
 
 
 def test_page_holds_every_part(tmp_path: Path) -> None:

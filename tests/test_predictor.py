@@ -21,6 +21,8 @@ from memjax.pipelines.transfer import predictions_of, stored_values
 from memjax.predictor import Predictor, PredictorSettings
 from memjax.predictor.linear import weighted_sums
 from memjax.predictor.saving import ARRAYS, RECORD
+from memjax.report.labels import signed
+from tests.page_words import words
 
 KEPT = memjax.SweepSettings(tokens=("cls", "mean"), bootstraps=20)
 
@@ -178,7 +180,24 @@ def test_predictions_against_scores(predictor: Predictor, tmp_path: Path) -> Non
     assert found.evaluation is not None
     assert (found.evaluation.n, found.evaluation.in_sample) == (60, False)
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"predictions.csv", "predictions.parquet", "evaluation.csv", "failures.csv", "run.json"} <= files
+    assert {
+        "predictions.csv",
+        "predictions.parquet",
+        "evaluation.csv",
+        "failures.csv",
+        "run.json",
+        "report.html",
+    } <= files
+    page = words(tmp_path / "out" / "report.html")
+    e, score = found.evaluation, found.table["score"]
+    assert f"60 images have predicted scores from {score.min():.3f} to {score.max():.3f}" in page
+    assert f"With people's scores of 60 images: Spearman's ρ = {signed(e.rho)}" in page
+    assert "Fitted on 80 images of demo" in page
+    assert "Synthetic data" in page
+    assert "Human ceiling" not in page
+    assert "All correlations" not in page
+    highest = found.table.loc[score.idxmax()]
+    assert f"{highest['image']} predicted {highest['score']:.3f} people {highest['memorability']:.3f}" in page
     told = pd.read_csv(tmp_path / "out" / "predictions.csv")
     np.testing.assert_allclose(told["score"], found.table["score"])
     again = predict_images(predictor, memjax.open_dataset("demo", limit=80), progress=False)
@@ -215,6 +234,8 @@ def test_where_in_the_image_a_score_comes_from(predictor: Predictor, tmp_path: P
         pd.DataFrame({"image": [memjax.open_dataset("demo").records[i].data for i in range(100, 106)]})
     )
     predict_images(predictor, new, tmp_path / "out", progress=False, explain=1)
+    assert "Where in the image the score comes from · " in words(tmp_path / "out" / "report.html")
+    assert "No scores of people were given" in words(tmp_path / "out" / "report.html")
     drawn = sorted(path.name for path in (tmp_path / "out" / "explained").iterdir())
     assert drawn == ["high_1_1.pdf", "high_1_1.png", "low_1_1.pdf", "low_1_1.png"]
 

@@ -23,12 +23,20 @@ from memjax.preprocessing import Preprocessing
 from memjax.traces import BlockTrace
 
 SCORE, EFFECTS, HEADS, MLPS = "score", "effects", "heads", "mlps"
+PLAIN, CHANGES = "plain", "changes"
 """What the programs give of an image."""
+
+
+OF_DONORS = 5
+"""Axes of heads of several donors, ``[donor, l, h, t, k]``."""
 
 
 @struct.dataclass
 class Filling:
-    """What stands in for what is taken out: of heads ``[l, h, t, k]``, of MLPs ``[l, t, d]``; or numbers ``[l]``."""
+    """What stands in for what is taken out: of heads ``[l, h, t, k]``, of MLPs ``[l, t, d]``; or numbers ``[l]``.
+
+    Of several donors each has one more axis, the first.
+    """
 
     heads: Annotated[Leaf, "l ..."]
     mlps: Annotated[Leaf, "l ..."]
@@ -39,7 +47,9 @@ def nothing(depth: int) -> Filling:
     return Filling(jnp.zeros(depth), jnp.zeros(depth))
 
 
-def block_effects(scorer: Scorer, image: Image, filling: Filling, reading: Reading) -> dict[str, Array]:
+def block_effects(
+    scorer: Scorer, image: Image, filling: Filling, reading: Reading, measured: tuple[str, ...] = ()
+) -> dict[str, Array]:
     """What one image's score gains when each unit of each block is taken out.
 
     A unit of block ``i`` leaves all blocks before it as they were: the plain pass is run once, and each unit's pass begins at its
@@ -49,11 +59,13 @@ def block_effects(scorer: Scorer, image: Image, filling: Filling, reading: Readi
         scorer: an encoder, and the weights of what it makes.
         image: ``[y, x, 3]``, normalised.
         filling: what stands in for a unit.
-        reading: how what the weights weigh is made.
+        reading: how what the weights weigh is made, and the metrics.
+        measured: metrics whose change is given too.
 
     Returns:
         ``score``: what the encoder adds to the image's score; ``effects [l, u]``: that of the edited encoder less it, in the
-        order of `memjax.causes.units.unit_table`.
+        order of `memjax.causes.units.unit_table`. With metrics ``plain [m, l+1]``, and ``changes [l, u, m, l+1]``, those of the
+        edited encoder less it.
 
     Reference:
         Michel, Levy & Neubig 2019, Are Sixteen Heads Really Better than One?; Wang et al. 2023, Interpretability in the Wild
@@ -70,20 +82,23 @@ def block_effects(scorer: Scorer, image: Image, filling: Filling, reading: Readi
         out = forward(params, pixels, config, tap, reading.precision)
         plain, streams = out.tapped
 
-        def score(last: Hidden, tapped: tuple[Values, Values]) -> Scalar:
+        def read(last: Hidden, tapped: tuple[Values, Values]) -> tuple[Scalar, Array]:
             seen = Output(embedded=out.embedded, last=last, tapped=tapped)
-            return weighted_sum(scorer.weights, reader.values(params, image, seen, reading.precision))
+            values = reader.values(params, image, seen, reading.precision)
+            metrics = [values[name].astype(jnp.float32) for name in measured]
+            return weighted_sum(scorer.weights, values), jnp.stack(metrics) if metrics else jnp.zeros((0, 0))
 
-        def of_unit(unit: Masks, block: Array) -> Scalar:
+        def of_unit(unit: Masks, block: Array) -> tuple[Scalar, Array]:
             entering = Entering(block, streams[block - 1], plain)
             edit = without(unit, block, filling, streams[block - 1])
             rotation = rotation_of(pixels, config)
-            return score(*resume_blocks(params.blocks, entering, config, reader.tap, rotation, edit))
+            return read(*resume_blocks(params.blocks, entering, config, reader.tap, rotation, edit))
 
-        masks, before = masks_of(units_of(config.heads), config.heads), score(out.last, plain)
+        masks, (before, metrics) = masks_of(units_of(config.heads), config.heads), read(out.last, plain)
         blocks = jnp.arange(1, config.depth + 1)
-        after = jax.lax.map(lambda block: jax.vmap(of_unit, (0, None))(masks, block), blocks)
-    return {SCORE: before, EFFECTS: after - before}
+        after, changed = jax.lax.map(lambda block: jax.vmap(of_unit, (0, None))(masks, block), blocks)
+    found = {SCORE: before, EFFECTS: after - before}
+    return found | {PLAIN: metrics, CHANGES: changed - metrics[None, None]} if measured else found
 
 
 def without(unit: Masks, block: Array, filling: Filling, entered: Hidden) -> Several:
@@ -100,12 +115,17 @@ def without(unit: Masks, block: Array, filling: Filling, entered: Hidden) -> Sev
 
 @functools.lru_cache(maxsize=8)
 def compiled_effects(
-    reading: Reading, mesh: jax.sharding.Mesh, levels: Preprocessing
+    reading: Reading, mesh: jax.sharding.Mesh, levels: Preprocessing, measured: tuple[str, ...] = ()
 ) -> Callable[[tuple[Scorer, Filling], Levels], dict[str, Float[Array, "b ..."]]]:
-    """The data-parallel program ``((scorer, filling), grey levels) -> block_effects`` of every image."""
+    """The data-parallel program ``((scorer, filling), grey levels) -> block_effects`` of every image, means over donors."""
 
     def one(params: tuple[Scorer, Filling], image: Array) -> dict[str, Array]:
-        return block_effects(params[0], normalise_levels(image, levels), params[1], reading)
+        scorer, filling = params
+        pixels = normalise_levels(image, levels)
+        if filling.heads.ndim < OF_DONORS:
+            return block_effects(scorer, pixels, filling, reading, measured)
+        each = jax.lax.map(lambda donor: block_effects(scorer, pixels, donor, reading, measured), filling)
+        return jax.tree.map(lambda x: x.mean(axis=0), each)
 
     return devices.data_parallel(jax.vmap(one, in_axes=(None, 0)), mesh)
 

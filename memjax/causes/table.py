@@ -13,6 +13,9 @@ from memjax.checks import expected
 COLUMNS = ["model", "layer", "part", "head", "effect", "ci_low", "ci_high", "sd", "kept", "n"]
 """Of a table of causes."""
 
+METRIC_COLUMNS = [*COLUMNS[:4], "metric", "at", "effect", "ci_low", "ci_high", "sd", "size", "n"]
+"""Of a table of what happens to metrics."""
+
 
 def causes_table(found: Mapping[str, Effects], level: float = 0.95) -> pd.DataFrame:
     """A row for each unit of each block and encoder.
@@ -57,3 +60,37 @@ def effects_table(found: Mapping[str, Effects], images: list[str]) -> pd.DataFra
         effect = one.effects.reshape(-1).astype(np.float32)
         parts.append(repeated.assign(image=np.repeat(names, len(units)), model=model, effect=effect))
     return pd.concat(parts, ignore_index=True)[["image", "model", "layer", "part", "head", "effect"]]
+
+
+def metric_effects_table(found: Mapping[str, Effects], level: float = 0.95) -> pd.DataFrame:
+    """What the loss of each unit does to each metric, at the layers from its own on; empty where no metrics were measured.
+
+    Args:
+        found: encoder -> what was measured.
+        level: coverage of the intervals.
+
+    Returns:
+        ``model, layer, part, head``: the unit; ``metric, at``: the metric and its layer; ``effect``: mean over images of the
+        edited encoder's value less the plain one's, in the metric's unit; ``ci_low, ci_high``: its interval, Student's t over
+        images; ``sd`` of it over images; ``size``: the effect in standard deviations of the plain values over images; ``n``.
+    """
+    parts = [_metric_rows(model, one, level) for model, one in found.items() if one.metrics is not None]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=METRIC_COLUMNS)
+
+
+def _metric_rows(model: str, one: Effects, level: float) -> pd.DataFrame:
+    assert one.metrics is not None
+    units, moments, spread = one.units(), one.metrics.changes, one.metrics.plain.sd
+    names, places = one.metrics.names, spread.shape[1]
+    rows = units.loc[np.repeat(np.arange(len(units)), len(names) * places)].reset_index(drop=True)
+    cells = len(units)
+    rows = rows.assign(
+        metric=np.tile(np.repeat(names, places), cells), at=np.tile(np.arange(places), cells * len(names))
+    )
+    n, mean, sd = (x.reshape(-1) for x in (moments.n, moments.mean, moments.sd))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = scipy.stats.t.isf((1 - level) / 2, np.maximum(n - 1, 1)) * sd / np.sqrt(n)
+        size = mean / np.tile(np.where(spread > 0, spread, np.nan).reshape(-1), cells)
+    rows = rows.assign(model=model, effect=mean, ci_low=mean - half, ci_high=mean + half, sd=sd, size=size, n=n)
+    kept = (rows["at"] >= rows["layer"]) & (rows["n"] > 1)
+    return rows.loc[kept, METRIC_COLUMNS]

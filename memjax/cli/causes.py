@@ -11,10 +11,12 @@ a head whose loss moves no score may still carry what people remember, in a form
 For each unit: the mean change of the score with its interval over images, its spread, and Spearman's rho between the scores with
 and without it (kept: 1 where the images stay in their order). A shift that is the same for every image changes no order.
 
-Cost: about (heads + 3) x (layers + 1) / 2 passes an image; deit-tiny 39, dinov2-small 58. Without images: the embedded demo.
+--metrics default also measures what happens to the metrics. --ablation resample puts in what a part makes of other images, at
+four times the cost. Cost: about (heads + 3) x (layers + 1) / 2 passes an image; deit-tiny 39, dinov2-small 58. Without images:
+the embedded demo.
 
-It writes to --out: causes (CSV and Parquet), effects.parquet (every image), figures/, failures.csv and run.json. Exit codes: 0
-done; 1 done, but images failed; 2 usage or input error, one line.
+It writes to --out: report.html, causes (CSV and Parquet), effects.parquet (every image), metric_effects (with --metrics),
+figures/, failures.csv and run.json. Exit codes: 0 done; 1 done, but images failed; 2 usage or input error, one line.
 """
 
 from collections.abc import Sequence
@@ -28,7 +30,7 @@ from memjax.causes.settings import CausesSettings
 from memjax.cli import predict
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.terminal import say
-from memjax.outputs import FAILURES
+from memjax.outputs import FAILURES, REPORT
 from memjax.predictor.settings import PredictorSettings
 from memjax.schema import check_bounds
 
@@ -102,7 +104,7 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
             say(
                 f"  layer {row['layer']}, head {row['head'] + 1}: rho {row['kept']:.3f} with the plain scores; change {effect}"
             )
-    say(f"table and figures: {found.out}")
+    say(f"page: {found.out / REPORT}")
     if found.run.failures:
         say(f"{found.run.failures} images could not be used: {found.out / FAILURES} says why")
     return 1 if found.run.failures else 0

@@ -19,10 +19,10 @@ A saved predictor is a folder: predictor.json, predictor.safetensors and README.
 they were; --encoders NAME=FOLDER says where one lies now. Their weights have to be the same.
 
 Fitting takes memory and time with the number of images, 2,632 images about two minutes on two cores; of more than --most-images
-so many are drawn at random. It writes to --out: predictions (CSV and Parquet), evaluation (with human scores), explained/ (with
---explain), failures.csv and run.json; and while it works parts/, the scores of each 1,024 images: the same command again goes on
-after the last of them, and one that was finished is read. Exit codes: 0 done; 1 done, but images failed; 2 usage or input error,
-one line.
+so many are drawn at random. It writes to --out: predictions (CSV and Parquet), evaluation (with human scores), report.html (the
+scores, the images at their ends, the maps), explained/ (with --explain), failures.csv and run.json; and while it works parts/,
+the scores of each 1,024 images: the same command again goes on after the last of them, and one that was finished is read. Exit
+codes: 0 done; 1 done, but images failed; 2 usage or input error, one line.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from memjax import devices
 from memjax.checks import check_folder, expected
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.terminal import say
-from memjax.outputs import FAILURES
+from memjax.outputs import FAILURES, REPORT
 from memjax.predictor.settings import PredictorSettings
 from memjax.schema import check_bounds
 
@@ -196,6 +196,6 @@ def show_predictions(found: "PredictedImages") -> None:
         say(f"against people's scores, n = {e.n:,}: rho {e.rho:+.3f} [{e.ci_low:+.3f}, {e.ci_high:+.3f}]{seen}")
         covered = f"{e.coverage:.1%} [{e.coverage_low:.1%}, {e.coverage_high:.1%}]"
         say(f"  intervals of {e.level:.0%} cover {covered}; predictions less scores: {e.bias:+.3f} on average")
-    say(f"tables: {found.out}")
+    say(f"page: {found.out / REPORT}")
     if found.run.failures:
         say(f"{found.run.failures} images could not be used: {found.out / FAILURES} says why")

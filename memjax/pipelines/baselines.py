@@ -16,6 +16,7 @@ from memjax.checks import expected
 from memjax.datasets import Dataset, Failure
 from memjax.datasets.observers import observers_of
 from memjax.outputs import (
+    REPORT,
     Run,
     count_failed,
     failure_table,
@@ -43,8 +44,6 @@ from memjax.storage import Place, TemporaryFolder, local_folder, locked, place
 
 BASELINES, RIVALS, COMPARISON, ANSWERED = "baselines", "rivals", "comparison", "answers"
 """Names of the tables: each measure and layer; each compared measure alone, each pair, and the questions."""
-
-REPORT_PAGE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -285,8 +284,6 @@ def _write(found: BaselineResult) -> BaselineResult:
     for name, table in (tables | {SCORES: scores_table(found.scores, found.table["source"].iloc[0])}).items():
         if len(table.columns):
             write_table(table, found.out, name)
-    write_baselines_page(
-        found.out / REPORT_PAGE, found.run, found.table, (compared.alone, compared.pairs, compared.answers)
-    )
+    write_baselines_page(found.out / REPORT, found.run, found.table, (compared.alone, compared.pairs, compared.answers))
     write_failures(found.failures, found.out)
     return replace(found, run=writing.finish(found.run))

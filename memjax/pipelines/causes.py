@@ -8,19 +8,22 @@ import pandas as pd
 from memjax import devices
 from memjax.causes.measuring import Effects, measure_effects
 from memjax.causes.settings import CausesSettings
-from memjax.causes.table import causes_table, effects_table
-from memjax.outputs import Run, failure_table, write_failures, write_table
+from memjax.causes.table import causes_table, effects_table, metric_effects_table
+from memjax.outputs import REPORT, Run, failure_table, write_failures, write_table
 from memjax.pipelines.predictor_record import record_of_predictor
 from memjax.predictor.predictor import Predictor
 from memjax.predictor.sources import Images, named_images
 from memjax.progress import ProgressCallback
 from memjax.promises import start_writing
-from memjax.report.causes import causes_figure
+from memjax.report.causes import CAUSES_TITLE, causes_figure, causes_section, causes_sentences
 from memjax.report.figures import save_figure
+from memjax.report.labels import Context
+from memjax.report.metric_changes import metric_changes_figure, metric_changes_section
+from memjax.report.page import Page, Section, write_report
 from memjax.storage import TemporaryFolder, local_folder, locked
 
-CAUSES, EFFECTS = "causes", "effects"
-"""Names of the table, which is also the figures', and of the effects on every image."""
+CAUSES, EFFECTS, METRIC_EFFECTS = "causes", "effects", "metric_effects"
+"""Names of the table, which is also the figures', of the effects on every image, and of those on metrics."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,7 @@ class CausesResult:
     Attributes:
         table: see `memjax.causes.table.causes_table`.
         effects: encoder -> the effect on every image.
+        metrics: what happens to metrics, see `memjax.causes.table.metric_effects_table`; empty where none were asked for.
         failures: columns ``image, stage, error``.
         run: the record, as in run.json.
         out: the results' folder.
@@ -38,6 +42,7 @@ class CausesResult:
 
     table: pd.DataFrame
     effects: dict[str, Effects]
+    metrics: pd.DataFrame
     failures: pd.DataFrame
     run: Run
     out: Path
@@ -86,19 +91,40 @@ def measure_causes(
             one.encoder.label: measure_effects(one, named.dataset, chosen, batch_size, progress)
             for one in predictor.scored()
         }
-        table = causes_table(found)
+        table, metrics = causes_table(found), metric_effects_table(found)
         unread = named.called(failure for one in found.values() for failure in one.failures)
         failures = [*named.dataset.rejected, *unread]
         failed = failure_table(dict.fromkeys(failures))
         run = record_of_predictor(predictor, named.dataset, failed, dataclasses.asdict(chosen))
         writing = start_writing(folder, folder)
         write_table(table, folder, CAUSES)
+        if len(metrics):
+            write_table(metrics, folder, METRIC_EFFECTS)
         effects_table(found, named.names).to_parquet(folder / f"{EFFECTS}.parquet", index=False)
         synthetic = bool(named.dataset.info.get("synthetic", False))
-        for place, model in enumerate(found):
-            save_figure(
-                causes_figure(table, model, chosen.ablation, synthetic), folder / "figures", f"{CAUSES}_{place + 1}"
-            )
+        drawn = {model: causes_figure(table, model, chosen.ablation, synthetic) for model in found}
+        changes = {model: metric_changes_figure(metrics, model, synthetic) for model in found if len(metrics)}
+        for name, figures in ((CAUSES, drawn), (METRIC_EFFECTS, changes)):
+            for place, figure in enumerate(figures.values()):
+                save_figure(figure, folder / "figures", f"{name}_{place + 1}")
         write_failures(failed, folder)
+        sections = [causes_section(table, drawn)]
+        sections += [metric_changes_section(metrics, changes)] if len(metrics) else []
+        _write_page(folder / REPORT, run, causes_sentences(table), failed, sections)
         run = writing.finish(run)
-    return CausesResult(table, found, failed, run, folder, kept)
+    return CausesResult(table, found, metrics, failed, run, folder, kept)
+
+
+def _write_page(file: Path, run: Run, said: list[str], failed: pd.DataFrame, sections: list[Section]) -> None:
+    first, *others = said or ["No part of the encoder could be compared: the scores do not vary."]
+    page = Page(
+        run=run,
+        table=None,
+        context=Context(synthetic=run.dataset.synthetic),
+        failures=failed,
+        sections=sections,
+        findings=others,
+        headline=first,
+        title=CAUSES_TITLE,
+    )
+    write_report(file, page)

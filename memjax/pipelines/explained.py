@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from memjax.images import image_levels
 from memjax.predictor.predictor import Predictor
@@ -41,7 +42,7 @@ def explain_extremes(
     count: int,
     folder: Path,
     progress: bool | ProgressCallback = False,
-) -> list[Path]:
+) -> dict[str, Figure]:
     """Write a figure for each of the extremes and each encoder, ``explained/high_1_1.png`` and ``.pdf`` (image, encoder).
 
     Args:
@@ -53,12 +54,12 @@ def explain_extremes(
         progress: as in `memjax.predictor.Predictor.predict`.
 
     Returns:
-        The PNG files.
+        The figures by the name of their files.
 
     Raises:
         InputError: the predictor computes in bfloat16, whose derivatives are too coarse.
     """
-    found: list[Path] = []
+    found: dict[str, Figure] = {}
     chosen = extremes(table, count)
     with progress_of("explaining", len(chosen), progress) as advance:
         for title, row in chosen:
@@ -67,6 +68,7 @@ def explain_extremes(
                 levels = image_levels(source, predictor.encoders[model].preprocessing).pixels
                 synthetic = bool(named.dataset.info.get("synthetic", False))
                 figure = where_in_image(explained, levels, named.names[row], model, synthetic)
-                found.append(save_figure(figure, folder / FOLDER, f"{title}_{place + 1}")[0])
+                save_figure(figure, folder / FOLDER, f"{title}_{place + 1}")
+                found[f"{title}_{place + 1}"] = figure
             advance(1)
     return found

@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder, trace
-from memjax.images import ImageError, decode, normalise, resize_crop
+from memjax.images import ImageError, ImageSource, decode, normalise, resize_crop
 from memjax.preprocessing import Orientation
 from memjax.report.figures import attention_over_image
 
@@ -24,17 +24,26 @@ def find_image(dataset: Dataset, name: str, orientation: Orientation) -> Image:
 
 def thumbnails(dataset: Dataset, ids: list[str], orientation: Orientation = "exif") -> dict[str, bytes]:
     """Small JPEGs of some images; those that can't be read are left out (they are in failures.csv)."""
-    found = {}
-    for name in ids:
-        try:
-            image = find_image(dataset, name, orientation)
-        except ImageError:
-            continue
-        image.thumbnail((THUMBNAIL, THUMBNAIL))
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=85)
-        found[name] = buffer.getvalue()
-    return found
+    place = dataset.table.index.get_loc
+    found = {name: small_image(dataset.records[place(name)].data, orientation == "exif") for name in ids}
+    return {name: data for name, data in found.items() if data is not None}
+
+
+def small_image(source: ImageSource, orient: bool = True) -> bytes | None:
+    """A JPEG of at most `THUMBNAIL` pixels a side; None of an image that cannot be read.
+
+    Args:
+        source: the image.
+        orient: turn it as its EXIF orientation says.
+    """
+    try:
+        image = decode(source, orient=orient)
+    except ImageError:
+        return None
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Figure]:

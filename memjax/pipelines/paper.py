@@ -15,6 +15,7 @@ from memjax.checks import make_folder
 from memjax.datasets import Dataset, open_dataset
 from memjax.faults import machine_faults_told
 from memjax.outputs import (
+    REPORT,
     DatasetRecord,
     Run,
     failure_table,
@@ -44,7 +45,7 @@ from memjax.stats.readout import Readout
 from memjax.stats.reliability import Reliability
 from memjax.storage import TemporaryFolder, local_folder
 
-REPORT, DISAGREEMENTS = "report.html", "disagreements.txt"
+DISAGREEMENTS = "disagreements.txt"
 
 
 @dataclass(frozen=True)

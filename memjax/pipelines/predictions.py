@@ -11,6 +11,7 @@ from memjax.checks import InputError, expected
 from memjax.datasets import Dataset
 from memjax.datasets.base import fingerprint
 from memjax.outputs import (
+    REPORT,
     Run,
     failure_table,
     read_failures,
@@ -21,6 +22,7 @@ from memjax.outputs import (
 )
 from memjax.pipelines.explained import FOLDER, explain_extremes
 from memjax.pipelines.parts import PartFiles
+from memjax.pipelines.prediction_page import write_prediction_page
 from memjax.pipelines.predictor_record import record_of_predictor
 from memjax.pipelines.scored_parts import scored_in_parts, scores_identity, stamps_of
 from memjax.predictor.calibration import LEVEL
@@ -116,9 +118,9 @@ def predict_images(
         write_table(table, folder, PREDICTIONS)
         if found is not None:
             write_table(pd.DataFrame([dataclasses.asdict(found)]), folder, EVALUATION)
-        if explain:
-            explain_extremes(predictor, named, table, explain, folder, progress=progress)
+        maps = explain_extremes(predictor, named, table, explain, folder, progress=progress) if explain else {}
         write_failures(failed, folder)
+        write_prediction_page(folder / REPORT, run, predictor, named, (table, found), (failed, maps))
         run = writing.finish(run)
     return PredictedImages(table, failed, found, run, folder, kept)
 
@@ -132,8 +134,8 @@ def finished_predictions(folder: Path, run_id: str) -> PredictedImages | None:
     if run is None or not run_id or run.run_id != run_id or broken_promises(folder, run):
         return None
     table, evaluation = read_table(folder, PREDICTIONS), None
-    if table is None:
-        return None
+    if table is None or REPORT not in run.outputs:
+        return None  # of an earlier version, which wrote no page
     if f"{EVALUATION}.parquet" in run.outputs and (row := read_table(folder, EVALUATION)) is not None:
         evaluation = record_from(AgainstScores, row.to_dict("records")[0])
     return PredictedImages(table, read_failures(folder), evaluation, run, folder)

@@ -11,14 +11,13 @@ from memjax.datasets import Dataset
 from memjax.encoder import Encoder
 from memjax.metrics import METRICS
 from memjax.naming import file_stems
-from memjax.outputs import Run, failed_images, write_table
+from memjax.outputs import REPORT, Run, failed_images, write_table
 from memjax.pipelines.illustrations import attention_maps, thumbnails
 from memjax.pipelines.sweep_representations import HOW
 from memjax.pipelines.sweep_result import (
     CORRELATIONS,
     LABELLED,
     READOUTS,
-    REPORT,
     REPRESENTATIONS,
     STRONGEST,
     WEIGHTS,

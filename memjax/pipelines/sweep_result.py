@@ -9,7 +9,7 @@ import xarray as xr
 from memjax.checks import InputError, expected
 from memjax.datasets import Failure
 from memjax.naming import group_name
-from memjax.outputs import FAILURES, RUN, Run, read_failures, read_run, read_table
+from memjax.outputs import FAILURES, REPORT, RUN, Run, read_failures, read_run, read_table
 from memjax.promises import broken_promises
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, TemporaryFolder, place
@@ -24,11 +24,9 @@ from memjax.store import (
     versions_of,
 )
 
-CORRELATIONS, READOUTS, WEIGHTS, STRONGEST, REPORT = (
-    "correlations", "readout", "readout_weights", "strongest", "report.html",
-)  # fmt: skip
+CORRELATIONS, READOUTS, WEIGHTS, STRONGEST = "correlations", "readout", "readout_weights", "strongest"
 LABELLED, REPRESENTATIONS = "label_baselines", "representations"
-"""Names of the tables (CSV and Parquet) and of the page."""
+"""Names of the tables (CSV and Parquet)."""
 
 
 @dataclass(frozen=True)

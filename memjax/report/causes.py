@@ -1,4 +1,6 @@
-"""The figure of causes: what the score loses or gains without each head, MLP and block of an encoder."""
+"""Causes in a figure and on a page: what the score loses or gains without each head, MLP and block of an encoder."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -7,17 +9,81 @@ from matplotlib.figure import Figure
 
 from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC_IMAGE
-from memjax.report.labels import count, shorten
+from memjax.report.labels import count, interval_text, shorten, signed
+from memjax.report.page import Section
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
 
-ABLATIONS = {"mean": "replaced by its mean over the images", "zero": "set to zero"}
+ABLATIONS = {
+    "mean": "replaced by its mean over the images",
+    "zero": "set to zero",
+    "resample": "replaced by that of other images",
+}
 """What is done to a head or an MLP -> in words."""
+
+_PARTS = {"head": "head {head}", "attention": "attention", "mlp": "MLP"}
 
 LINES = {"attention": "attention, all heads", "mlp": "MLP", "block": "the whole block"}
 """Parts of a block that are drawn as lines."""
 
+CAUSES_TITLE = "What the predicted score hangs on"
+CAVEATS = (
+    "Read ρ with the plain scores first: a change that is the same for every image leaves their order, and tells nothing that "
+    "a correlation with memorability could see.",
+    "These are causes of the PREDICTED score. Whether people's memory hangs on the same, no edit of an encoder tells.",
+    "Effects do not add up: what one part takes over from another is not seen when one is taken out at a time. Each interval "
+    "is of its row by itself; of a hundred parts some exclude 0 by chance.",
+    "An encoder without a part was not trained to be so: what it then makes of a photograph is outside of what it has learnt.",
+)
+"""What every reading of the table needs."""
+
 COLOURS_OF_EFFECTS, COLOURS_OF_ORDER = "PuOr", "Greys"
 """Purple: without the head the score is higher; orange: lower."""
+
+
+def causes_section(table: pd.DataFrame, drawn: Mapping[str, Figure]) -> Section:
+    """The part of the page: the figures, and every part that was taken out.
+
+    Args:
+        table: of `memjax.causes.table.causes_table`.
+        drawn: `causes_figure` of each encoder.
+    """
+    heads = (table["head"] + 1).astype(str).where(table["head"] >= 0, "")
+    ends = map(interval_text, table["ci_low"], table["ci_high"])
+    shown = table[["model", "layer", "part"]].assign(
+        head=heads, change=table["effect"].map(signed), interval=list(ends)
+    )
+    shown = shown.assign(**{"sd over images": table["sd"], "ρ with the plain scores": table["kept"], "n": table["n"]})
+    return Section("Every part taken out", CAVEATS, drawn, shown, wide=True)
+
+
+def causes_sentences(table: pd.DataFrame) -> list[str]:
+    """Without which part the order of the images changes most, a sentence an encoder; then of its heads alone.
+
+    Example:
+        >>> row = {"model": "a", "effect": 0.1, "ci_low": 0.0, "ci_high": 0.2, "n": 400}
+        >>> rows = [row | {"layer": 1, "part": "mlp", "head": -1, "kept": 0.5}]
+        >>> rows += [row | {"layer": 2, "part": "head", "head": 0, "kept": 0.9}]
+        >>> causes_sentences(pd.DataFrame(rows))[0]
+        'The order of what a predicts hangs most on its MLP of block 1: without it ρ with the plain scores is +0.500 (n = 400).'
+    """
+    said = []
+    for model, rows in table.dropna(subset="kept").groupby("model", sort=False):
+        first = rows.loc[rows["kept"].idxmin()]
+        what = f"block {first['layer']}"
+        if first["part"] in _PARTS:
+            what = f"its {_PARTS[first['part']].format(head=first['head'] + 1)} of {what}"
+        said.append(
+            f"The order of what {model} predicts hangs most on {what}: without it ρ with the plain scores is "
+            f"{signed(first['kept'])} (n = {count(first['n'])})."
+        )
+        heads = rows[rows["part"] == "head"]
+        head = heads.loc[heads["kept"].idxmin()]
+        change = f"{signed(head['effect'])} {interval_text(head['ci_low'], head['ci_high'])}"
+        said.append(
+            f"Of the single heads of {model} it hangs most on head {head['head'] + 1} of block {head['layer']}: "
+            f"ρ {signed(head['kept'])}, mean change {change}."
+        )
+    return said
 
 
 def causes_figure(table: pd.DataFrame, model: str, ablation: str, synthetic: bool = False) -> Figure:
@@ -43,7 +109,7 @@ def causes_figure(table: pd.DataFrame, model: str, ablation: str, synthetic: boo
         _map(order, moved, "Without a head: how far the images' order changes (1 − ρ)", (COLOURS_OF_ORDER, 0.0, most))
         _lines(figure.add_subplot(grid[1, 0]), rows, "effect", "Without a part: mean change of the score")
         _lines(figure.add_subplot(grid[1, 1]), rows, "kept", "Without a part: ρ of the scores with the plain ones")
-        title = f"What the predicted score hangs on · {shorten(model)}"
+        title = f"{CAUSES_TITLE} · {shorten(model)}"
         figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
         done = f"What is taken out is {ABLATIONS[ablation]}; a block is passed by."
         note = f"n = {count(rows['n'].iloc[0])} images. {done} Bands: 95 % intervals of the mean over images."

@@ -1,4 +1,4 @@
-"""The most and least memorable images beside those that a metric ranks highest and lowest."""
+"""Strips of small images: of the most and least memorable beside those that a metric ranks highest and lowest, or any others."""
 
 import base64
 import io
@@ -21,11 +21,10 @@ EDGE = 168
 
 
 class Tile(NamedTuple):
-    """One image: its id, score and metric as text, and a data URI (empty where there is no thumbnail)."""
+    """One image: its id, lines of text below it, and a data URI (empty where there is no thumbnail)."""
 
     image: str
-    score: str
-    value: str
+    lines: Sequence[str]
     source: str
 
 
@@ -36,13 +35,27 @@ class Strip(NamedTuple):
     tiles: Sequence[Tile]
 
 
+class Gallery(NamedTuple):
+    """What the strips show, in a sentence, and the strips."""
+
+    note: str
+    strips: Sequence[Strip]
+
+
+EXTREMES = (
+    "What people remember best and worst, beside what the strongest metric puts at its ends. Below each image: its id, its "
+    "score, the metric's value."
+)
+NOTHING = Gallery("", ())
+
+
 def gallery(
     features: Mapping[str, xr.Dataset],
     best: pd.Series,
     thumbnails: Thumbnails | None,
     context: Context,
     shown: int = 6,
-) -> Sequence[Strip]:
+) -> Gallery:
     """Four strips of images: extremes of the score, then of the metric (which end is which follows the sign of rho).
 
     Args:
@@ -54,7 +67,7 @@ def gallery(
     """
     model, metric, layer = str(best["model"]), str(best["metric"]), best["layer"]
     if model not in features or metric not in features[model]:
-        return ()
+        return NOTHING
     found = features[model][metric].sel(layer=layer)
     score, value = found["memorability"].values, found.values
     known = np.flatnonzero(~np.isnan(score) & ~np.isnan(value))
@@ -68,13 +81,33 @@ def gallery(
         ("People: least memorable", by_score[:shown]),
         (f"{name}: {low} values (read as forgettable)", by_value[:shown]),
     )
-    ids = {int(i): str(found["image"][i].values) for _, places in rows for i in places}
-    small = thumbnails(list(ids.values())) if thumbnails else {}
-    sources = {image: data_uri(small[image]) if image in small else "" for image in ids.values()}
-    return [
-        Strip(title, [Tile(ids[i], plain(score[i]), plain(value[i]), sources[ids[i]]) for i in map(int, places)])
-        for title, places in rows
-    ]
+    lines = {
+        str(found["image"][i].values): (f"score {plain(score[i])}", f"metric {plain(value[i])}")
+        for _, places in rows
+        for i in places
+    }
+    named = [(title, [str(found["image"][i].values) for i in places]) for title, places in rows]
+    return Gallery(EXTREMES, strips_of(named, lines, thumbnails))
+
+
+def strips_of(
+    rows: Sequence[tuple[str, Sequence[str]]], lines: Mapping[str, Sequence[str]], thumbnails: Thumbnails | None
+) -> list[Strip]:
+    """Strips of images by id.
+
+    Args:
+        rows: heading and ids of each strip.
+        lines: id -> what stands below it.
+        thumbnails: gives the images; without it, ids and lines alone.
+
+    Example:
+        >>> strips_of([("Highest", ["a.jpg"])], {"a.jpg": ["0.91"]}, None)[0].tiles[0].lines
+        ['0.91']
+    """
+    ids = list(dict.fromkeys(image for _, images in rows for image in images))
+    small = thumbnails(ids) if thumbnails else {}
+    sources = {image: data_uri(small[image]) if image in small else "" for image in ids}
+    return [Strip(title, [Tile(image, lines[image], sources[image]) for image in images]) for title, images in rows]
 
 
 def data_uri(data: bytes) -> str:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from memjax.outputs import Run
 from memjax.report import labels
-from memjax.report.gallery import Thumbnails, gallery
+from memjax.report.gallery import NOTHING, Gallery, Thumbnails, gallery
 from memjax.report.headline import caveats, claimed_row, headline
 from memjax.report.labels import Context
 from memjax.report.strongest import FEW_INTERVALS
@@ -38,12 +38,16 @@ PAPER = (
 
 @dataclass(frozen=True)
 class Section:
-    """A part that a later analysis adds to the page (a readout, an SAE): heading, paragraphs, figures, a table."""
+    """A part that a later analysis adds to the page (a readout, an SAE): heading, paragraphs, figures, a table.
+
+    ``wide``: its figures have several panels, and take the page's whole width.
+    """
 
     title: str
     paragraphs: Sequence[str] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
     table: pd.DataFrame | None = None
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Page:
 
     Attributes:
         run: the record of the run, shown under Provenance.
-        table: the correlation table: columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``.
+        table: the correlation table: columns ``model, metric, layer, rho, ci_low, ci_high, p, q, n``; None for a run that makes
+            none, whose page has a ``headline`` of its own.
         context: coefficient, ceiling and labels, as in the figures.
         features: encoder -> data set of the feature store (dims image, layer; coords image, memorability).
         figures: name -> figure, shown in this order; a figure's label is its caption.
@@ -72,10 +77,12 @@ class Page:
         sections: further analyses, shown after the figures.
         findings: sentences that stand below the headline, e.g. what the readout reaches.
         headline, notes: a headline of the run's own and what keeps it from saying more, in place of the strongest of the table.
+        title: of the page; by default that of a sweep.
+        gallery: images of a run without a table; of one with a table they follow from it.
     """
 
     run: Run
-    table: pd.DataFrame
+    table: pd.DataFrame | None
     context: Context
     failures: pd.DataFrame
     features: Mapping[str, xr.Dataset] = field(default_factory=dict)
@@ -86,35 +93,50 @@ class Page:
     findings: Sequence[str] = ()
     headline: str = ""
     notes: Sequence[str] | None = None
+    title: str = "Image memorability in vision encoders"
+    gallery: Gallery = NOTHING
 
 
 def write_report(path: str | Path, page: Page) -> None:
     """Write the report of one run into one HTML file, whose folder must exist."""
-    context, run = page.context, page.run
-    best = claimed_row(page.table, run.strongest)
-    ceiling = context.ceiling
+    run = page.run
     text = _environment().get_template("page.html.j2").render(
-        title=f"Image memorability in vision encoders: {run.dataset.name}",
-        headline=page.headline or headline(page.table, context, run.strongest),
+        title=f"{page.title}: {run.dataset.name}",
         findings=page.findings,
-        caveats=caveats(page.table, context.synthetic, run.strongest, context.method) if page.notes is None else page.notes,
-        synthetic=context.synthetic,
-        symbol=context.symbol,
-        ceiling=ceiling if ceiling is not None and labels.is_number(ceiling.consistency) else None,
-        method=context.method,
+        synthetic=page.context.synthetic,
+        symbol=page.context.symbol,
+        method=page.context.method,
         summary=_summary(page),
         figures=[_vector(name, figure) for name, figure in page.figures.items()],
-        few_intervals=FEW_INTERVALS if ((page.table["n"] < FEWEST) & page.table["ci_low"].notna()).any() else "",
-        rows=[row._asdict() for row in page.table[CORRELATION_COLUMNS].itertuples(index=False)],
-        gallery=gallery(page.features, best, page.thumbnails, context) if best is not None else (),
         attention=[_raster(name, figure) for name, figure in page.attention.items()],
         sections=[(part, [_vector(*item) for item in part.figures.items()]) for part in page.sections],
         failures=page.failures.head(MAX_FAILURES).astype(str).to_dict("records"),
         failure_count=len(page.failures),
         provenance=list(_flatten(run.to_json())),
         citations=[PAPER, *filter(None, [run.dataset.citation])],
+        **_of_correlations(page),
     )  # fmt: skip
     Path(path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _of_correlations(page: Page) -> dict[str, object]:
+    """What the template shows of a correlation table; of a run without one its own headline alone."""
+    table, context, run = page.table, page.context, page.run
+    if table is None:
+        own = {"headline": page.headline, "caveats": page.notes or (), "few_intervals": "", "ceiling": None}
+        return own | {"correlated": False, "rows": (), "gallery": page.gallery}
+    best, ceiling = claimed_row(table, run.strongest), context.ceiling
+    return {
+        "correlated": True,
+        "headline": page.headline or headline(table, context, run.strongest),
+        "caveats": caveats(table, context.synthetic, run.strongest, context.method)
+        if page.notes is None
+        else page.notes,
+        "ceiling": ceiling if ceiling is not None and labels.is_number(ceiling.consistency) else None,
+        "few_intervals": FEW_INTERVALS if ((table["n"] < FEWEST) & table["ci_low"].notna()).any() else "",
+        "rows": [row._asdict() for row in table[CORRELATION_COLUMNS].itertuples(index=False)],
+        "gallery": gallery(page.features, best, page.thumbnails, context) if best is not None else NOTHING,
+    }
 
 
 def _environment() -> jinja2.Environment:
@@ -144,13 +166,10 @@ def _environment() -> jinja2.Environment:
 
 def _summary(page: Page) -> list[tuple[str, str]]:
     """What was run, in a few lines."""
-    run, table = page.run, page.table
+    run = page.run
     lines = [
         ("Data set", run.dataset.name),
-        ("Images", labels.count(table["n"].max())),
-        ("Encoders", ", ".join(map(str, pd.unique(table["model"])))),
-        ("Metrics", f"{table['metric'].nunique()} metrics, {labels.count(table['rho'].notna().sum())} correlations"),
-        ("Correlation", page.context.symbol),
+        *_counts(page),
         ("Protocol", run.protocol or "not recorded"),
         ("Computed in", f"{run.dtype}, products at precision {run.precision}" if run.precision else "not recorded"),
         ("Images that failed", labels.count(page.failures["image"].nunique())),
@@ -168,6 +187,19 @@ def _summary(page: Page) -> list[tuple[str, str]]:
     if run.dataset.images_absent:
         lines.append(("Images not in the folder", labels.count(run.dataset.images_absent)))
     return lines + ([("Command", run.command)] if run.command else [])
+
+
+def _counts(page: Page) -> list[tuple[str, str]]:
+    """How many images, which encoders, and how many correlations there are."""
+    table = page.table
+    if table is None:
+        return [("Encoders", ", ".join(model.model for model in page.run.models))]
+    return [
+        ("Images", labels.count(table["n"].max())),
+        ("Encoders", ", ".join(map(str, pd.unique(table["model"])))),
+        ("Metrics", f"{table['metric'].nunique()} metrics, {labels.count(table['rho'].notna().sum())} correlations"),
+        ("Correlation", page.context.symbol),
+    ]
 
 
 def _flatten(value: object, name: str = "") -> list[tuple[str, str]]:
