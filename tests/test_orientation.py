@@ -174,6 +174,7 @@ def test_batches_say_which_were_turned(folder, workers):
     assert not any(batch.turned.any() for batch in batches(dataset, stored, 8))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_counts_them_and_the_setting_is_part_of_its_identity(folder, capsys):
     from memjax.cli.terminal import show_sweep
 

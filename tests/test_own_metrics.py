@@ -24,6 +24,7 @@ from tests import tiny_model
 from tests.test_vit import architecture
 
 PEAK = Metric(lambda block, layout: block.attention.max(), at="block", title="Largest attention", unit="probability")
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from tests.damage import write_images
 HEADS = {"clip": 20, "siglip_vision_model": 24, "dinov2": 24}
 """Families with a pooled output -> its width: a projection, narrower than the tokens; attention pooling; the normed cls."""
 FEW = {"bootstraps": 20, "metrics": ("cls_mean",)}
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture

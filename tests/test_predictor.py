@@ -22,15 +22,21 @@ from memjax.predictor import Predictor, PredictorSettings
 from memjax.predictor.linear import weighted_sums
 from memjax.predictor.saving import ARRAYS, RECORD
 from memjax.report.labels import signed
+from tests.conftest import draw_nothing
 from tests.page_words import words
 
 KEPT = memjax.SweepSettings(tokens=("cls", "mean"), bootstraps=20)
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> memjax.Sweep:
     out = tmp_path_factory.mktemp("predictor") / "run"
-    return memjax.sweep(memjax.open_dataset("demo", limit=80), "memjax/tiny", out, KEPT, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
+        return memjax.sweep(memjax.open_dataset("demo", limit=80), "memjax/tiny", out, KEPT, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +240,7 @@ def test_where_in_the_image_a_score_comes_from(predictor: Predictor, tmp_path: P
         pd.DataFrame({"image": [memjax.open_dataset("demo").records[i].data for i in range(100, 106)]})
     )
     predict_images(predictor, new, tmp_path / "out", progress=False, explain=1)
-    assert "Where in the image the score comes from · " in words(tmp_path / "out" / "report.html")
+    assert "Maps explain the MODEL's score." in words(tmp_path / "out" / "report.html")
     assert "No scores of people were given" in words(tmp_path / "out" / "report.html")
     drawn = sorted(path.name for path in (tmp_path / "out" / "explained").iterdir())
     assert drawn == ["high_1_1.pdf", "high_1_1.png", "low_1_1.pdf", "low_1_1.png"]
