@@ -62,6 +62,7 @@ def test_a_band_s_penalty_is_a_scale_of_its_columns(n: int, widths: tuple[int, .
         assert found.found[0].chosen[f, 0] == best
         assert found.found[0].error[f, 0] == pytest.approx(errors[best].min())
         penalty = (FINE if best <= len(bands) else COARSE)[int(errors[best].argmin())]
+        assert found.penalties[0][f, 0] == penalty
         each = [penalty / w if w else np.inf for w in found.weights[best]]
         scaled = np.concatenate([x / np.sqrt(p) for x, p in zip(bands, each, strict=True)], axis=1)
         rest = folds != f

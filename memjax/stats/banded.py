@@ -34,10 +34,12 @@ class Banded:
 
     Attributes:
         found: of each partition; ``chosen`` is which of the weights.
-        weights: those that were tried: a band's penalty is the one that was chosen, divided by its weight.
+        penalties: that were chosen with them, of each partition ``[f, _]``: a band's own is this, divided by its weight.
+        weights: those that were tried.
     """
 
     found: list[LeftOut]
+    penalties: list[np.ndarray]
     weights: Float[np.ndarray, "c b"]
 
     def shares(self) -> Float[np.ndarray, " b"]:
@@ -83,24 +85,27 @@ def banded(
         [1.0, 0.0]
     """
     weights = weights_to_try(len(products))
-    best = [_Best(one, folds) for one, folds in zip(known[0], partitions, strict=True)]
+    best = [_Best(one, folds, PENALTIES) for one, folds in zip(known[0], partitions, strict=True)]
     for place, own in enumerate(weights[1:], 1):
+        penalties = PENALTIES if place < len(known) else COARSE
         weighed = (w * k for w, k in zip(own, products, strict=True))
-        tried = known[place] if place < len(known) else from_products(sum(weighed), scores, partitions, COARSE)
+        tried = known[place] if place < len(known) else from_products(sum(weighed), scores, partitions, penalties)
         for so_far, one in zip(best, tried, strict=True):
-            so_far.against(one, place)
-    return Banded([LeftOut(one.predicted, one.error, one.place) for one in best], weights)
+            so_far.against(one, place, penalties)
+    found = [LeftOut(one.predicted, one.error, one.place) for one in best]
+    return Banded(found, [one.penalty for one in best], weights)
 
 
 class _Best:
     """Of one partition, fold by fold and score by score, the models of the smallest error so far."""
 
-    def __init__(self, first: LeftOut, folds: Int[np.ndarray, " n"]) -> None:
+    def __init__(self, first: LeftOut, folds: Int[np.ndarray, " n"], penalties: Sequence[float]) -> None:
         self.folds, self.predicted, self.error = folds, first.predicted, first.error
-        self.place = np.zeros_like(first.chosen)
+        self.place, self.penalty = np.zeros_like(first.chosen), np.asarray(penalties)[first.chosen]
 
-    def against(self, other: LeftOut, place: int) -> None:
+    def against(self, other: LeftOut, place: int, penalties: Sequence[float]) -> None:
         better = other.error < self.error
         self.predicted = np.where(better[self.folds], other.predicted, self.predicted)
         self.error = np.where(better, other.error, self.error)
         self.place = np.where(better, place, self.place)
+        self.penalty = np.where(better, np.asarray(penalties)[other.chosen], self.penalty)
