@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table b
     from memjax.models.vit import encode
     from memjax.paper.inputs import PaperSettings, PaperSources
     from memjax.pipelines.causes import CausesResult, measure_causes
+    from memjax.pipelines.official import OfficialResult, official_splits
     from memjax.pipelines.paper import PaperResult, reproduce_paper
     from memjax.pipelines.predictors import fit_predictor, load_predictor
     from memjax.pipelines.sae_settings import SAESettings
@@ -61,6 +62,8 @@ _NAMES = {
     # A score for a new image
     "fit_predictor": "memjax.pipelines.predictors",
     "load_predictor": "memjax.pipelines.predictors",
+    "official_splits": "memjax.pipelines.official",
+    "OfficialResult": "memjax.pipelines.official",
     "transfer": "memjax.pipelines.transfer",
     "TransferResult": "memjax.pipelines.transfer",
     "measure_causes": "memjax.pipelines.causes",
