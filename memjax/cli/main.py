@@ -14,6 +14,7 @@ COMMANDS = {
     "predict": "a score for new images: fit a predictor on a sweep, save it, and use it",
     "causes": "heads, MLPs and blocks taken out one at a time, and what that does to predicted scores",
     "transfer": "predictors fitted on some sweeps, each held against the scores of the others; official splits",
+    "compare": "sweeps of several data sets in one table, with means over data sets",
     "paper": "the paper's tables and figures, ours beside theirs",
     "baselines": "CNN-era measures of a sweep's tokens: sparse coding error, nearest neighbour",
     "encoders": "which encoders there are, with their sizes and pinned revisions",
