@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 
 from memjax.report.encoder_pairs import pair_sentences
 from memjax.report.representations import representation_sentences
-from memjax.stats.banded import COARSE, MOST_BANDS, Banded, banded, weights_to_try
+from memjax.stats.banded import MOST_BANDS, Banded, banded, penalties_near, weights_to_try
 from memjax.stats.encoder_pairs import PENALTIES_COMPARED, encoder_pairs
 from memjax.stats.left_out import from_products
 from memjax.stats.out_of_fold import PENALTIES, of_vectors
@@ -52,16 +52,17 @@ def test_a_band_s_penalty_is_a_scale_of_its_columns(n: int, widths: tuple[int, .
     bands, y = problem(n, widths, rng)
     folds = rng.permutation(np.arange(n) % 4)
     found = read(bands, [y[:, None]], [folds])
+    near = penalties_near([x @ x.T for x in bands])
     for f in range(4):
         errors = []
         for place, own in enumerate(found.weights):
             x = np.concatenate([np.sqrt(w) * band for w, band in zip(own, bands, strict=True)], axis=1)
-            penalties = FINE if place <= len(bands) else COARSE
+            penalties = FINE if place <= len(bands) else near
             errors.append(ridge_errors(x, y, folds, f, penalties))
         best = int(np.argmin([one.min() for one in errors]))
         assert found.found[0].chosen[f, 0] == best
         assert found.found[0].error[f, 0] == pytest.approx(errors[best].min())
-        penalty = (FINE if best <= len(bands) else COARSE)[int(errors[best].argmin())]
+        penalty = (FINE if best <= len(bands) else near)[int(errors[best].argmin())]
         assert found.penalties[0][f, 0] == penalty
         each = [penalty / w if w else np.inf for w in found.weights[best]]
         scaled = np.concatenate([x / np.sqrt(p) for x, p in zip(bands, each, strict=True)], axis=1)

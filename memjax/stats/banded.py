@@ -24,8 +24,9 @@ MOST_BANDS = 4
 FACTORS = (10.0, 3.0, 1 / 3, 1 / 10)
 """By which one band is heavier or lighter than each of the others."""
 
-COARSE = PENALTIES[::2]
-"""Penalties of weights that are neither equal nor one band's alone, those being known at every penalty."""
+NEAR = (1e-5, 1.0)
+"""Of an image's mean product with itself: the penalties, from one end to the other, that weights are tried with which are neither
+equal nor one band's alone, those being known at every penalty."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,17 @@ def weights_to_try(bands: int) -> Float[np.ndarray, "c b"]:
     return np.concatenate([np.ones((1, bands)), each, apart * bands / apart.sum(axis=1, keepdims=True)])
 
 
+def penalties_near(products: Sequence[np.ndarray]) -> tuple[float, ...]:
+    """Of `memjax.stats.ridge.PENALTIES` those that shrink neither all nor nothing; by the columns, whatever the scores.
+
+    Example:
+        >>> [f"{penalty:.2g}" for penalty in penalties_near([np.eye(3), np.eye(3)])]
+        ['3.2e-05', '0.0001', '0.00032', '0.001', '0.0032', '0.01', '0.032', '0.1', '0.32', '1']
+    """
+    low, high = (end * sum(float(np.diag(own).mean()) for own in products) for end in NEAR)
+    return tuple(penalty for penalty in PENALTIES if low <= penalty <= high) or PENALTIES
+
+
 def banded(
     products: Sequence[np.ndarray],
     scores: Sequence[Float[np.ndarray, "n _"]],
@@ -85,9 +97,10 @@ def banded(
         [1.0, 0.0]
     """
     weights = weights_to_try(len(products))
+    near = penalties_near(products)
     best = [_Best(one, folds, PENALTIES) for one, folds in zip(known[0], partitions, strict=True)]
     for place, own in enumerate(weights[1:], 1):
-        penalties = PENALTIES if place < len(known) else COARSE
+        penalties = PENALTIES if place < len(known) else near
         weighed = (w * k for w, k in zip(own, products, strict=True))
         tried = known[place] if place < len(known) else from_products(sum(weighed), scores, partitions, penalties)
         for so_far, one in zip(best, tried, strict=True):
