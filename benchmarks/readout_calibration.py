@@ -37,6 +37,10 @@ class Arguments:
     """Whether the group labels mean nothing."""
     streamed: bool = False
     """Whether the columns are read in blocks, from sums over cells of images, as those of very many images are."""
+    banded: bool = False
+    """Whether the columns are of two encoders, half of them each, that are read with a penalty each."""
+    one_encoder: bool = False
+    """Whether the scores are made of directions of the first of them alone."""
     processes: int = os.cpu_count() or 1
     """Studies at once."""
 
@@ -62,8 +66,20 @@ class World:
         return 6 / np.pi * np.arcsin(r / 2)
 
 
-def world(columns: int, signal: float) -> World:
-    """The population of a signal: the correlation of the scores with the best combination of all columns."""
+def world(columns: int, signal: float, halves: bool = False) -> World:
+    """The population of a signal: the correlation of the scores with the best combination of all columns.
+
+    Args:
+        columns: how many.
+        signal: that correlation.
+        halves: whether one half of the columns is as all are, and the other has nothing to do with the scores.
+    """
+    if halves:
+        one = world(columns // 2, signal)
+        nothing = np.zeros_like(one.mixing)
+        return World(
+            np.block([[one.mixing, nothing], [nothing, one.mixing]]), np.append(one.truth, 0 * one.truth), signal
+        )
     rng = np.random.default_rng(5)
     variances = columns / np.arange(1, columns + 1) / np.sum(1 / np.arange(1, columns + 1))
     axes = np.linalg.qr(rng.normal(size=(columns, columns)))[0]
@@ -105,6 +121,42 @@ def reached(of: World, n: int, seed: int, grouping: Grouping) -> float:
     return float(of.rho(found.weights / scale).mean())
 
 
+def banded_study(seed: int, of: World, n: int) -> tuple[float, ...]:
+    """Of columns of two encoders, half of them each, that are read with a penalty each."""
+    from memjax.stats.repeats import ReadoutSettings, Study
+    from memjax.stats.representations import BANDED, read_representations
+
+    x, y = of.draw(n, np.random.default_rng([seed, n, 0]))
+    vectors = {name: {"cls": own[:, None]} for name, own in zip("ab", np.array_split(x, 2, axis=1), strict=True)}
+    settings = ReadoutSettings(permutations=99, seed=seed)
+    table = read_representations(vectors, Study(y, np.arange(n), None), settings, penalties=True).table
+    (found,) = table[table["token"] == BANDED].to_dict("records")
+    return found["rho"], found["ci_low"], found["ci_high"], found["p"], banded_reached(of, n, seed)
+
+
+def banded_reached(of: World, n: int, seed: int) -> float:
+    """Rho that such models, fitted on a study's folds, have on new images."""
+    from sklearn.linear_model import Ridge
+
+    from memjax.stats.banded import banded
+    from memjax.stats.left_out import from_products
+    from memjax.stats.partitions import folds_of
+
+    rng = np.random.default_rng([seed, n])
+    x, y = of.draw(n, rng)
+    scale, folds = x.std(axis=0) * np.sqrt(x.shape[1] / 2), folds_of(np.arange(n), 5, rng)
+    z = (x - x.mean(axis=0)) / scale
+    products = [own @ own.T for own in np.array_split(z, 2, axis=1)]
+    known = [from_products(one, [y[:, None]], [folds]) for one in (products[0] + products[1], *products)]
+    found = banded(products, [y[:, None]], [folds], known)
+    weights = []
+    for f, (place, penalty) in enumerate(zip(found.found[0].chosen[:, 0], found.penalties[0][:, 0], strict=True)):
+        root = np.repeat(np.sqrt(found.weights[place]), x.shape[1] // 2)
+        model = Ridge(alpha=penalty * n * 4 / 5).fit((z * root)[folds != f], y[folds != f])
+        weights.append(model.coef_ * root / scale)
+    return float(of.rho(np.array(weights)).mean())
+
+
 def signal_for(rho: float, n: int, columns: int, studies: int = 40) -> float:
     """The signal at which models reach ``rho`` on average; found by halving."""
     if rho == 0:
@@ -142,10 +194,12 @@ def streamed_study(seed: int, of: World, n: int) -> tuple[float, ...]:
 
 def row(arguments: Arguments, n: int, rho: float, pool: ProcessPoolExecutor) -> str:
     """What many studies show of one number of images and one rho."""
-    of = world(arguments.columns, signal_for(rho, n, arguments.columns))
+    of = world(arguments.columns, signal_for(rho, n, arguments.columns), arguments.one_encoder)
     one = functools.partial(study, of=of, n=n, grouping=Grouping(arguments.groups, arguments.shuffled_groups))
     if arguments.streamed:
         one = functools.partial(streamed_study, of=of, n=n)
+    if arguments.banded:
+        one = functools.partial(banded_study, of=of, n=n)
     found = np.array(list(pool.map(one, range(1000, 1000 + arguments.studies), chunksize=4)))
     est, low, high, p, own = found.T
     wanted = own.mean()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table b
     from memjax.models.vit import encode
     from memjax.paper.inputs import PaperSettings, PaperSources
     from memjax.pipelines.causes import CausesResult, measure_causes
+    from memjax.pipelines.compare import DatasetComparison, compare_datasets
+    from memjax.pipelines.official import OfficialResult, official_splits
     from memjax.pipelines.paper import PaperResult, reproduce_paper
     from memjax.pipelines.predictors import fit_predictor, load_predictor
     from memjax.pipelines.sae_settings import SAESettings
@@ -61,6 +63,10 @@ _NAMES = {
     # A score for a new image
     "fit_predictor": "memjax.pipelines.predictors",
     "load_predictor": "memjax.pipelines.predictors",
+    "compare_datasets": "memjax.pipelines.compare",
+    "DatasetComparison": "memjax.pipelines.compare",
+    "official_splits": "memjax.pipelines.official",
+    "OfficialResult": "memjax.pipelines.official",
     "transfer": "memjax.pipelines.transfer",
     "TransferResult": "memjax.pipelines.transfer",
     "measure_causes": "memjax.pipelines.causes",

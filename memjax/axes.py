@@ -87,7 +87,8 @@ AXES: dict[str, dict[str, str]] = {
     },
     "stats": {
         "a": "penalties",
-        "c": "cells of images, of which folds are made",
+        "b": "bands of columns",
+        "c": "cells of images, of which folds are made, or candidates",
         "f": "folds",
         "g": "strata: folds or groups",
         "k": "measures (columns)",

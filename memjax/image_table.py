@@ -7,11 +7,12 @@ import pandas as pd
 
 from memjax.checks import InputError
 from memjax.datasets import Dataset
+from memjax.datasets.base import SPLIT_SCORES, SPLITS
 from memjax.storage import Place, asked
 
 IMAGES = "images.parquet"
 
-ABOUT_IMAGES = ("category", "subcategory", "duplicates")
+ABOUT_IMAGES = ("category", "subcategory", "duplicates", *SPLITS, *SPLIT_SCORES)
 """Columns of a data set's table that go with its scores into it."""
 
 

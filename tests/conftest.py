@@ -72,11 +72,11 @@ def rng() -> np.random.Generator:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take most of a small run's time: here they are neither saved nor put into the page."""
-    draw_nothing(monkeypatch)
+    leave_undrawn(monkeypatch)
 
 
-def draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `undrawn` does, for fixtures of a module."""
+def leave_undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the fixture `undrawn` does."""
     from memjax.pipelines import sweep_report
     from memjax.report import page
 

@@ -221,7 +221,7 @@ def test_the_way_follows_from_images_and_columns_and_is_said(
     chosen = {model: {token: x[rows] for token, x in tokens.items()} for model, tokens in vectors.items()}
     if not said.endswith("blocks"):
         study = Study(y[rows], np.arange(n), None)
-        wanted = read_representations(chosen, study, QUICK, analysis.columns.values[rows])
+        wanted = read_representations(chosen, study, QUICK, analysis.columns.values[rows], penalties=True)
         assert found.table.equals(wanted.table), "bit for bit what vectors in memory give"
 
 

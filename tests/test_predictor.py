@@ -22,7 +22,7 @@ from memjax.predictor import Predictor, PredictorSettings
 from memjax.predictor.linear import weighted_sums
 from memjax.predictor.saving import ARRAYS, RECORD
 from memjax.report.labels import signed
-from tests.conftest import draw_nothing
+from tests.conftest import leave_undrawn
 from tests.page_words import words
 
 KEPT = memjax.SweepSettings(tokens=("cls", "mean"), bootstraps=20)
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 def run(tmp_path_factory: pytest.TempPathFactory) -> memjax.Sweep:
     out = tmp_path_factory.mktemp("predictor") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        draw_nothing(patch)
+        leave_undrawn(patch)
         return memjax.sweep(memjax.open_dataset("demo", limit=80), "memjax/tiny", out, KEPT, progress=False)
 
 

@@ -19,6 +19,15 @@ from memjax.decoding import ImageSource
 N_OFFICIAL = 5
 """Official splits of LaMem."""
 
+PARTS = ("train", "val", "test")
+"""What an image is in an official split."""
+
+SPLITS = ("split", *(f"split_{k}" for k in range(1, N_OFFICIAL + 1)))
+"""Columns of official splits."""
+
+SPLIT_SCORES = tuple(f"score_{k}" for k in range(1, N_OFFICIAL + 1))
+"""Columns of the scores that an official split has, where each has its own."""
+
 COLUMNS: dict[str, type] = {
     "memorability": float,  # the score that is correlated
     "category": str,
@@ -33,8 +42,8 @@ COLUMNS: dict[str, type] = {
     "duplicates": str,  # copies of one image share a label; "" for an image without a copy
     "memorability_within": float,  # FIGRIM: among images of the same category
     "concept_memorability": float,  # THINGS: mean over the images of the concept
-    **{f"split_{k}": str for k in range(1, N_OFFICIAL + 1)},  # LaMem: "train", "val" or "test" in official split k
-    **{f"score_{k}": float for k in range(1, N_OFFICIAL + 1)},  # LaMem: the score in the files of split k
+    **dict.fromkeys(SPLITS, str),  # LaMem: "train", "val" or "test" in official split k; "split": of a single one
+    **dict.fromkeys(SPLIT_SCORES, float),  # LaMem: the score in the files of split k
 }
 """Columns a table may have, in this order, and their types; only the first is always there."""
 

@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 
 from memjax.checks import check_folder
-from memjax.datasets.base import GROUPINGS, Dataset, Failure, Record, fingerprint, make_table, take
+from memjax.datasets.base import (
+    GROUPINGS,
+    SPLIT_SCORES,
+    SPLITS,
+    Column,
+    Dataset,
+    Failure,
+    Record,
+    fingerprint,
+    make_table,
+    take,
+)
 from memjax.datasets.content import Stamp, stamp_of_file
 from memjax.datasets.ids import Match, check_match, match_ids
 from memjax.datasets.join import usable_rows
@@ -54,7 +65,8 @@ def open_folder(
 
     Args:
         images_dir: the folder.
-        scores_csv: columns ``image``, ``memorability`` and, if wanted, ``category``, one row per image; CSV in any form
+        scores_csv: columns ``image``, ``memorability`` and, if wanted, ``category`` or official splits (``split``, or
+            ``split_1`` .. and ``score_1`` .., see `memjax.official_splits`), one row per image; CSV in any form
             that `memjax.datasets.scores` lists, or an Excel workbook. An image is named by its path below the folder; what
             else is matched, `memjax.datasets.ids` says. None: every image in the folder and below (but for
             `memjax.datasets.listing`'s exceptions), sorted by name within each folder, without a score.
@@ -104,10 +116,13 @@ class _Rows:
 
 def read_scored_rows(path: Path, folder: ImageFolder | None, files: Mapping[str, bool]) -> tuple[_Rows, str]:
     """The rows of a score file, each with the image that it means, and in which form the file is written."""
-    rows, form = read_score_file(path, ["image", "memorability"], ["memorability"], argument="scores")
+    numeric = ["memorability", *SPLIT_SCORES]
+    rows, form = read_score_file(path, ["image", "memorability"], numeric, argument="scores")
     ids = rows["image"].str.strip()
     match = match_ids(ids.tolist(), folder, files, f"score file {path}, column image")
-    table = make_table(ids.tolist(), numbers(rows["memorability"]), **{name: rows.get(name) for name in GROUPINGS})
+    known: dict[str, Column | None] = {name: rows.get(name) for name in (*GROUPINGS, *SPLITS)}
+    known |= {name: numbers(rows[name]) for name in SPLIT_SCORES if name in rows}
+    table = make_table(ids.tolist(), numbers(rows["memorability"]), **known)
     return _Rows(table, match, unusable(ids, rows["memorability"], path.name)), form
 
 

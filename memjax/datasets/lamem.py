@@ -22,12 +22,10 @@ import numpy as np
 import pandas as pd
 
 from memjax.checks import InputError
-from memjax.datasets.base import N_OFFICIAL, Failure, Source, Spec, make_table
+from memjax.datasets.base import N_OFFICIAL, PARTS, Failure, Source, Spec, make_table
 from memjax.datasets.join import join
 from memjax.datasets.paths import ImageFolder, matching
 from memjax.datasets.scores import check_unique, numbers, read_score_file, unusable
-
-PARTS = ("train", "val", "test")
 
 
 def read_source(folder: Path | None, follow_links: bool = False) -> Source:

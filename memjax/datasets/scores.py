@@ -63,7 +63,7 @@ def read_score_file(
 
     Args:
         columns: names that must be among its columns; those of all its columns where it has no header.
-        numeric: those that hold numbers.
+        numeric: those that hold numbers, where they are there.
         what, argument: for messages: what the file is, and the parameter that names it.
         headed: whether its first row is a header.
 
@@ -79,7 +79,7 @@ def read_score_file(
         if cells.rows.empty:
             raise InputError(f"{where}: no rows; one row per image is expected")
         rows, said = cells.rows, dict.fromkeys(cells.form)
-        for name in numeric:
+        for name in rows.columns.intersection(list(numeric), sort=False):
             numbers_there, words = plain_numbers(rows[name], cells.separator, f"{where}, column {name}")
             rows = rows.assign(**{name: numbers_there})
             said |= dict.fromkeys(words)

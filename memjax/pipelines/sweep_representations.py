@@ -72,8 +72,9 @@ def representations_of(
         vectors = {
             model: {token: read(rows) for token, read in tokens.items()} for model, tokens in bank.readers.items()
         }
-        said = said_of_pairs(len(rows), len(bank.rows), columns)
-        found = dataclasses.replace(read_representations(vectors, study, how, measures, report), how=said)
+        found = read_representations(vectors, study, how, measures, report, penalties=True)
+        said = said_of_pairs(len(rows), len(bank.rows), columns) + said_of_shares(found.shares)
+        found = dataclasses.replace(found, how=said)
     return dataclasses.replace(found, images=rows)
 
 
@@ -82,6 +83,19 @@ def said_of_pairs(images: int, known: int, columns: int) -> str:
     if images == known:
         return f"All {images:,} images were read, from the products of all pairs."
     return f"{images:,} of {known:,} images were drawn at random and read: {columns:,} columns are too many for sums over images."
+
+
+def said_of_shares(shares: Mapping[str, float] | None) -> str:
+    """How the weight fell to encoders with penalties of their own.
+
+    Example:
+        >>> said_of_shares({"deit": 0.625, "dinov2": 0.375})
+        ' With a penalty for each encoder the weight fell to deit (62 %), dinov2 (38 %), on average over models.'
+    """
+    if shares is None:
+        return ""
+    named = ", ".join(f"{model} ({share:.0%})".replace("%", " %") for model, share in shares.items())
+    return f" With a penalty for each encoder the weight fell to {named}, on average over models."
 
 
 def study_of_rows(y: Float[np.ndarray, " a"], together: Together, rows: Int[np.ndarray, " n"]) -> Study:

@@ -119,7 +119,8 @@ def names_of(runs: Sequence[Sweep]) -> list[str]:
 def check_alike(runs: Sequence[Sweep]) -> None:
     """Raises `InputError` where there are not two sweeps or more, or their encoders, or how they read images, differ."""
     if len(runs) < 2:
-        raise expected("runs", "two or more", len(runs), argument="runs")
+        fix = "for one whose data set has official splits there is memjax.official_splits"
+        raise expected("runs", "two or more", len(runs), fix, argument="runs")
     first = _made_by(runs[0])
     for run in runs[1:]:
         for model, how in _made_by(run).items():

@@ -6,7 +6,7 @@ import pandas as pd
 
 from memjax.report.labels import count, equals, interval_text, probability, signed
 from memjax.report.page import Section
-from memjax.stats.encoder_pairs import STRONGEST_MEASURE
+from memjax.stats.encoder_pairs import PENALTIES_COMPARED, STRONGEST_MEASURE
 from memjax.stats.out_of_fold import CHOSEN
 from memjax.stats.strongest import ALPHA
 
@@ -15,7 +15,7 @@ PAIRS_TITLE, CORRECTED_TITLE = "Encoders compared", "Corrected for the observers
 PAIRS_NOTE = (
     "Readouts: difference of ρ on the same images, within folds, with an interval over images and fits. Strongest measures: "
     "difference of the sizes of ρ, signs left aside; each was chosen by these images, so that its own size is flattered. p is "
-    "corrected after Holm over the table."
+    "corrected after Holm over the table; whether a penalty for each encoder is better than one is a question of its own."
 )
 CORRECTED_NOTE = (
     "ρ divided by the ceiling, the square root of the scores' reliability: what a correlation with scores without noise would be "
@@ -42,9 +42,10 @@ def _pair(kind: str, row: dict) -> str:
     verdict = f"{better} predicts better" if row["p_holm"] < ALPHA else "which predicts better is not settled"
     ends = interval_text(row["difference_low"], row["difference_high"])
     both = f"{row['first']} {signed(row['first_rho'])}, {row['second']} {signed(row['second_rho'])}"
+    corrected = "" if kind == PENALTIES_COMPARED else " after Holm"
     return (
         f"Readouts of {kind}: {both}, a difference of "
-        f"{signed(row['difference'])} {ends}{equals('p', row['p_holm'])} after Holm: {verdict}."
+        f"{signed(row['difference'])} {ends}{equals('p', row['p_holm'])}{corrected}: {verdict}."
     )
 
 

@@ -14,10 +14,13 @@ from memjax.report.page import Section
 from memjax.report.panel import DASHED, ceiling_entry
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
 from memjax.stats.reliability import Reliability
-from memjax.stats.representations import ALL_LAYERS, CHOSEN_LAYER, together_rows
+from memjax.stats.representations import ALL, ALL_LAYERS, BANDED, CHOSEN_LAYER, WITH_MEASURES, together_rows
 
 TITLE = "Readout of representations"
 NAMES = {"cls": "cls token", "mean": "mean of the patches", "both": "cls and mean", "pooled": "pooled output"}
+TOGETHER = {WITH_MEASURES: "all layers and measures", BANDED: "all layers, a penalty for each encoder"}
+"""Token -> what is read, of all layers together."""
+
 LOOKS = {"cls": ("o", "-"), "mean": ("s", "--"), "both": ("D", "-"), "pooled": ("^", "-")}
 """Token -> marker and line."""
 
@@ -25,7 +28,8 @@ CAVEATS = (
     "Ridge regression on the standardised vectors themselves, not on measures of them: what a linear reader could get out. "
     "Folds, penalty, rho and intervals as in the readout of measures. One layer: that layer alone. Chosen: in every training "
     "part the layer and token that predict best inside it, so that the choice is paid for. All layers: every layer and token "
-    "as a band of the same weight. p: the share of permutations of the scores with which all layers together do as well.",
+    "as a band of the same weight; a penalty each: each encoder with a weight of its own, chosen in every training part. "
+    "p: the share of permutations of the scores with which all layers together do as well.",
 )
 
 
@@ -37,7 +41,7 @@ def representation_sentences(table: pd.DataFrame, ceiling: Reliability | None) -
 def _sentence(row: dict, ceiling: Reliability | None) -> str:
     numbers = f"ρ = {signed(row['rho'])} {interval_text(row['ci_low'], row['ci_high'])}"
     numbers += equals("p", row["p"])
-    what = "all layers and measures" if row["token"] == "all and measures" else "all layers"
+    what = TOGETHER.get(row["token"], "all layers")
     start = f"Readout of representations, {row['model']}: token vectors of {what} ({count(row['columns'])} columns)"
     if not row["ci_low"] > 0:
         return f"{start} do not predict unseen images better than chance: {numbers}, n = {count(row['n'])}."
@@ -98,7 +102,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, context: Context) -> None:
         (marker, line), colour = LOOKS[token], COLOURS[place]
         axes.fill_between(own["layer"], own["ci_low"], own["ci_high"], color=colour, alpha=0.14, linewidth=0)
         axes.plot(own["layer"], own["rho"], marker=marker, linestyle=line, color=colour, markersize=4.5, linewidth=1.4)
-    for rho in rows.loc[(rows["layer"] == ALL_LAYERS) & (rows["token"] == "all"), "rho"]:
+    for rho in rows.loc[(rows["layer"] == ALL_LAYERS) & (rows["token"] == ALL), "rho"]:
         axes.axhline(rho, color=INK, linestyle=":", linewidth=1.6)
     if context.ceiling is not None:
         axes.axhline(context.ceiling.ceiling, color=MUTED, linestyle=DASHED, linewidth=1.2)

@@ -43,7 +43,7 @@ class Cells:
     """Which cell each image is in, and which fold each cell.
 
     Attributes:
-        of_images: from 0.
+        of_images: from 0; -1: in none.
         partitions: of each partition, the fold of each cell.
         between: see `memjax.stats.strata.WithinRho`.
     """
@@ -134,6 +134,15 @@ class CellSums:
         for band, products in zip(self.bands, self.xx, strict=True):
             products[cell] += x[:, band].T @ x[:, : band.stop]
 
+    def deviations(self, cells: Int[np.ndarray, " _"]) -> Float[np.ndarray, " k"]:
+        """Standard deviation of each column over the images of some cells."""
+        count, mean = self.counts[cells].sum(), self.x[cells].sum(axis=0) / self.counts[cells].sum()
+        squares = [
+            products[cells][:, :, band].diagonal(axis1=1, axis2=2).sum(axis=0)
+            for band, products in zip(self.bands, self.xx, strict=True)
+        ]
+        return np.sqrt(np.maximum(np.concatenate(squares) / count - mean * mean, 0))
+
     def over(self, cells: Int[np.ndarray, " _"], source: "ChosenBands", scores: int) -> UnionSums:
         """The sums over some cells, of a source's columns and the first so many scores."""
         at = np.concatenate([np.arange(self.bands[i].start, self.bands[i].stop) for i in source.bands])
@@ -180,7 +189,7 @@ def summed(
     sums = CellSums(widths, cells.count, scores.shape[1])
     for start in range(0, len(scores), block):
         x, here = read(start, start + block), cells.of_images[start : start + block]
-        for cell in np.unique(here).tolist():
+        for cell in np.unique(here[here >= 0]).tolist():
             members = np.flatnonzero(here == cell)
             sums.add(cell, x[members], scores[start + members])
     return sums

@@ -13,12 +13,13 @@ import pandas as pd
 from jaxtyping import Float
 
 from memjax.stats.correlation import holm
-from memjax.stats.out_of_fold import CHOSEN, MEASURES, VECTORS, OutOfFold
+from memjax.stats.out_of_fold import CHOSEN, MEASURES, PENALTIES, VECTORS, OutOfFold
 from memjax.stats.strongest import FEWEST, against_rivals
 from memjax.stats.table import Columns
 from memjax.stats.within_groups import strongest_columns
 
 STRONGEST_MEASURE = "strongest measure"
+PENALTIES_COMPARED = "token vectors of all encoders"
 COLUMNS = [
     "compared", "first", "second", "first_rho", "second_rho", "difference", "difference_low", "difference_high", "p", "p_holm",
     "n", "first_measure", "second_measure",
@@ -35,6 +36,9 @@ def encoder_pairs(
         rho: Spearman's, of each column.
         readouts: of single encoders and of all.
 
+    Where encoders were read together, under one penalty and with one for each, these two are compared too. That is another
+    question than which encoder predicts better: the row stands last, and its ``p_holm`` is its ``p``.
+
     Returns:
         ``compared, first, second, first_rho, second_rho, difference`` (first less second; of strongest measures that of the
         sizes) with its 95 % interval, ``p``, corrected after Holm over the table, ``n``, and which measures.
@@ -46,7 +50,18 @@ def encoder_pairs(
     places = {str(columns.keys["model"][place]): place for place in strongest_columns(columns, rho, each=1)}
     rows += [_strongest(columns, scores, rho, pair) for pair in itertools.combinations(places.values(), 2)]
     table = pd.DataFrame([row for row in rows if row["n"] >= FEWEST], columns=COLUMNS)
-    return table.assign(p_holm=holm(table["p"].to_numpy(np.float64)))
+    corrected = table.assign(p_holm=holm(table["p"].to_numpy(np.float64)))
+    banded = [row | {"p_holm": row["p"]} for row in _penalties(readouts) if row["n"] >= FEWEST]
+    return pd.concat([corrected, pd.DataFrame(banded, columns=COLUMNS)], ignore_index=True) if banded else corrected
+
+
+def _penalties(readouts: Sequence[OutOfFold]) -> list[dict[str, object]]:
+    """All encoders under one penalty, and with a penalty for each, where they were read so."""
+    names = {PENALTIES: "a penalty for each encoder", VECTORS: "one penalty"}
+    each = [one for one in readouts if one.reads == PENALTIES]
+    same = [one for one in readouts if one.reads == VECTORS and one.model in {other.model for other in each}]
+    named = {"compared": PENALTIES_COMPARED, "first": names[PENALTIES], "second": names[VECTORS]}
+    return [_readouts(one, other) | named for one, other in zip(each, same, strict=True)]
 
 
 def _readouts(one: OutOfFold, other: OutOfFold) -> dict[str, object]:

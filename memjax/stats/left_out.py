@@ -37,7 +37,10 @@ class LeftOut:
 
 
 def from_products(
-    products: np.ndarray, scores: Sequence[Float[np.ndarray, "n _"]], partitions: Sequence[Int[np.ndarray, " n"]]
+    products: np.ndarray,
+    scores: Sequence[Float[np.ndarray, "n _"]],
+    partitions: Sequence[Int[np.ndarray, " n"]],
+    penalties: Sequence[float] = PENALTIES,
 ) -> list[LeftOut]:
     """Nested cross-validation of every partition, from the products of all pairs of images.
 
@@ -45,6 +48,7 @@ def from_products(
         products: ``[n, n]``, sums over columns.
         scores: of each partition: human scores and permutations of them.
         partitions: the fold of each image, 0 to f - 1, of as many folds each, three or more.
+        penalties: to choose from, ascending.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(60, 2))
@@ -53,15 +57,15 @@ def from_products(
         1.0
     """
     count, n = int(partitions[0].max()) + 1, len(products)
-    errors = [np.zeros((count, len(PENALTIES), y.shape[1])) for y in scores]
-    for place, penalty in enumerate(PENALTIES):
+    errors = [np.zeros((count, len(penalties), y.shape[1])) for y in scores]
+    for place, penalty in enumerate(penalties):
         inverse = _without_intercept(products, penalty * n * (count - 2) / count)
         for error, y, folds in zip(errors, scores, partitions, strict=True):
             _add_errors(error[:, place], inverse, inverse @ y, folds)
     chosen = [error.argmin(axis=1) for error in errors]
     predicted = [np.empty(y.shape) for y in scores]
     for place in np.unique(np.concatenate([one.ravel() for one in chosen])):
-        inverse = _without_intercept(products, PENALTIES[place] * n * (count - 1) / count)
+        inverse = _without_intercept(products, penalties[place] * n * (count - 1) / count)
         for into, y, folds, one in zip(predicted, scores, partitions, chosen, strict=True):
             _add_predictions(into, inverse, y, folds, one == place)
     return [LeftOut(into, error.min(axis=1), one) for into, error, one in zip(predicted, errors, chosen, strict=True)]

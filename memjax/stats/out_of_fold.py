@@ -11,14 +11,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from memjax.stats.readout import Readout
-from memjax.stats.representations import ALL_LAYERS, CHOSEN_LAYER, RepresentationReadouts
+from memjax.stats.representations import ALL, ALL_LAYERS, BANDED, CHOSEN_LAYER, RepresentationReadouts
 from memjax.stats.strata import Estimate, WithinRho, group_interval, less, rho_difference, rho_interval, within_rho
 
-MEASURES, VECTORS, CHOSEN, BOTH = (
+MEASURES, VECTORS, CHOSEN, BOTH, PENALTIES = (
     "measures",
     "token vectors",
     "token vectors, chosen layer",
     "token vectors and measures",
+    "token vectors, a penalty for each encoder",
 )
 """What a readout reads."""
 
@@ -116,7 +117,7 @@ def of_vectors(found: RepresentationReadouts | None) -> list[OutOfFold]:
     count = min(len(one.by_repeat) for one in read)  # partitions that all of them have
     for one in read:
         site = one.source
-        reads = CHOSEN if site.layer == CHOSEN_LAYER else VECTORS if site.token == "all" else BOTH
+        reads = CHOSEN if site.layer == CHOSEN_LAYER else {ALL: VECTORS, BANDED: PENALTIES}.get(site.token, BOTH)
         made, strata = one.by_repeat[:count], found.strata[:count]
         out.append(OutOfFold(reads, site.model, images, study.y, made, strata, study.clusters, grouped, found.between))
     return out

@@ -2,7 +2,8 @@
 
 Each layer by itself; the layer that the inner folds prefer (chosen anew inside every training part, so that the choice is paid
 for); and all layers together. Together, every layer and token is a band: its columns are standardised and divided by the root of
-its width, so that all bands weigh the same under one penalty. Folds, rho and intervals are those of `memjax.stats.readout`.
+its width, so that all bands weigh the same under one penalty; of several encoders, an encoder may have a penalty of its own
+(`memjax.stats.banded`). Folds, rho and intervals are those of `memjax.stats.readout`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from memjax.stats.left_out import from_columns, from_products
+from memjax.stats.banded import MOST_BANDS, banded
+from memjax.stats.left_out import LeftOut, from_columns, from_products
 from memjax.stats.repeats import ReadoutSettings, Study, share_as_high
 from memjax.stats.strata import WithinRho, within_rho
 
@@ -23,6 +25,9 @@ COLUMNS = ["model", "token", "layer", "rho", "ci_low", "ci_high", "p", "n", "col
 
 EVERY = "all encoders"
 """In place of an encoder: the vectors of all of them."""
+
+ALL, WITH_MEASURES, BANDED = "all", "all and measures", "all, a penalty each"
+"""In place of a token: every token of all layers; these and measures; these, each encoder with a penalty of its own."""
 
 Vectors = Mapping[str, Mapping[str, Float[np.ndarray, "n l1 d"]]]
 """Encoder -> token -> vectors of every image at every layer; a token that has one layer stands at the last."""
@@ -63,6 +68,7 @@ class RepresentationReadouts:
         images: their positions among all images; None: they are all.
         between: see `memjax.stats.strata.WithinRho`.
         how: in a sentence, by what way the models were found.
+        shares: where encoders have penalties of their own, of the weight each encoder's.
     """
 
     table: pd.DataFrame
@@ -74,6 +80,7 @@ class RepresentationReadouts:
     images: Int[np.ndarray, " n"] | None = None
     between: float = 1.0
     how: str = ""
+    shares: Mapping[str, float] | None = None
 
 
 def standardised(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
@@ -104,6 +111,14 @@ class Bands:
     def and_those_of(self, others: "Bands") -> "Bands":
         """These and others."""
         return Bands(self.products + others.products, self.columns + others.columns)
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Bands of columns, and their models of every partition."""
+
+    bands: Bands
+    models: list[LeftOut]
 
 
 def layers_of(tokens: Mapping[str, Float[np.ndarray, "n l1 d"]]) -> dict[str, range]:
@@ -143,14 +158,44 @@ class _Reading:
             found = [from_columns(x, y, folds) for folds in self.partitions]
         return Predicted(source, x.shape[1], [one.predicted[:, 0] for one in found], [one.error[:, 0] for one in found])
 
-    def of_bands(self, source: Site, bands: Bands) -> Predicted:
-        """From many columns; with p, of the first repeat."""
-        y, count = self.study.y[:, None], len(self.partitions)
-        scores = [np.column_stack([y, self.permuted]), *[y] * (count - 1)]
-        found = from_products(bands.products, scores, self.partitions)
-        null = self.study.rho(found[0].predicted, scores[0], self.partitions[0])
+    def scores(self) -> list[Float[np.ndarray, "n _"]]:
+        """Of each repeat; of the first with permutations."""
+        y = self.study.y[:, None]
+        return [np.column_stack([y, self.permuted]), *[y] * (len(self.partitions) - 1)]
+
+    def stack(self, bands: Bands) -> "_Stack":
+        """Many columns, under one penalty."""
+        return _Stack(bands, from_products(bands.products, self.scores(), self.partitions))
+
+    def layers(self, model: str, tokens: Mapping[str, np.ndarray]) -> tuple[list[Predicted], "_Stack"]:
+        """Each layer of an encoder by itself, and all together."""
+        layers, own, each = layers_of(tokens), Bands.none(len(self.study.y)), []
+        for source in sources(model, layers):
+            if (x := standardised_columns(tokens, source, layers)).shape[1]:
+                each.append(self.of_columns(source, x))
+                own = own if source.token == "both" else own.beside(x)
+        return each, self.stack(own)
+
+    def predicted(self, source: Site, stack: "_Stack") -> Predicted:
+        """What models of many columns predict; with p, of the first repeat."""
+        found = stack.models
+        null = self.study.rho(found[0].predicted, self.scores()[0], self.partitions[0])
         by_repeat, errors = [one.predicted[:, 0] for one in found], [one.error[:, 0] for one in found]
-        return Predicted(source, bands.columns, by_repeat, errors, share_as_high(null))
+        return Predicted(source, stack.bands.columns, by_repeat, errors, share_as_high(null))
+
+    def with_penalties(self, stacks: Mapping[str, "_Stack"]) -> tuple[Predicted, dict[str, float]]:
+        """All encoders, each with a penalty of its own, and of the weight each encoder's share.
+
+        Args:
+            stacks: of each encoder, and of `EVERY`.
+        """
+        each = {model: stack for model, stack in stacks.items() if model != EVERY}
+        known = [stacks[EVERY].models, *(stack.models for stack in each.values())]
+        products = [stack.bands.products for stack in each.values()]
+        found = banded(products, self.scores(), self.partitions, known)
+        shares = dict(zip(each, found.shares().tolist(), strict=True))
+        site = Site(EVERY, BANDED, ALL_LAYERS)
+        return self.predicted(site, _Stack(stacks[EVERY].bands, found.found)), shares
 
     def chosen(self, model: str, among: Sequence[Predicted]) -> Predicted:
         """In every fold of every repeat what the source predicts whose error over the inner folds is smallest."""
@@ -183,6 +228,7 @@ def read_representations(
     settings: ReadoutSettings,
     measures: Float[np.ndarray, "n k"] | None = None,
     report: Callable[[str], None] = lambda said: None,
+    penalties: bool = False,
 ) -> RepresentationReadouts:
     """Read every layer, the chosen layer and all layers of every encoder, then all encoders, then these and the measures.
 
@@ -192,28 +238,35 @@ def read_representations(
         settings: folds, repeats, permutations (of the first repeat), seed.
         measures: the encoders' scalar measures, complete columns, as one more band; None: without.
         report: told, a line an encoder, what is being read.
+        penalties: whether all encoders, where there are two to `memjax.stats.banded.MOST_BANDS`, are read with a penalty for each
+            too.
     """
     reading = _Reading(study, settings)
+    each_encoder = penalties and 1 < len(vectors) <= MOST_BANDS
     found: list[Predicted] = []
-    bands = Bands.none(len(study.y))
+    bands, stacks = Bands.none(len(study.y)), dict[str, _Stack]()
     for model, tokens in vectors.items():
-        layers, own = layers_of(tokens), Bands.none(len(study.y))
         report(f"{model}: reading {', '.join(tokens)} of every layer, and all layers together")
-        each = []
-        for source in sources(model, layers):
-            if (x := standardised_columns(tokens, source, layers)).shape[1]:
-                each.append(reading.of_columns(source, x))
-                own = own if source.token == "both" else own.beside(x)
-        found += [*each, reading.chosen(model, each), reading.of_bands(Site(model, "all", ALL_LAYERS), own)]
-        bands = bands.and_those_of(own)
-    widest = EVERY if len(vectors) > 1 else next(iter(vectors))
+        each, stack = reading.layers(model, tokens)
+        found += [*each, reading.chosen(model, each), reading.predicted(Site(model, ALL, ALL_LAYERS), stack)]
+        bands = bands.and_those_of(stack.bands)
+        if each_encoder:
+            stacks[model] = stack
+    name, shares = EVERY if len(vectors) > 1 else next(iter(vectors)), None
     if len(vectors) > 1:
-        found.append(reading.of_bands(Site(EVERY, "all", ALL_LAYERS), bands))
+        stacks[EVERY] = reading.stack(bands)
+        if each_encoder:
+            report(f"{EVERY}: reading all layers, with a penalty for each encoder and with one")
+            one, shares = reading.with_penalties(stacks)
+            found.append(one)
+        found.append(reading.predicted(Site(EVERY, ALL, ALL_LAYERS), stacks[EVERY]))
     if measures is not None and (x := standardised(measures)).shape[1]:
-        found.append(reading.of_bands(Site(widest, "all and measures", ALL_LAYERS), bands.beside(x)))
+        found.append(reading.predicted(Site(name, WITH_MEASURES, ALL_LAYERS), reading.stack(bands.beside(x))))
     table = pd.DataFrame([reading.row(one) for one in found], columns=COLUMNS)
     predicted = np.mean(found[-1].by_repeat, axis=0) + study.y.mean()
-    return RepresentationReadouts(table, reading.parts(found[-1]), predicted, reading.strata, found, study)
+    return RepresentationReadouts(
+        table, reading.parts(found[-1]), predicted, reading.strata, found, study, shares=shares
+    )
 
 
 def standardised_columns(

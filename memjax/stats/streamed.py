@@ -8,6 +8,7 @@ In float64 throughout, by the BLAS of the CPU. Products in float32 would take a 
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,51 @@ class CellModels:
         for f in np.unique(folds):
             rows = np.flatnonzero(folds == f)
             into[rows] = x[rows] @ self.weights[f] + self.offset[f]
+
+
+@dataclass(frozen=True)
+class OneModel:
+    """A model of standardised columns: weights ``[k]``, what is added, and the penalty that was chosen."""
+
+    weights: Float[np.ndarray, " k"]
+    intercept: float
+    penalty: float
+
+
+def one_model(
+    sums: CellSums,
+    source: ChosenBands,
+    train: Int[np.ndarray, " _"],
+    pairs: Sequence[tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]],
+) -> OneModel:
+    """The model of the images of some cells, of the first scores.
+
+    Args:
+        sums: of all columns and scores.
+        source: the columns that are read from.
+        train: the cells.
+        pairs: cells that are fitted on, and cells that these models are held against: the penalty is the one whose squared error
+            there is smallest.
+
+    Example:
+        >>> x, cells = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
+        >>> sums = CellSums([2], 2, 1)
+        >>> for cell in range(2):
+        ...     sums.add(cell, x[cells == cell], x[cells == cell, :1])
+        >>> one, other = np.array([0]), np.array([1])
+        >>> found = one_model(sums, ChosenBands((0,), np.ones(2)), one, [(one, other)])
+        >>> np.abs(found.weights).round(2).tolist(), found.penalty
+        ([1.0, 0.0], 1e-05)
+    """
+    errors = np.zeros(len(PENALTIES))
+    for fitted, held in pairs:
+        fit = _Fit(sums.over(fitted, source, 1))
+        weights = fit.weights(int(sums.counts[fitted].sum()) * np.array(PENALTIES))
+        errors += fit.errors(weights, sums.over(held, source, 1))[:, 0]
+    penalty = PENALTIES[int(errors.argmin())]
+    fit = _Fit(sums.over(train, source, 1))
+    weights = fit.weights(np.array([int(sums.counts[train].sum()) * penalty]))[:, 0, 0]
+    return OneModel(weights * source.scale, float(fit.mean_y[0] - fit.mean_x @ weights), penalty)
 
 
 def models_of_cells(sums: CellSums, source: ChosenBands, folds: Int[np.ndarray, " c"], scores: int) -> CellModels:
