@@ -249,6 +249,7 @@ def test_a_run_writes_what_it_says(tmp_path, capsys, predictor):
     first = table.loc[table["kept"].idxmin()]
     assert f"without it ρ with the plain scores is {signed(first['kept'])} (n = 7)" in page
     assert "Every part taken out" in page
+    assert "Synthetic data" in page
     assert "Human ceiling" not in page
     assert f"page: {tmp_path / 'out' / 'report.html'}" in said
 

@@ -199,7 +199,6 @@ def test_predictions_against_scores(predictor: Predictor, tmp_path: Path) -> Non
     assert f"60 images have predicted scores from {score.min():.3f} to {score.max():.3f}" in page
     assert f"With people's scores of 60 images: Spearman's ρ = {signed(e.rho)}" in page
     assert "Fitted on 80 images of demo" in page
-    assert "Synthetic data" in page
     assert "Human ceiling" not in page
     assert "All correlations" not in page
     highest = found.table.loc[score.idxmax()]
