@@ -83,7 +83,7 @@ def _small_images(
         }
     pre = Preprocessing.from_json(known)
     found = {}
-    for row in rows:
+    for row in rows.tolist():
         name = str(vectors.ids[row])
         if name not in ids:
             continue
