@@ -30,11 +30,14 @@ def findings_of(table: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
             f"{SCORED_WORDS[str(how)]}."
         )
     total = int(summary["found"].sum())
-    for name, words in (("seeds", "every other seed"), ("folds", "every other fold, which was scored on other images")):
+    for name, words in (("seeds", "every other seed"), ("folds", "every other fold, on other images")):
         column = f"agree_in_all_{name}"
         if total and column in summary and summary[column].notna().all():
             again = int(summary[column].sum())
-            said.append(f"{count(again)} of these {count(total)} have a partner in {words} that does so too.")
+            said.append(
+                f"{count(again)} of these {count(total)} are found again in {words}: a latent with nearly the same direction, "
+                "a ρ of the same sign and q < 0.05."
+            )
     return said
 
 
