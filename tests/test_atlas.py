@@ -8,56 +8,30 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from PIL import Image
 
 import memjax
 from memjax.checks import InputError
-from memjax.datasets import Dataset, open_table
+from memjax.datasets import Dataset
 from memjax.latents import AtlasSettings, scored_images
-from memjax.latents.summary import summary_table
 from memjax.pipelines.atlas import AtlasResult
-from memjax.pipelines.atlas_cards import lit
 from memjax.pipelines.saes import SAEResult
-from memjax.preprocessing import Preprocessing
 from memjax.sae.folds import k_folds
 from memjax.sae.origin import images_digest
 from memjax.sae.trained import TrainedSAE
-from memjax.store import Variable, open_writer
+from tests.atlas_made import IDS, PATCHES, D, N, make_images, make_run
 
-N, D, PATCHES, F = 120, 6, 4, 16
-IDS = [f"<i{place}>.jpg" for place in range(N)]
+F = 16
 
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose images have a direction that goes with the scores, in one category more than in others; image 3 is unread."""
-    folder, rng = tmp_path_factory.mktemp("run"), np.random.default_rng(5)
-    y = rng.uniform(size=N)
-    x = rng.normal(size=(N, 2, D)).astype(np.float32)
-    x[:, 1, 0] += 6 * (y > 0.6)
-    x[3] = np.nan
-    patches = np.repeat(x[:, 1:, None], PATCHES, axis=2) * np.array([1, 0.2, 0.2, 0.2], np.float32)[:, None]
-    table = pd.DataFrame({"memorability": y}, index=pd.Index(IDS, name="image"))
-    kept = {
-        "cls": Variable({"layer": 2, "width": D}),
-        "patches": Variable({"patch_layer": 1, "patch": PATCHES, "width": D}),
-    }
-    writer = open_writer(folder, "enc", table, kept, {"model": "enc", "dataset": "made up", "patch_layers": [1]}, N)
-    writer.write(0, {"cls": x, "patches": patches}, [])
-    table.assign(category=np.where(y > 0.6, "high", "low")).to_parquet(folder / "images.parquet")
-    pre = Preprocessing(resize=(16, 16), crop=(16, 16)).to_json()
-    model = {"model": "enc", "name": "enc", "preprocessing": pre}
-    about = {"name": "made up", "images": N}
-    run = {"dataset": about, "models": [model], "ceiling": {"consistency": 0.6}}
-    (folder / "run.json").write_text(json.dumps(run))
-    return folder
+    return make_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    rng = np.random.default_rng(0)
-    images = [Image.fromarray(rng.integers(0, 255, (20, 30, 3), dtype=np.uint8)) for _ in IDS]
-    return open_table(pd.DataFrame({"image": IDS, "memorability": 0.5, "shown": images}), "shown")
+    return make_images()
 
 
 def trained(features: Path, out: Path, **changes: object) -> SAEResult:
@@ -228,42 +202,6 @@ def test_patches_by_the_largest_or_the_mean(features, dataset, tmp_path):
 
 def memorability(features: Path) -> np.ndarray:
     return pd.read_parquet(features / "images.parquet")["memorability"].to_numpy()
-
-
-def test_patches_that_fire_are_lit():
-    pixels = np.full((8, 8, 3), 200, np.uint8)
-    found = lit(pixels, np.array([0, 0, 4, 2], np.float32))
-    assert found[0, 0, 0] == found[3, 7, 0] == 60
-    assert found[4, 3, 0] == 200
-    assert found[7, 7, 0] == 130
-    np.testing.assert_array_equal(lit(pixels, np.ones(5, np.float32)), pixels, err_msg="no grid of squares")
-
-
-def test_the_counts_of_the_summary():
-    rows = pd.DataFrame(
-        {"model": "m", "token": "cls", "layer": 1, "seed": [0, 0, 1, 1], "fold": pd.array([None] * 4, "Int64")}
-        | {
-            "scored": "in sample",
-            "firings": [0, 9, 9, 9],
-            "rho": [np.nan, 0.5, -0.4, 0.1],
-            "q": [np.nan, 0.01, 0.02, 0.9],
-        }
-        | {"seeds": 1, "seeds_same": [0, 1, 1, 1], "seeds_agree": [0, 1, 0, 0]}
-    )
-    row = summary_table(rows).iloc[0]
-    names = [
-        "autoencoders",
-        "latents",
-        "silent",
-        "tested",
-        "found",
-        "positive",
-        "same_in_all_seeds",
-        "agree_in_all_seeds",
-    ]
-    assert row[names].tolist() == [2, 4, 1, 3, 2, 1, 2, 1]
-    assert "same_in_all_folds" not in row
-    assert row["strongest"] == 0.5
 
 
 def test_autoencoders_of_another_data_set_are_told_as_such(features, saes):

@@ -3,6 +3,7 @@
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 
@@ -11,6 +12,8 @@ from memjax.latents.firings import Firings
 from memjax.latents.matching import match_latents, plane_of
 from memjax.latents.scoring import LatentScores, LatentStudy, score_latents
 from memjax.latents.seen import scored_images
+from memjax.latents.summary import summary_table
+from memjax.pipelines.atlas_cards import lit
 from memjax.pipelines.atlas_scoring import largest_of
 from memjax.sae.grid import grid_of
 from memjax.sae.origin import SAEOrigin, images_digest
@@ -218,3 +221,39 @@ def test_memory_is_bounded_by_the_setting_and_not_by_latents_times_images(tmp_pa
     assert len(list(firings.parts(memory))) > 3
     result = sum(array.nbytes for array in vars(found).values())
     assert peak < result + 4 * memory < dense / 6, f"{peak / 1e6:.1f} MB"
+
+
+def test_patches_that_fire_are_lit():
+    pixels = np.full((8, 8, 3), 200, np.uint8)
+    found = lit(pixels, np.array([0, 0, 4, 2], np.float32))
+    assert found[0, 0, 0] == found[3, 7, 0] == 80
+    assert found[4, 3, 0] == 200
+    assert found[7, 7, 0] == 140
+    np.testing.assert_array_equal(lit(pixels, np.ones(5, np.float32)), pixels, err_msg="no grid of squares")
+
+
+def test_the_counts_of_the_summary():
+    rows = pd.DataFrame(
+        {"model": "m", "token": "cls", "layer": 1, "seed": [0, 0, 1, 1], "fold": pd.array([None] * 4, "Int64")}
+        | {
+            "scored": "in sample",
+            "firings": [0, 9, 9, 9],
+            "rho": [np.nan, 0.5, -0.4, 0.1],
+            "q": [np.nan, 0.01, 0.02, 0.9],
+        }
+        | {"seeds": 1, "seeds_same": [0, 1, 1, 1], "seeds_agree": [0, 1, 0, 0]}
+    )
+    row = summary_table(rows).iloc[0]
+    names = [
+        "autoencoders",
+        "latents",
+        "silent",
+        "tested",
+        "found",
+        "positive",
+        "same_in_all_seeds",
+        "agree_in_all_seeds",
+    ]
+    assert row[names].tolist() == [2, 4, 1, 3, 2, 1, 2, 1]
+    assert "same_in_all_folds" not in row
+    assert row["strongest"] == 0.5

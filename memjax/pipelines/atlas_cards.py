@@ -17,7 +17,7 @@ from memjax.pipelines.illustrations import find_image, thumbnails
 from memjax.preprocessing import Preprocessing
 from memjax.report.atlas import Card, CardImage
 
-DIMMED = 0.3
+DIMMED = 0.4
 """Brightness of a patch that a latent does not fire for; that of its largest value is 1."""
 
 EDGE = 168
@@ -107,7 +107,7 @@ def lit(pixels: np.ndarray, values: Float[np.ndarray, " p"]) -> np.ndarray:
 
     Example:
         >>> lit(np.full((4, 4, 3), 100, np.uint8), np.array([2.0, 0.0, 0.0, 1.0]))[::2, ::2, 0].tolist()
-        [[100, 30], [30, 65]]
+        [[100, 40], [40, 70]]
     """
     y, x = pixels.shape[:2]
     side = round((y * x / len(values)) ** 0.5)
