@@ -12,10 +12,12 @@ if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table b
     from memjax.datasets import Dataset, open_dataset, open_folder, open_shards, open_table
     from memjax.encoder import Encoder, encoders, load, trace
     from memjax.images import read_images
+    from memjax.latents.settings import AtlasSettings
     from memjax.measure import features
     from memjax.metrics import METRICS, Metric
     from memjax.models.vit import encode
     from memjax.paper.inputs import PaperSettings, PaperSources
+    from memjax.pipelines.atlas import AtlasResult, atlas
     from memjax.pipelines.causes import CausesResult, measure_causes
     from memjax.pipelines.compare import DatasetComparison, compare_datasets
     from memjax.pipelines.official import OfficialResult, official_splits
@@ -56,6 +58,9 @@ _NAMES = {
     "train_saes": "memjax.pipelines.saes",
     "SAESettings": "memjax.pipelines.sae_settings",
     "SAEResult": "memjax.pipelines.saes",
+    "atlas": "memjax.pipelines.atlas",
+    "AtlasResult": "memjax.pipelines.atlas",
+    "AtlasSettings": "memjax.latents.settings",
     "reproduce_paper": "memjax.pipelines.paper",
     "PaperSources": "memjax.paper.inputs",
     "PaperSettings": "memjax.paper.inputs",
@@ -83,6 +88,7 @@ _PARTS = (
     "datasets",
     "devices",
     "edits",
+    "latents",
     "metrics",
     "models",
     "paper",

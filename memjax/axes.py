@@ -71,6 +71,12 @@ AXES: dict[str, dict[str, str]] = {
         "y2": "rows after pooling",
     },
     "causes": {"u": "units of a block, each taken out by itself"},
+    "latents": {
+        "c": "categories of images",
+        "g": "some of the latents, or those of another autoencoder",
+        "k": "images of a latent's largest values",
+        "q": "firings of some latents",
+    },
     "pipelines": {
         "a": "images of a store, used or not",
         "e": "seeds of the autoencoders of a layer",

@@ -61,6 +61,7 @@ ALLOWED = {
     "stats": {"precision"},
     "baselines": {"models", "precision", "preprocessing", "schema"},
     "edits": {"models", "sae"},
+    "latents": {"sae", "schema", "stats"},
     # a data set through an encoder into the store, and the store as measures
     "encoder": {"models", "naming", "precision", "preprocessing", "storage", "traces"},
     "selection": {"metrics", "models", "traces"},
@@ -90,11 +91,11 @@ ALLOWED = {
         "batching", "datasets", "devices", "edits", "halving", "levels", "loader", "measure", "metrics", "models", "precision",
         "predictor", "preprocessing", "progress", "schema", "selection", "traces",
     },
-    "report": {"attribution", "baselines", "metrics", "outputs", "sae", "stats", "store"},
+    "report": {"attribution", "baselines", "latents", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},
     "pipelines": {
         "baselines", "causes", "clusters", "datasets", "devices", "encoder", "extract", "fast_pixels", "faults", "image_table",
-        "images", "loader", "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision",
+        "images", "latents", "loader", "measure", "measures", "metrics", "models", "naming", "outputs", "paper", "precision",
         "predictor", "preprocessing", "processes", "progress", "promises", "records", "report", "sae", "schema", "seals",
         "selection", "stats", "storage", "store",
     },

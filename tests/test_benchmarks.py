@@ -75,6 +75,17 @@ def test_coverage_is_counted_for_both_intervals():
     assert all(0 < float(line.split("|")[7]) < 1 for line in done.stdout.splitlines() if line.startswith("| pearson"))
 
 
+def test_intervals_of_latents_are_counted():
+    done = run("latent_intervals.py", "--images", 60, "--firings", 20, "--slopes", 0, "--runs", 5, "--latents", 4)
+    rows = [
+        [float(cell.rstrip(" %")) for cell in line.split("|")[2:-1]]
+        for line in done.stdout.splitlines()
+        if "| 60 |" in line
+    ]
+    assert [row[0] for row in rows] == [20, 0, 10]
+    assert all(0 <= share <= 1 for row in rows for share in row[1:])
+
+
 def test_small_samples_are_counted():
     done = run("small_samples.py", "--images", 6, 30, "--methods", "spearman", "--runs", 3, "--n-boot", 20)
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| spearman")]

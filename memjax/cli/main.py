@@ -11,6 +11,7 @@ guard.stand_guard()
 COMMANDS = {
     "sweep": "measure every layer of encoders on images and correlate with memorability (the main job)",
     "saes": "train sparse autoencoders on a sweep's tokens and score their loss against memorability",
+    "atlas": "every latent of trained autoencoders against memorability, with the images that it fires for",
     "predict": "a score for new images: fit a predictor on a sweep, save it, and use it",
     "causes": "heads, MLPs and blocks taken out one at a time, and what that does to predicted scores",
     "transfer": "predictors fitted on some sweeps, each held against the scores of the others; official splits",

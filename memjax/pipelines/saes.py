@@ -26,7 +26,7 @@ from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import Grid, grid_of
 from memjax.sae.member import Member
-from memjax.sae.origin import SAEOrigin
+from memjax.sae.origin import SAEOrigin, images_digest
 from memjax.sae.presets import SAEPreset
 from memjax.sae.stream import Stream
 from memjax.sae.trained import TrainedSAE, trained_saes
@@ -248,6 +248,8 @@ def _saes(job: _Job, members: Member, record: Run) -> tuple[TrainedSAE, ...]:
         token=job.settings.token,
         dataset=group.dataset.name,
         images=job.data.images.n,
+        images_sha256=images_digest(job.data.ids),
+        block=job.data.images.size,
         synthetic=group.dataset.synthetic,
         parts=job.grid.parts,
         protocol=job.settings.protocol,

@@ -100,7 +100,7 @@ class Page:
 def write_report(path: str | Path, page: Page) -> None:
     """Write the report of one run into one HTML file, whose folder must exist."""
     run = page.run
-    text = _environment().get_template("page.html.j2").render(
+    text = environment().get_template("page.html.j2").render(
         title=f"{page.title}: {run.dataset.name}",
         findings=page.findings,
         synthetic=page.context.synthetic,
@@ -112,7 +112,7 @@ def write_report(path: str | Path, page: Page) -> None:
         sections=[(part, [_vector(*item) for item in part.figures.items()]) for part in page.sections],
         failures=page.failures.head(MAX_FAILURES).astype(str).to_dict("records"),
         failure_count=len(page.failures),
-        provenance=list(_flatten(run.to_json())),
+        provenance=list(flatten(run.to_json())),
         citations=[PAPER, *filter(None, [run.dataset.citation])],
         **_of_correlations(page),
     )  # fmt: skip
@@ -139,8 +139,12 @@ def _of_correlations(page: Page) -> dict[str, object]:
     }
 
 
-def _environment() -> jinja2.Environment:
-    """Templates of this package. Style and script are our own files: the only unescaped text in the page."""
+def environment(*parts: str) -> jinja2.Environment:
+    """Templates of this package. Style and script are our own files: the only unescaped text in a page.
+
+    Args:
+        parts: names of further files of style and script, which follow those of every page.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("memjax", "report"),
         autoescape=True,
@@ -149,8 +153,9 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     here = Path(__file__).parent
-    for kind, name in (("style", "page.css"), ("script", "page.js")):
-        text = (here / name).read_text(encoding="utf-8")
+    for kind, suffix in (("style", ".css"), ("script", ".js")):
+        files = [(here / name).with_suffix(suffix) for name in ("page", *parts)]
+        text = "\n".join(file.read_text(encoding="utf-8") for file in files)
         environment.globals[kind] = Markup(text)
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
         environment.globals[f"{kind}_hash"] = Markup(f"'sha256-{digest}'")
@@ -202,12 +207,12 @@ def _counts(page: Page) -> list[tuple[str, str]]:
     ]
 
 
-def _flatten(value: object, name: str = "") -> list[tuple[str, str]]:
+def flatten(value: object, name: str = "") -> list[tuple[str, str]]:
     """Nested run.json as (dotted name, text) pairs, in its order."""
     if isinstance(value, Mapping):
-        return [pair for key, inner in value.items() for pair in _flatten(inner, f"{name}.{key}" if name else str(key))]
+        return [pair for key, inner in value.items() for pair in flatten(inner, f"{name}.{key}" if name else str(key))]
     if isinstance(value, list | tuple) and any(isinstance(inner, Mapping) for inner in value):
-        return [pair for i, inner in enumerate(value) for pair in _flatten(inner, f"{name}[{i}]")]
+        return [pair for i, inner in enumerate(value) for pair in flatten(inner, f"{name}[{i}]")]
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return [(name, text)]
 

@@ -1,6 +1,7 @@
 """Where an autoencoder comes from, as far as that is known: its encoder, its training data, how well it did."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from memjax.records import record_from
@@ -18,7 +19,9 @@ class SAEOrigin:
         token: which vectors: ``cls``, ``mean``, ``pooled`` or ``patches``.
         dataset: that it was trained on.
         images: of the data set with such vectors, those left out included.
+        images_sha256: `images_digest` of those images' ids.
         synthetic: whether the data set is made up.
+        block: images that were dealt into parts together, one block after another; all of them where there was one.
         parts: that the images were dealt into, of which it did not see one; 1: it saw all.
         protocol: of `memjax.SAESettings`.
         epochs, batch_size, learning_rate, sparsity: of the training.
@@ -37,7 +40,9 @@ class SAEOrigin:
     token: str = ""
     dataset: str = ""
     images: int | None = None
+    images_sha256: str = ""
     synthetic: bool = False
+    block: int | None = None
     parts: int = 1
     protocol: str = ""
     epochs: int | None = None
@@ -64,3 +69,11 @@ class SAEOrigin:
             2632
         """
         return record_from(cls, found)
+
+
+def images_digest(ids: Iterable[str]) -> str:
+    """SHA-256 of images' ids in their order, in hex."""
+    digest = hashlib.sha256()
+    for name in ids:
+        digest.update(str(name).encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()

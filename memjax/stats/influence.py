@@ -60,10 +60,37 @@ def ranked(x: Float[np.ndarray, " n"]) -> Ranked:
     """
     order = order_of(x)
     values = x[order]
-    ends = np.append(values[1:] != values[:-1], True)
-    lengths = run_lengths(ends)
-    found = np.empty(len(x)), np.empty(len(x), np.int64)
-    for by_image, of_runs in zip(found, (np.flatnonzero(ends) + 1 - (lengths - 1) / 2 - (len(x) + 1) / 2, lengths)):
+    return _in_order(order, np.append(values[1:] != values[:-1], True))
+
+
+def ranked_sparse(images: Int[np.ndarray, " k"], values: Float[np.ndarray, " k"], n: int) -> Ranked:
+    """A column that is 0 but for some images, in order, without sorting its zeros.
+
+    Args:
+        images: those that are not 0, in order of their values.
+        values: of these, above 0, ascending.
+        n: images in all.
+
+    Example:
+        >>> ranked_sparse(np.array([2]), np.array([0.5]), 3).ranks.tolist()
+        [-0.5, -0.5, 1.0]
+    """
+    zero = np.ones(n, bool)
+    zero[images] = False
+    ends = np.zeros(n, bool)
+    zeros = n - len(images)
+    if zeros:
+        ends[zeros - 1] = True
+    if len(images):
+        ends[zeros:] = np.append(values[1:] != values[:-1], True)
+    return _in_order(np.concatenate([np.flatnonzero(zero), images]), ends)
+
+
+def _in_order(order: Int[np.ndarray, " n"], ends: Bool[np.ndarray, " n"]) -> Ranked:
+    """A column from its images in order and the ends of its runs."""
+    lengths, n = run_lengths(ends), len(order)
+    found = np.empty(n), np.empty(n, np.int64)
+    for by_image, of_runs in zip(found, (np.flatnonzero(ends) + 1 - (lengths - 1) / 2 - (n + 1) / 2, lengths)):
         by_image[order] = np.repeat(of_runs, lengths)
     return Ranked(order, ends, *found)
 
