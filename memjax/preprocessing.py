@@ -27,7 +27,7 @@ class Preprocessing:
     Attributes:
         resize: None, the length of the shortest edge, or ``(y, x)``.
         crop: None, or the centre crop ``(y, x)``.
-        centre: half a pixel of an odd margin goes ``"down"``, as in the Hugging Face processors, or to the ``"even"`` number, as in
+        centre: half a pixel of an odd margin goes ``"down"``, as in the Hugging Face processors, or to the ``"even"`` number, in
             torchvision, with which timm and OpenCLIP crop.
         resample: Pillow's filter: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming.
         rescale: factor on the grey levels 0..255; None leaves them.

@@ -4,6 +4,7 @@ Only plain vision transformers are read (`memjax.models.timm_table`); arguments 
 name. What timm leaves to the checkpoint (the image's size) is taken as timm takes it.
 """
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -100,9 +101,10 @@ def read_timm(config: Mapping[str, Any], where: str) -> tuple[ViTConfig, Keys]:
     """
     name = config.get("architecture")
     if not isinstance(name, str) or (name not in VIT and name not in EVA):
+        near = difflib.get_close_matches(name, [*VIT, *EVA], n=2, cutoff=0.8) if isinstance(name, str) else []
         raise InputError(
             f"{where}: a timm export of architecture {shown(name)}, which memjax does not read; of timm's it reads the plain "
-            f"vision transformers ({PLAIN}; `memjax encoders timm` lists them)"
+            f"vision transformers ({PLAIN})" + (f"; it knows {' and '.join(near)}" if near else "")
         )
     rows, known = (VIT, VIT_ARGS) if name in VIT else (EVA, EVA_ARGS)
     given = model_args(config, where)
