@@ -69,7 +69,8 @@ def load(
 
     Args:
         name: a hub id (``facebook/dinov2-small``, optionally ``@revision``), ``memjax/tiny`` (packaged), or a local
-            folder in Hugging Face layout: config.json, model.safetensors, optional preprocessor_config.json; or
+            folder in Hugging Face layout: config.json, model.safetensors, optional preprocessor_config.json, or in timm's or
+            OpenCLIP's (docs/encoders.md); or
             ``memjax/random:`` and one of these, optionally ``#seed``: its architecture with weights that are drawn.
         dtype: compute type, ``"float32"`` or ``"bfloat16"``; norms, softmax and metrics stay in float32.
         preprocessing: how pixels are made if the checkpoint has no file that says so: a preprocessor_config.json, or a family

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ from memjax.models.port import Keys
 from memjax.models.timm_models import read_timm
 from memjax.models.timm_table import EVA, VIT
 from memjax.models.vit import pool, pooled_token
-from tests.foreign_folders import timm_config, timm_folder
+from tests.foreign_folders import open_clip_folder, timm_config, timm_folder
 
 CASES = [
     ("vit_small_patch16_224", {}, {"cls": True, "registers": 0, "placed": "all", "layer_scale": False, "eps": 1e-6}),
@@ -199,3 +201,24 @@ def test_the_command_lists_them(capsys):
     assert encoders.main(["--family", "timm"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("vit_base_patch14_reg4_dinov2", "deit3_small_patch16_224", *EVA))
+
+
+def test_the_page_names_what_loads(tmp_path, monkeypatch):
+    """docs/encoders.md: every architecture in its table is a row, and its Python runs."""
+    page = (Path(__file__).resolve().parents[1] / "docs" / "encoders.md").read_text(encoding="utf-8")
+    named = [
+        name
+        for line in page.splitlines()
+        if line.startswith("|")
+        for name in re.findall(r"`([a-z0-9]+_\w+_\w+)`", line)
+    ]
+    named = [name for name in named if "config" not in name and "model" not in name]
+    assert len(named) > 20
+    assert not [name for name in named if name not in VIT and name not in EVA]
+    assert f"{len(VIT) + len(EVA)} of them" in page
+    timm_folder(tmp_path / "encoders" / "deit3", "deit3_small_patch16_224")
+    open_clip_folder(tmp_path / "encoders" / "tower")
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, memjax.Encoder] = {}
+    exec(re.findall(r"```python\n(.*?)```", page, flags=re.S)[0], found)
+    assert (found["encoder"].config.family, found["tower"].config.family) == ("timm", "open_clip")

@@ -93,6 +93,7 @@ def _timm_tower(vision: Mapping[str, Any], where: str) -> tuple[ViTConfig, Keys]
         raise expected(
             f"{where}, timm_proj", "'none': memjax reads no projection behind timm's", shown(vision.get("timm_proj"))
         )
+    check_field(vision.get("image_size", 224), READ["image_size"][1], f"{where}, image_size")
     given = {"global_pool": vision.get("timm_pool", "avg"), "img_size": vision.get("image_size", 224)}
     config, keys = read_timm(
         {"architecture": vision["timm_model_name"], "model_args": given, "pretrained_cfg": {}}, where
