@@ -20,6 +20,8 @@ from timm.models import deit, eva, save_for_hf, vision_transformer
 import memjax
 from memjax.models.timm_models import read_timm
 from memjax.models.timm_table import EVA, VIT
+from memjax.models.torchvision_pixels import timm_pixels
+from memjax.preprocessing import preprocessing_from_config
 from tests.inside import relative
 
 SMALL = {"embed_dim": 32, "depth": 3, "num_heads": 2, "img_size": 64, "patch_size": 16}
@@ -157,3 +159,18 @@ def test_pixels(cfg, tmp_path):
     ours = memjax.read_images(images, memjax.load(str(tmp_path)).preprocessing)
     theirs = np.stack([transform(Image.fromarray(image)).permute(1, 2, 0).numpy() for image in images])
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+
+
+def test_the_config_of_every_published_checkpoint():
+    """timm's registry: each of an architecture that is a row is read, and its images are resized and cropped as timm does."""
+    published = [name for name in timm.list_pretrained() if name.partition(".")[0] in VIT | EVA]
+    assert len(published) == 325
+    for name in published:
+        cfg = timm.get_pretrained_cfg(name).to_dict()
+        architecture = name.partition(".")[0]
+        config, _ = read_timm({"architecture": architecture, "pretrained_cfg": cfg}, name)
+        pre = preprocessing_from_config(timm_pixels(cfg, name), name)
+        resize, crop, *_ = create_transform(**resolve_data_config(pretrained_cfg=cfg)).transforms
+        assert pre.resize == (tuple(resize.size) if isinstance(resize.size, (list, tuple)) else resize.size), name
+        assert pre.crop == tuple(crop.size), name
+        assert config.position == "rotary" or min(config.grid) > 1, name
