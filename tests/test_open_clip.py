@@ -74,6 +74,7 @@ REFUSED = [
     ({"act_kwargs": {"inplace": True}}, {}, "act_kwargs: expected an object with approximate"),
     ({"norm_kwargs": {"eps": "x"}}, {}, "norm_kwargs, eps"),
     ({"timm_model_name": "convnext_base", "timm_proj": "none"}, {}, "convnext_base"),
+    ({"timm_model_name": "swin_base_patch4_window7_224", "timm_proj": "linear"}, {}, "swin_base_patch4_window7_224"),
     ({"timm_model_name": "vit_base_patch16_224", "timm_proj": "linear"}, {}, "timm_proj"),
     ({"image_size": [32, 48]}, {}, "a square where resize_mode is shortest"),
     ({}, {"resize_mode": "longest"}, "resize_mode: expected one of shortest, squash, got 'longest'"),

@@ -89,15 +89,14 @@ def read_open_clip(config: Mapping[str, Any], where: str) -> tuple[ViTConfig, Ke
 
 def _timm_tower(vision: Mapping[str, Any], where: str) -> tuple[ViTConfig, Keys]:
     """A tower that is one of timm's, as SigLIP's are: without a head of OpenCLIP's behind it."""
-    if vision.get("timm_proj", "linear") != "none":
-        raise expected(
-            f"{where}, timm_proj", "'none': memjax reads no projection behind timm's", shown(vision.get("timm_proj"))
-        )
     check_field(vision.get("image_size", 224), READ["image_size"][1], f"{where}, image_size")
     given = {"global_pool": vision.get("timm_pool", "avg"), "img_size": vision.get("image_size", 224)}
     config, keys = read_timm(
         {"architecture": vision["timm_model_name"], "model_args": given, "pretrained_cfg": {}}, where
     )
+    if (behind := vision.get("timm_proj", "linear")) != "none":
+        what = f"{where}, timm_proj of {vision['timm_model_name']}"
+        raise expected(what, "'none': memjax reads no projection behind timm's", shown(behind))
     packed = ("mlp.fc1.", "gate_up.") in keys.renames
     return config, timm_keys(packed, "visual.trunk.", OPEN_CLIP_TEXT)
 

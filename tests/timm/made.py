@@ -57,3 +57,8 @@ def odd_images(count: int = 6) -> list[np.ndarray]:
     rng = np.random.default_rng(5)
     sizes = [(101, 67), (67, 102), (71, 71), (90, 133), (64, 64), (203, 77)][:count]
     return [rng.integers(0, 256, (y, x, 3), dtype=np.uint8) for y, x in sizes]
+
+
+def shapes(model: torch.nn.Module) -> dict[str, np.ndarray]:
+    """A model's tensors as arrays that take no memory, by their names."""
+    return {name: np.broadcast_to(np.zeros((), np.float32), tuple(x.shape)) for name, x in model.state_dict().items()}

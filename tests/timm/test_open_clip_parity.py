@@ -1,5 +1,6 @@
 """Visual towers that OpenCLIP makes, in the layout of its hub folders, against OpenCLIP itself: inside, output, pixels."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -17,6 +18,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import memjax
+from memjax.models import port
+from memjax.models.open_clip_models import read_open_clip
 from tests.inside import relative
 
 TEXT = {"context_length": 8, "vocab_size": 40, "width": 16, "heads": 2, "layers": 1}
@@ -81,3 +84,24 @@ def test_pixels(given, tmp_path):
     ours = memjax.read_images(images, memjax.load(str(tmp_path)).preprocessing)
     theirs = np.stack([transform(Image.fromarray(image)).permute(1, 2, 0).numpy() for image in images])
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+
+
+def test_towers_that_openclip_knows_by_name():
+    """Of 144 configs of its own 82 are read, and their tensors fit; the others are refused in one line."""
+    read, refused = [], []
+    for name in open_clip.list_models():
+        model = open_clip.get_model_config(name)
+        try:
+            config, keys = read_open_clip({"model_cfg": model}, name)
+        except memjax.InputError as error:
+            refused.append(str(error))
+            continue
+        read.append(name)
+        if config.family == "open_clip":
+            vision = {**model["vision_cfg"], "layers": 2}
+            with torch.device("meta"):
+                tower = open_clip.model._build_vision_tower(model["embed_dim"], vision, model.get("quick_gelu", False))
+            held = {f"visual.{key}": x for key, x in made.shapes(tower).items()}
+            port.check_fit(dataclasses.replace(config, depth=2), held, keys, name)
+    assert (len(read), len(refused)) == (82, 62)
+    assert not [line for line in refused if "\n" in line]

@@ -18,6 +18,7 @@ from timm.data import create_transform, resolve_data_config
 from timm.models import deit, eva, save_for_hf, vision_transformer
 
 import memjax
+from memjax.models import port
 from memjax.models.timm_models import read_timm
 from memjax.models.timm_table import EVA, VIT
 from memjax.models.torchvision_pixels import timm_pixels
@@ -174,3 +175,15 @@ def test_the_config_of_every_published_checkpoint():
         assert pre.resize == (tuple(resize.size) if isinstance(resize.size, (list, tuple)) else resize.size), name
         assert pre.crop == tuple(crop.size), name
         assert config.position == "rotary" or min(config.grid) > 1, name
+
+
+def test_tensors_of_every_row_fit():
+    """Two blocks of each, made by timm without values; rows that say the same are made once."""
+    rows = {json.dumps(row, sort_keys=True): name for name, row in {**VIT, **EVA}.items()}
+    assert len(rows) > 60
+    for name in rows.values():
+        with torch.device("meta"):
+            model = timm.create_model(name, depth=2, img_size=4 * int((VIT | EVA)[name]["patch_size"]))
+        args = {"depth": 2, "img_size": list(model.patch_embed.img_size)}
+        config, keys = read_timm({"architecture": name, "model_args": args}, name)
+        port.check_fit(config, made.shapes(model), keys, name)
