@@ -11,9 +11,9 @@ from memjax.axes import Pixels
 from memjax.checks import InputError, check_file, expected
 from memjax.models import Loaded, presets, read_checkpoint
 from memjax.models.config import ViTConfig
-from memjax.models.families import MOST_PATCHES
 from memjax.models.hub import MOST_JSON
 from memjax.models.processor_files import image_processor
+from memjax.models.sizes import MOST_PATCHES
 from memjax.models.untrained import UNTRAINED, untrained_label
 from memjax.models.vit import ViTParams, forward, pool
 from memjax.naming import printable
@@ -23,6 +23,8 @@ from memjax.storage import read_json
 from memjax.traces import Trace
 
 DTYPES = ("float32", "bfloat16")
+TORCHVISION = ("timm", "open_clip")
+"""Families whose libraries crop with torchvision (`memjax.preprocessing.Preprocessing.centre`)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,7 +69,8 @@ def load(
 
     Args:
         name: a hub id (``facebook/dinov2-small``, optionally ``@revision``), ``memjax/tiny`` (packaged), or a local
-            folder in Hugging Face layout: config.json, model.safetensors, optional preprocessor_config.json; or
+            folder in Hugging Face layout: config.json, model.safetensors, optional preprocessor_config.json, or in timm's or
+            OpenCLIP's (docs/encoders.md); or
             ``memjax/random:`` and one of these, optionally ``#seed``: its architecture with weights that are drawn.
         dtype: compute type, ``"float32"`` or ``"bfloat16"``; norms, softmax and metrics stay in float32.
         preprocessing: how pixels are made if the checkpoint has no file that says so: a preprocessor_config.json, or a family
@@ -114,6 +117,8 @@ def _preprocessing(loaded: Loaded, stated: str | Path | None) -> Preprocessing:
     config, folder = loaded.config, loaded.location.folder
     if loaded.processor is not None:
         pre = preprocessing_from_config(loaded.processor, loaded.processor_file, config.family)
+        if config.family in TORCHVISION:
+            pre = dataclasses.replace(pre, centre="even")
         return _fitting(pre, config, loaded.processor_file)
     if stated is not None:
         return _fitting(_stated(stated, config), config, f"preprocessing {stated} of {folder}")

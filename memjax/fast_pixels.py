@@ -74,7 +74,8 @@ def fast_resize_crop(found: Decoded, pre: Preprocessing) -> UInt8[np.ndarray, "y
 
     height, width = found.levels.shape[:2]
     y, x = height / whole[0], width / whole[1]
-    box = resizer.CropBox((whole[1] - crop[1]) // 2 * x, (whole[0] - crop[0]) // 2 * y, crop[1] * x, crop[0] * y)
+    top, left = pre.corner(*whole)
+    box = resizer.CropBox(left * x, top * y, crop[1] * x, crop[0] * y)
     made = resizer.ImageData(crop[1], crop[0], resizer.PixelType.U8x3)
     given = resizer.ImageData(width, height, resizer.PixelType.U8x3, found.levels.tobytes())
     options = resizer.ResizeOptions(resize_alg=_filter(pre.resample), crop_box=box, use_alpha=False)

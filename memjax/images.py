@@ -51,7 +51,7 @@ def resize_crop(image: PILImage.Image, pre: Preprocessing) -> UInt8[np.ndarray, 
         y, x = _bounded(pre, height, width)
         image = image.resize((x, y), resample=PILImage.Resampling(pre.resample))
     pixels = np.asarray(image)
-    return pixels if pre.crop is None else _center_crop(pixels, *pre.crop)
+    return pixels if pre.crop is None else _center_crop(pixels, *pre.crop, pre)
 
 
 def _bounded(pre: Preprocessing, height: int, width: int) -> tuple[int, int]:
@@ -62,10 +62,10 @@ def _bounded(pre: Preprocessing, height: int, width: int) -> tuple[int, int]:
     return y, x
 
 
-def _center_crop(pixels: UInt8[np.ndarray, "_ _ c"], y: int, x: int) -> UInt8[np.ndarray, "y x c"]:
+def _center_crop(pixels: UInt8[np.ndarray, "_ _ c"], y: int, x: int, pre: Preprocessing) -> UInt8[np.ndarray, "y x c"]:
     height, width, channels = pixels.shape
     if y <= height and x <= width:
-        top, left = (height - y) // 2, (width - x) // 2
+        top, left = pre.corner(height, width)
         return pixels[top : top + y, left : left + x]
     # Too small in one direction: padded with zeros, the odd row or column before the image.
     padded = np.zeros((max(y, height), max(x, width), channels), np.uint8)

@@ -16,6 +16,7 @@ from memjax.schema import Allowed, check_field, shown, shown_name
 
 Orientation: TypeAlias = Literal["exif", "stored"]
 Decoder: TypeAlias = Literal["exact", "fast"]
+Centre: TypeAlias = Literal["down", "even"]
 Origin: TypeAlias = Literal["stated", "assumed", "unknown"]
 
 
@@ -26,6 +27,8 @@ class Preprocessing:
     Attributes:
         resize: None, the length of the shortest edge, or ``(y, x)``.
         crop: None, or the centre crop ``(y, x)``.
+        centre: half a pixel of an odd margin goes ``"down"``, as in the Hugging Face processors, or to the ``"even"`` number, in
+            torchvision, with which timm and OpenCLIP crop.
         resample: Pillow's filter: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming.
         rescale: factor on the grey levels 0..255; None leaves them.
         mean, std: per channel, after rescaling; both None where nothing is normalised.
@@ -46,6 +49,7 @@ class Preprocessing:
     convert_rgb: bool = True
     orientation: Orientation = "exif"
     decoder: Decoder = "exact"
+    centre: Centre = "down"
     origin: Origin = dataclasses.field(default="stated", compare=False)
 
     @property
@@ -72,9 +76,15 @@ class Preprocessing:
             return int(self.resize * height / width), self.resize
         return self.resize, int(self.resize * width / height)
 
+    def corner(self, height: int, width: int) -> tuple[int, int]:
+        """Upper left pixel ``(y, x)`` of the crop of an image that is no smaller."""
+        y, x = self.crop or (height, width)
+        whole = round if self.centre == "even" else int
+        return whole((height - y) / 2), whole((width - x) / 2)
+
     def to_json(self) -> dict[str, object]:
-        """What makes the pixels, as JSON types, for ``run.json`` and the store."""
-        fields = {k: v for k, v in dataclasses.asdict(self).items() if k != "origin"}
+        """What makes the pixels, as JSON types, for ``run.json`` and the store; ``centre`` where it is not ``"down"``."""
+        fields = {k: v for k, v in dataclasses.asdict(self).items() if k != "origin" and (k, v) != ("centre", "down")}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
 
     @classmethod
@@ -89,7 +99,7 @@ class Preprocessing:
             (8, 9)
         """
         names = {field.name for field in dataclasses.fields(cls)} - {"origin"}
-        if found.keys() != names:
+        if found.keys() | {"centre"} != names:
             raise expected(where, f"the fields {', '.join(sorted(names))}", ", ".join(map(shown_name, sorted(found))))
         for name, value in found.items():
             row, several = JSON_FORM[name], name in ("mean", "std")
@@ -155,13 +165,9 @@ BY_FAMILY = {
 """The processor of a family (``model_type``), for files that do not name one."""
 
 _FLAG, _PIXELS = Allowed("flag"), Allowed("whole", 1, 16384)
+_FLAGS = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "default_to_square")
 ALLOWED: dict[str, Allowed] = {
-    "do_resize": _FLAG,
-    "do_center_crop": _FLAG,
-    "do_rescale": _FLAG,
-    "do_normalize": _FLAG,
-    "do_convert_rgb": _FLAG,
-    "default_to_square": _FLAG,
+    **dict.fromkeys(_FLAGS, _FLAG),
     "resample": Allowed("whole", 0, 5),  # Pillow's filters
     "rescale_factor": Allowed("number", 1e-9, 1e6),
     "image_mean": Allowed("number", -1e6, 1e6),
@@ -179,6 +185,7 @@ JSON_FORM: dict[str, Allowed] = {
     "convert_rgb": _FLAG,
     "orientation": Allowed("text", choices=get_args(Orientation)),
     "decoder": Allowed("text", choices=get_args(Decoder)),
+    "centre": Allowed("text", choices=get_args(Centre)),
 }
 """What the fields of a `Preprocessing` may hold where they come from a file of ours."""
 
@@ -215,9 +222,11 @@ def preprocessing_from_config(
     for name in ALLOWED.keys() - {"image_mean", "image_std"}:
         check_field(fields[name], ALLOWED[name], f"{where}, {name}")
     try:
-        return _checked(_made(fields))
+        pre = _made(fields)
+        pre.image_size  # noqa: B018  (refuses a size that depends on the image)
     except InputError as error:
         raise InputError(f"{where}, {error}") from error
+    return pre
 
 
 def _made(fields: Mapping[str, object]) -> Preprocessing:
@@ -235,11 +244,6 @@ def _made(fields: Mapping[str, object]) -> Preprocessing:
         std=_triple(fields["image_std"], "image_std") if norm else None,
         convert_rgb=bool(fields["do_convert_rgb"]),
     )
-
-
-def _checked(pre: Preprocessing) -> Preprocessing:
-    pre.image_size  # noqa: B018  (refuses a size that depends on the image)
-    return pre
 
 
 def _class_defaults(config: Mapping[str, object], where: str, family: str) -> dict[str, object]:

@@ -86,7 +86,12 @@ def test_a_part_that_is_wrapped(vit):
     assert "are the same parameter" in refusal(vit)
 
 
-TIMM = {"architecture": "vit_tiny_patch16_224", "num_classes": 10, "num_features": 192, "pretrained_cfg": {"tag": "x"}}
+TIMM = {
+    "architecture": "swin_tiny_patch4_window7_224",
+    "num_classes": 10,
+    "num_features": 192,
+    "pretrained_cfg": {"tag": "x"},
+}
 
 
 @pytest.mark.parametrize(

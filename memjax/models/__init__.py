@@ -2,13 +2,11 @@
 
 from typing import NamedTuple
 
-from memjax.checks import expected
-from memjax.models import families, foreign, hub, port
+from memjax.models import families, hub, port
 from memjax.models.config import ViTConfig
-from memjax.models.processor_files import read_processor
+from memjax.models.folders import describe
 from memjax.models.untrained import UNTRAINED, architecture_of, check_drawable, fresh_params, parse_untrained
 from memjax.models.vit import ViTParams
-from memjax.storage import read_json
 
 __all__ = ["Loaded", "families", "hub", "port", "read_checkpoint"]
 
@@ -39,21 +37,14 @@ def read_checkpoint(name: str) -> Loaded:
     if (drawn := parse_untrained(name)) is not None:
         return draw_untrained(name, *drawn)
     location = hub.locate(name)
-    where = location.folder / "config.json"
-    if not where.is_file():
-        whose = foreign.of_folder(location.folder)
-        came = f"none: it is {whose}" if whose else "none"
-        raise expected(f"model folder {location.folder}", "config.json", came, "give a Hugging Face model folder")
-    raw = read_json(where, hub.MOST_JSON)
-    config, keys = families.read_config(raw, str(where))
-    families.check_towers(raw, str(where))
-    files = hub.weight_files(location.folder)
+    folder = location.folder
+    found = describe(folder)
+    files = hub.weight_files(folder, found.stem)
     header = hub.read_header(files)
-    config = port.without_missing(config, port.canonical(header, keys, str(location.folder)))
-    used = port.check_fit(config, header, keys, str(location.folder))
-    params = port.fill(config, hub.read_state(files, used), keys, str(location.folder))
-    processor, file = read_processor(location.folder)
-    return Loaded(config, params, processor, location, hub.checksum(files), file)
+    config = found.fitted(header, str(folder))
+    used = port.check_fit(config, header, found.keys, str(folder))
+    params = port.fill(config, hub.read_state(files, used), found.keys, str(folder))
+    return Loaded(config, params, found.processor, location, hub.checksum(files), found.processor_file)
 
 
 def draw_untrained(name: str, of: str, seed: int) -> Loaded:

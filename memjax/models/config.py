@@ -6,6 +6,8 @@ from memjax.traces import Layout
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "silu")
 POOLS = ("none", "cls", "pooler", "projection", "attention")
+PLACED = ("patches", "cls", "all")
+POOLED_FROM = ("cls", "pair", "patches", "all")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +34,9 @@ class ViTConfig:
         eps: of every layer norm.
         cls: whether there is a cls token.
         distillation: whether a distillation token follows it (DeiT); it has a position.
-        registers: how many register tokens follow; they have no position.
+        registers: how many register tokens follow.
+        placed: which tokens have a position: ``"patches"`` alone, ``"cls"``: the cls and the distillation token too, or
+            ``"all"``: the registers too.
         position: ``"learned"`` (also fixed sin-cos tables, which are stored the same way) or ``"rotary"``.
         interpolate: whether positions stretch to other image sizes (bicubic).
         antialias: whether that is with antialias and a = -0.5 (DINOv2 with registers), else without and a = -0.75.
@@ -42,7 +46,11 @@ class ViTConfig:
         query_bias, key_bias, value_bias, out_bias, mlp_bias, patch_bias: which projections have a bias.
         pre_norm: layer norm before block 1 (CLIP).
         final_norm: layer norm after the last block.
-        pool: what makes ``pooled``: the normed cls, a tanh pooler, a projection, attention pooling, or nothing.
+        pool: what makes ``pooled`` of the normed token that is pooled: nothing more, a tanh pooler, a projection, attention
+            pooling; or none is made.
+        pooled_from: the token that is pooled: the ``"cls"``, or the mean of cls and distillation token (``"pair"``), of the
+            ``"patches"`` or of ``"all"`` tokens. Attention pooling reads all tokens, or with ``"patches"`` those.
+        norm_last: whether the mean is made first and normed then.
         pool_width: width of ``pooled``.
         decoder: of a masked autoencoder, else None.
     """
@@ -59,6 +67,7 @@ class ViTConfig:
     cls: bool = True
     distillation: bool = False
     registers: int = 0
+    placed: str = "cls"
     position: str = "learned"
     interpolate: bool = False
     antialias: bool = False
@@ -75,6 +84,8 @@ class ViTConfig:
     final_norm: bool = True
     pool: str = "none"
     pool_width: int = 0
+    pooled_from: str = "cls"
+    norm_last: bool = False
     decoder: DecoderConfig | None = None
 
     def __post_init__(self) -> None:
@@ -82,6 +93,10 @@ class ViTConfig:
             f"width {self.width} is not a multiple of heads {self.heads}" if self.width % self.heads else "",
             f"activation {self.activation!r} is not one of {ACTIVATIONS}" if self.activation not in ACTIVATIONS else "",
             f"pool {self.pool!r} is not one of {POOLS}" if self.pool not in POOLS else "",
+            f"placed {self.placed!r} is not one of {PLACED}" if self.placed not in PLACED else "",
+            f"pooled_from {self.pooled_from!r} is not one of {POOLED_FROM}"
+            if self.pooled_from not in POOLED_FROM
+            else "",
             f"image {self.image} is smaller than a patch of {self.patch}" if min(self.image) < self.patch else "",
             "rotary positions want a head width divisible by 4"
             if self.position == "rotary" and (self.width // self.heads) % 4
@@ -100,6 +115,11 @@ class ViTConfig:
         return self.width // self.heads
 
     @property
+    def before_patches(self) -> int:
+        """How many tokens stand before the patches."""
+        return int(self.cls) + int(self.distillation) + self.registers
+
+    @property
     def layout(self) -> Layout:
         """Which tokens are cls, extras (distillation, registers) and patches."""
         extra = int(self.distillation) + self.registers
@@ -116,5 +136,6 @@ class ViTConfig:
 
     @property
     def positions(self) -> int:
-        """Rows of the position table: cls, distillation token and native patches."""
-        return int(self.cls) + int(self.distillation) + self.grid[0] * self.grid[1]
+        """Rows of the position table: those of the tokens that are `placed`, and native patches."""
+        first = {"patches": 0, "cls": self.before_patches - self.registers, "all": self.before_patches}[self.placed]
+        return first + self.grid[0] * self.grid[1]

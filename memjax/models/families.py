@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from memjax.checks import InputError, expected
-from memjax.models import foreign
 from memjax.models.attributes import ACTS, ALLOWED, check_attributes, check_switches
 from memjax.models.config import DecoderConfig, ViTConfig
 from memjax.models.names import CLASSIFIERS, DINO_NAMES, SIMMIM, TEXT, TWO_TOWER_NAMES, VIT_NAMES
 from memjax.models.port import Keys
+from memjax.models.sizes import check_sizes, pair
 from memjax.schema import check_field, shown
 
 
@@ -120,8 +120,6 @@ FAMILIES: dict[str, Family] = {
 
 
 TWO_TOWERS = ("clip", "siglip")
-MOST_PATCHES = 2**16
-"""Of an image; their attention alone would take 17 GB a head."""
 
 
 def read_config(config: Mapping[str, Any], where: str) -> tuple[ViTConfig, Keys]:
@@ -137,11 +135,7 @@ def read_config(config: Mapping[str, Any], where: str) -> tuple[ViTConfig, Keys]
     """
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:
-        other = foreign.of_config(config)
-        raise InputError(
-            f"{where}: model_type {shown(model_type)} is not one of {', '.join(sorted(FAMILIES))}"
-            + (f"; this is {other}" if other else "")
-        )
+        raise InputError(f"{where}: model_type {shown(model_type)} is not one of {', '.join(sorted(FAMILIES))}")
     family = FAMILIES[model_type]
     vision = vision_half(config, model_type, where)
     read = dict(family.read.values())
@@ -211,8 +205,8 @@ def _build(model_type: str, values: dict[str, Any], fixed: dict[str, Any]) -> Vi
     """Derived fields: sizes as pairs, the MLP's width from its ratio, one bias flag for three projections."""
     fields = {**values, **fixed, "family": model_type.removesuffix("_vision_model")}
     del fields["channels"]
-    fields["image"] = _pair(fields["image"])
-    patch = _pair(fields["patch"])
+    fields["image"] = pair(fields["image"])
+    patch = pair(fields["patch"])
     if patch[0] != patch[1]:
         raise ValueError(f"patch_size: expected a square, got {patch}")
     fields["patch"] = patch[0]
@@ -244,17 +238,10 @@ def _check_whole(config: ViTConfig, vision: Mapping[str, Any]) -> None:
     Raises:
         ValueError: sizes that contradict each other, or together are too large.
     """
-    if config.grid[0] * config.grid[1] > MOST_PATCHES:
-        raise ValueError(f"image_size {config.image} and patch_size {config.patch}: more than {MOST_PATCHES} patches")
-    if config.mlp_width < 1:
-        raise ValueError("mlp_ratio: leaves the MLP no width")
+    check_sizes(config)
     if config.decoder and config.decoder.width % config.decoder.heads:
         raise ValueError(
             f"decoder_hidden_size {config.decoder.width} is not a multiple of heads {config.decoder.heads}"
         )
     if vision.get("head_dim", config.head_width) != config.head_width:
         raise ValueError(f"head_dim {shown(vision['head_dim'])}: memjax computes hidden_size / num_attention_heads")
-
-
-def _pair(size: int | list[int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (size[0], size[1])

@@ -1,12 +1,14 @@
-"""What a folder, a config or tensors of another library are called, so that an error can say what was given."""
+"""What a folder or tensors of another library are called, so that an error can say what was given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-_TRANSFORMERS = "memjax reads models that transformers saved (config.json with model_type, model.safetensors)"
+_READ = (
+    "memjax reads models that transformers saved (config.json with model_type, model.safetensors), and vision transformers of "
+    "timm and OpenCLIP"
+)
 
 FILES = {
-    "open_clip_config.json": "an OpenCLIP export",
     "adapter_config.json": "a PEFT adapter without its model",
     "model_index.json": "a diffusers pipeline",
     "modules.json": "a sentence-transformers model",
@@ -26,20 +28,9 @@ TENSORS = {
 """Part of a tensor's name that tells whose it is."""
 
 
-def of_config(config: Mapping[str, object]) -> str:
-    """Whose config.json this is; empty where nothing tells.
-
-    Example:
-        >>> of_config({"architecture": "vit_small_patch16_224", "pretrained_cfg": {}})[:14]
-        'a timm export;'
-    """
-    timm = "architecture" in config and {"pretrained_cfg", "num_features"} & set(config)
-    return f"a timm export; {_TRANSFORMERS}" if timm else ""
-
-
 def of_folder(folder: Path) -> str:
     """Whose folder this is; empty where nothing tells."""
-    return next((f"{what}; {_TRANSFORMERS}" for name, what in FILES.items() if (folder / name).is_file()), "")
+    return next((f"{what}; {_READ}" for name, what in FILES.items() if (folder / name).is_file()), "")
 
 
 def of_tensors(names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Where weights come from: a local Hugging Face folder, or the hub at a pinned revision, from the cache when offline.
 
-Only ``model.safetensors`` is read, whole or sharded; a pickled checkpoint can run code and is refused.
+Only ``model.safetensors`` (OpenCLIP's ``open_clip_model.safetensors``) is read, whole or sharded; a pickled checkpoint can run
+code and is refused.
 """
 
 import contextlib
@@ -20,8 +21,11 @@ from memjax.schema import shown_name
 from memjax.storage import read_json
 
 TINY = "memjax/tiny"
+STEM, OPEN_CLIP_STEM = "model", "open_clip_model"
+"""Names of weights' files, without ``.safetensors``."""
 _PATTERNS = [
     "config.json",
+    "open_clip_config.json",
     "preprocessor_config.json",
     "processor_config.json",
     "model*.safetensors",
@@ -83,6 +87,8 @@ def _download(hub_id: str, revision: str | None) -> Location:
 
     try:
         folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=_PATTERNS))
+        if not has_weights(folder) and (folder / "open_clip_config.json").is_file():
+            snapshot_download(hub_id, revision=folder.name, allow_patterns=[f"{OPEN_CLIP_STEM}*.safetensors*"])
     except LocalEntryNotFoundError as error:
         raise InputError(
             f"model {hub_id!r}: not in the local cache and the hub can't be reached; "
@@ -96,16 +102,25 @@ def _download(hub_id: str, revision: str | None) -> Location:
     return Location(folder, hub_id, folder.name)
 
 
-def weight_files(folder: Path) -> list[Path]:
+def has_weights(folder: Path, stem: str = STEM) -> bool:
+    """Whether there are weights under that name, whole or as shards with their index."""
+    return any((folder / f"{stem}.safetensors{end}").is_file() for end in ("", ".index.json"))
+
+
+def weight_files(folder: Path, stem: str = STEM) -> list[Path]:
     """The safetensors files of a checkpoint, whole or by its index.
+
+    Args:
+        folder: of the checkpoint.
+        stem: of the files' names.
 
     Raises:
         InputError: if there are none, or only a pickled one, or the index names a file outside the folder.
     """
-    whole = folder / "model.safetensors"
+    whole = folder / f"{stem}.safetensors"
     if whole.is_file():
         return [whole]
-    index = folder / "model.safetensors.index.json"
+    index = folder / f"{stem}.safetensors.index.json"
     if index.is_file():
         listed = read_json(index, MOST_JSON).get("weight_map")
         if not isinstance(listed, dict) or not listed or not all(isinstance(n, str) for n in listed.values()):
@@ -114,16 +129,16 @@ def weight_files(folder: Path) -> list[Path]:
         if bad := [n for n in names if Path(n).name != n]:
             raise InputError(f"{index}: shard {bad[0]!r} points out of its folder; refused")
         return [check_file(folder / n, "shard", "download the checkpoint again") for n in names]
-    raise expected(f"model folder {folder}", "model.safetensors", *_other_weights(folder))
+    raise expected(f"model folder {folder}", f"{stem}.safetensors", *_other_weights(folder, stem))
 
 
-def _other_weights(folder: Path) -> tuple[str, str]:
-    """What a folder without model.safetensors holds instead, and what to do."""
+def _other_weights(folder: Path, stem: str) -> tuple[str, str]:
+    """What a folder without weights under that name holds instead, and what to do."""
     if whose := foreign.of_folder(folder):
         return f"no weights under that name: it is {whose}", ""
     if named := sorted(p.name for p in folder.glob("*.safetensors")):
-        return named[0], f"rename {named[0]} to model.safetensors if it is the whole model"
-    pickled = sorted(p.name for p in folder.glob("*.bin"))
+        return named[0], f"rename {named[0]} to {stem}.safetensors if it is the whole model"
+    pickled = sorted(p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pth"))
     came = f"only {pickled[0]} (pickled, which can run code)" if pickled else "no weights"
     return came, "download or convert that file; a hub id may name a revision that has it, owner/name@refs/pr/N"
 

@@ -1,4 +1,4 @@
-"""Tensor names of transformers, current and legacy, and ours for them: (theirs, ours), applied in order."""
+"""Tensor names of transformers (current and legacy), timm and OpenCLIP, and ours for them: (theirs, ours), applied in order."""
 
 _ATTENTION = (
     ("attention.attention.query", "attn.q"),
@@ -64,7 +64,52 @@ TWO_TOWER_NAMES = (
     ("embeddings.position_embedding.weight", "position"),
     ("visual_projection", "head"),
 )
+TIMM_NAMES = (
+    ("^cls_token", "cls"),
+    ("^dist_token", "distillation"),
+    ("^reg_token", "registers"),
+    ("^pos_embed", "position"),
+    ("^patch_embed.proj", "patch"),
+    ("^norm_pre.", "pre_norm."),
+    ("^norm.", "final_norm."),
+    ("^fc_norm.", "final_norm."),
+    ("^attn_pool.latent", "head.probe"),
+    ("^attn_pool.q.", "head.attn.q."),
+    ("^attn_pool.kv.", "head.attn.kv."),
+    ("^attn_pool.proj.", "head.attn.o."),
+    ("^attn_pool.", "head."),
+    ("attn.q_bias", "attn.q.bias"),
+    ("attn.v_bias", "attn.v.bias"),
+    ("attn.proj.", "attn.o."),
+    ("ls1.gamma", "scale1"),
+    ("ls2.gamma", "scale2"),
+    ("gamma_1", "scale1"),
+    ("gamma_2", "scale2"),
+    ("mlp.fc1_g.", "gate."),
+    ("mlp.fc1_x.", "up."),
+    ("mlp.fc2.", "down."),
+)
+OPEN_CLIP_NAMES = (
+    ("^visual.class_embedding", "cls"),
+    ("^visual.positional_embedding", "position"),
+    ("^visual.conv1", "patch"),
+    ("^visual.ln_pre", "pre_norm"),
+    ("^visual.ln_post", "final_norm"),
+    ("^visual.proj", "head.weight"),
+    ("^visual.transformer.resblocks.", "blocks."),
+    ("ln_1", "norm1"),
+    ("ln_2", "norm2"),
+    ("attn.in_proj_", "attn.qkv."),
+    ("attn.out_proj", "attn.o"),
+    ("ls_1.gamma", "scale1"),
+    ("ls_2.gamma", "scale2"),
+    ("mlp.c_fc", "up"),
+    ("mlp.c_proj", "down"),
+)
 
 TEXT = ("text_model.", "text_projection.", "logit_scale", "logit_bias", "embeddings.position_ids")
 CLASSIFIERS = ("classifier.", "cls_classifier.", "distillation_classifier.")
 SIMMIM = ("decoder.0.",)  # the convolution that predicts masked pixels from the last layer
+TIMM_CLASSIFIERS = ("head.", "head_dist.")
+OPEN_CLIP_TEXT = ("transformer.", "text.", "token_embedding.", "positional_embedding", "ln_final.", "text_projection",
+                  "cls_emb", "logit_scale", "logit_bias", "attn_mask")  # fmt: skip

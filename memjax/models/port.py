@@ -7,6 +7,7 @@ differences.
 
 import dataclasses
 import functools
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -32,20 +33,26 @@ class Keys(NamedTuple):
 
     Attributes:
         prefixes: taken off the front of a key, the first that fits.
-        renames: (theirs, ours), applied in order; current and legacy names of transformers alike.
+        renames: (theirs, ours), applied in order; current and legacy names of transformers alike. What begins with ``^``
+            is replaced at the front of a key alone.
         ignored: beginnings of keys (after the prefix) that we leave out on purpose.
+        input_first: our keys of kernels that are stored input first, other than torch's linear layers.
     """
 
     prefixes: tuple[str, ...]
     renames: tuple[tuple[str, str], ...]
     ignored: tuple[str, ...]
+    input_first: tuple[str, ...] = ()
+
+
+_FUSED = {"gate_up": ("gate", "up"), "attn.qkv": ("attn.q", "attn.k", "attn.v"), "attn.kv": ("attn.k", "attn.v")}
 
 
 def _split_fused(state: dict[str, tuple[str, np.ndarray]]) -> dict[str, tuple[str, np.ndarray]]:
-    """Fused tensors (legacy SwiGLU ``gate_up``, torch's ``qkv``) into their parts, along the output axis."""
+    """Fused tensors (SwiGLU's ``gate_up``, torch's ``qkv``, timm's ``kv``) into their parts, along the output axis."""
     out = {}
     for key, (source, array) in state.items():
-        for fused, parts in (("gate_up", ("gate", "up")), ("attn.qkv", ("attn.q", "attn.k", "attn.v"))):
+        for fused, parts in _FUSED.items():
             if fused in key and len(array) % len(parts) == 0:
                 for part, piece in zip(parts, np.split(array, len(parts))):
                     out[key.replace(fused, part)] = (source, piece)
@@ -53,6 +60,12 @@ def _split_fused(state: dict[str, tuple[str, np.ndarray]]) -> dict[str, tuple[st
         else:
             out[key] = (source, array)
     return out
+
+
+def _renamed(key: str, theirs: str, ours: str) -> str:
+    if theirs.startswith("^"):
+        return ours + key.removeprefix(theirs[1:]) if key.startswith(theirs[1:]) else key
+    return key.replace(theirs, ours)
 
 
 _WRAPPERS = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
@@ -87,7 +100,8 @@ def canonical(state: State, keys: Keys, where: str = "checkpoint") -> dict[str, 
         if array.size == 0 or key.startswith(keys.ignored):
             continue
         for theirs, ours in keys.renames:
-            key = key.replace(theirs, ours)
+            key = _renamed(key, theirs, ours)
+        array = array.T if key in keys.input_first else array
         if key in out:
             raise InputError(
                 f"{where}: {shown_name(out[key][0])} and {shown_name(source)} are the same parameter; keep one of them"
@@ -222,6 +236,25 @@ def fill(config: ViTConfig, state: State, keys: Keys, where: str) -> ViTParams:
         return np.stack(parts) if "{i}" in slot.row.key else parts[0]
 
     return jax.tree_util.tree_map_with_path(leaf, shapes_of(config))
+
+
+def with_grid(config: ViTConfig, found: Mapping[str, tuple[str, np.ndarray]]) -> ViTConfig:
+    """An architecture whose positions are those that a checkpoint holds, where they are of another, square grid.
+
+    timm and OpenCLIP stretch such a table when they load it; here it is stretched when it is used, with the same numbers.
+
+    Args:
+        config: what the folder states.
+        found: the checkpoint's tensors by our keys.
+    """
+    if "position" not in found or config.position != "learned" or not config.interpolate:
+        return config
+    patches = config.grid[0] * config.grid[1]
+    held = int(np.prod(found["position"][1].shape[:-1])) - (config.positions - patches)
+    side = math.isqrt(max(held, 0))
+    if held == patches or side < 1 or side * side != held:
+        return config
+    return dataclasses.replace(config, image=(side * config.patch, side * config.patch))
 
 
 def without_missing(config: ViTConfig, found: Collection[str]) -> ViTConfig:

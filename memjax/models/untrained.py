@@ -19,10 +19,9 @@ import numpy as np
 from memjax.checks import InputError, expected
 from memjax.models import families, hub, port, presets
 from memjax.models.config import ViTConfig
+from memjax.models.folders import describe
 from memjax.models.positions import sincos_table
-from memjax.models.processor_files import read_processor
 from memjax.models.vit import ViTParams
-from memjax.storage import read_json
 
 PREFIX, UNTRAINED = "memjax/random:", "untrained"
 """What the name of an encoder without training begins with, and its revision."""
@@ -101,19 +100,14 @@ def architecture_of(of: str) -> tuple[Blueprint, Path]:
         way = presets.processor(row.family, row.image)
         return Blueprint(config, way, f"the published preprocessing of {of}", 1.0), Path(of)
     folder = hub.locate(of).folder
-    file = folder / "config.json"
-    if not file.is_file():
-        raise expected(f"model folder {folder}", "config.json", "none", "give a Hugging Face model folder")
-    raw = read_json(file, hub.MOST_JSON)
-    config, keys = families.read_config(raw, str(file))
-    families.check_towers(raw, str(file))
-    processor, processor_file = read_processor(folder)
-    if any(folder.glob("model*.safetensors")):
-        config = port.without_missing(config, port.canonical(hub.read_header(hub.weight_files(folder)), keys))
-    scale = raw.get("layerscale_value", 1.0)
+    found = describe(folder)
+    config = found.config
+    if any(folder.glob(f"{found.stem}*.safetensors")):
+        config = found.fitted(hub.read_header(hub.weight_files(folder, found.stem)))
+    scale = found.layer_scale
     if isinstance(scale, bool) or not isinstance(scale, (int, float)):
-        raise expected(f"{file}, layerscale_value", "a number", repr(scale))
-    return Blueprint(config, processor, processor_file, float(scale)), folder
+        raise expected(f"{folder / 'config.json'}, layerscale_value", "a number", repr(scale))
+    return Blueprint(config, found.processor, found.processor_file, float(scale)), folder
 
 
 def published_config(row: presets.Preset) -> dict[str, Any]:

@@ -152,11 +152,13 @@ def embed(params: ViTParams, image: Image, config: ViTConfig) -> Hidden:
     """What enters block 1, float32: cls, distillation, registers, patches; positions added; pre-norm applied (CLIP)."""
     patches, prefix_positions = embed_patches(params, image, config)
     prefix = [x for x in (params.cls, params.distillation) if x is not None]
+    registers = [] if params.registers is None else [params.registers]
+    if config.placed == "all":
+        prefix, registers = prefix + registers, []
     head = jnp.concatenate(prefix) if prefix else jnp.zeros((0, config.width), patches.dtype)
     if prefix_positions.shape[0]:
         head = head + prefix_positions
-    registers = [] if params.registers is None else [params.registers]  # no position: added after the table
-    tokens = jnp.concatenate([head, *registers, patches])
+    tokens = jnp.concatenate([head, *registers, patches])  # registers here have no position
     entering = tokens if params.pre_norm is None else layers.layer_norm(params.pre_norm, tokens, config.eps)
     return entering.astype(jnp.float32)
 
@@ -232,6 +234,16 @@ def encode(
     return forward(params, image, config, tap, precision, edit).tapped
 
 
+def pooled_token(norm: layers.Norm, last: Hidden, config: ViTConfig) -> Float[Array, "d"]:
+    """The normed token that is pooled, as `ViTConfig.pooled_from` and `ViTConfig.norm_last` have it."""
+    if config.pooled_from == "cls":
+        return layers.layer_norm(norm, last, config.eps)[0]
+    tokens = {"pair": last[:2], "patches": last[config.before_patches :], "all": last}[config.pooled_from]
+    if config.norm_last:
+        return layers.layer_norm(norm, tokens.mean(axis=0, keepdims=True), config.eps)[0]
+    return layers.layer_norm(norm, tokens, config.eps).mean(axis=0)
+
+
 @at_its_precision
 def pool(
     params: ViTParams, last: Hidden, config: ViTConfig, precision: Precision = "highest"
@@ -249,13 +261,14 @@ def pool(
     """
     if not config.has_output or params.final_norm is None:
         return None, None
-    normed = layers.layer_norm(params.final_norm, last, config.eps)
-    if config.pool == "cls" or params.head is None:
-        return normed[0], None
     if isinstance(params.head, AttentionPool):
-        head = params.head
+        head, first = params.head, config.before_patches if config.pooled_from == "patches" else 0
+        normed = layers.layer_norm(params.final_norm, last, config.eps)[first:]
         mixed, attention = attend(head.attention, normed, queries=head.probe)
         out = mixed + layers.mlp(head.mlp, layers.layer_norm(head.norm, mixed, config.eps), config.activation)
         return out[0], attention
-    out = layers.linear(params.head, normed[0])
+    token = pooled_token(params.final_norm, last, config)
+    if config.pool == "cls" or params.head is None:
+        return token, None
+    out = layers.linear(params.head, token)
     return (layers.activate("tanh", out) if config.pool == "pooler" else out), None

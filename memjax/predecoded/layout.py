@@ -35,6 +35,10 @@ OVERHEAD = 2048
 """Bytes of an image beside its pixels, about, in both files."""
 
 
+GEOMETRY = ("resize", "crop", "centre", "resample", "orientation", "decoder")
+"""Fields of a `Preprocessing` that say which pixels are taken."""
+
+
 def geometry(pre: Preprocessing) -> dict[str, object]:
     """What an image's pixels depend on before they are normalised.
 
@@ -44,7 +48,7 @@ def geometry(pre: Preprocessing) -> dict[str, object]:
     """
     fields = pre.to_json()
     packages = ("pillow", *packages_of(pre.decoder))
-    kept = {name: fields[name] for name in ("resize", "crop", "resample", "orientation", "decoder")}
+    kept = {name: fields[name] for name in GEOMETRY if name in fields}
     return kept | {"decoding": VERSION, "versions": [version(name) for name in packages]}
 
 

@@ -1,20 +1,15 @@
 """Random models of the reference library, saved in its own format, and their inside for a batch of images."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 import transformers
 from safetensors.numpy import load_file, save_file
 
-
-class Inside(NamedTuple):
-    """hidden [b, l+1, t, d], attention [b, l, h, t, s], pooled [b, e] or None."""
-
-    hidden: np.ndarray
-    attention: np.ndarray
-    pooled: np.ndarray | None
+from tests.inside import Inside
+from tests.inside import relative as relative
 
 
 def randomise(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -59,9 +54,3 @@ def rename(folder: Path, pairs: list[tuple[str, str]]) -> None:
             key = key.replace(old, new)
         renamed[key] = array
     save_file(renamed, folder / "model.safetensors")
-
-
-def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Largest difference, relative to the largest reference value."""
-    assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
-    return float(np.abs(np.asarray(ours) - theirs).max() / np.abs(theirs).max())
