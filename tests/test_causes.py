@@ -10,24 +10,16 @@ import pytest
 import scipy.stats
 
 import memjax
-from memjax.attribution.heads import open_gates, with_gates
 from memjax.causes import CausesSettings, measure_effects
-from memjax.causes.measuring import Effects, drawn_rows, sampled_rows
-from memjax.causes.table import causes_table, metric_effects_table
-from memjax.causes.units import BLOCK, HEAD, MLP, unit_table
+from memjax.causes.measuring import Effects, sampled_rows
+from memjax.causes.table import causes_table
+from memjax.causes.units import BLOCK, HEAD, unit_table
 from memjax.checks import InputError
 from memjax.cli import causes
-from memjax.models.edits import Edit
-from memjax.models.vit import ViTParams
-from memjax.outputs import DatasetRecord
-from memjax.pipelines.settings import model_record
 from memjax.predictor import Predictor
-from memjax.predictor.calibration import Residuals
-from memjax.predictor.domain import Domain
-from memjax.predictor.places import Place
 from memjax.predictor.predicting import Scored
-from memjax.predictor.record import PredictorRecord
 from memjax.report.labels import signed
+from tests.causes_made import random_predictor, without_unit
 from tests.page_words import words
 
 IMAGES = 5
@@ -35,17 +27,7 @@ IMAGES = 5
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    """Random weights of both tokens at every layer: no sweep is needed to take parts out."""
-    encoder, rng = memjax.load("memjax/tiny"), np.random.default_rng(0)
-    sizes = (encoder.config.depth + 1, encoder.config.width)
-    weights = {name: rng.normal(0, 0.02, sizes).astype(np.float32) for name in ("cls", "mean")}
-    place = Place("memjax/tiny", "cls", (encoder.config.depth,))
-    record = PredictorRecord(
-        DatasetRecord("demo", 60, synthetic=True), (model_record(encoder),), "vectors", (place,), 60, 1536, 1.0,
-        5, 10, 0, 0.3, 0.1, 0.5, 0.5, 0.1, 9.0, 0.5,
-    )  # fmt: skip
-    residuals = Residuals(np.linspace(-0.2, 0.2, 600), 60)
-    return Predictor(record, {"memjax/tiny": weights}, residuals, Domain(np.zeros(sizes[1]), np.eye(sizes[1]), 9.0))
+    return random_predictor()
 
 
 @pytest.fixture(scope="module")
@@ -64,28 +46,6 @@ def score_without(
     """Predictions of an encoder whose weights of one unit are zero."""
     encoder = dataclasses.replace(scored.encoder, params=without_unit(scored.encoder.params, layer, part, head))
     return dataclasses.replace(predictor, given={"memjax/tiny": encoder}).predict(dataset)["score"].to_numpy()
-
-
-def without_unit(params: ViTParams, layer: int, part: str, head: int) -> ViTParams:
-    """The parameters with weights of one unit set to zero."""
-    gates = open_gates(params)
-    shut = slice(None) if part in ("attention", BLOCK) else head
-    heads = gates.heads.at[layer - 1, shut].set(0.0) if part != MLP else gates.heads
-    mlps = gates.mlps.at[layer - 1].set(0.0) if part in (MLP, BLOCK) else gates.mlps
-    edited = with_gates(params, gates.replace(heads=heads, mlps=mlps))
-    if part == BLOCK:
-        out = edited.blocks.attention.out
-        bias = out.replace(bias=out.bias.at[layer - 1].set(0.0))
-        edited = edited.replace(blocks=edited.blocks.replace(attention=edited.blocks.attention.replace(out=bias)))
-    return edited
-
-
-def score_of_streams(predictor: Predictor, encoder: memjax.Encoder, image: np.ndarray, edit: Edit | None) -> float:
-    """The readout of cls and mean patch at every layer, of one image's hidden states."""
-    before, after = memjax.encode(encoder.params, image, encoder.config, lambda b: (b.before, b.after), edit=edit)
-    hidden, weights = np.concatenate([before[:1], after]), predictor.weights["memjax/tiny"]
-    patches = hidden[:, encoder.config.layout.prefix :].mean(axis=1)
-    return float((weights["cls"] * hidden[:, 0]).sum() + (weights["mean"] * patches).sum())
 
 
 def test_each_unit_is_an_encoder_with_weights_of_zero(predictor, dataset, zeroed):
@@ -119,80 +79,6 @@ def test_means_are_of_all_images_whatever_the_batch(predictor, dataset, zeroed):
     same = np.isclose(one.effects.reshape(IMAGES, -1), zeroed.effects.reshape(IMAGES, -1), atol=1e-6).all(axis=0)
     assert same[names == BLOCK].all(), "a block that is passed by has no filling"
     assert not same[names == HEAD].any()
-
-
-def test_metrics_change_as_in_an_encoder_with_weights_of_zero(predictor, dataset, zeroed):
-    """Of one unit of each kind: mean, interval and size, against the metrics of an encoder without it."""
-    scored, names = predictor.scored()[0], ("cls_norm", "attention_entropy", "layer_delta")
-    found = measure_effects(scored, dataset, CausesSettings(ablation="zero", metrics=names))
-    np.testing.assert_allclose(found.effects, zeroed.effects, atol=1e-6)
-    table = metric_effects_table({"memjax/tiny": found}).set_index(["layer", "part", "head", "metric", "at"])
-    pixels = memjax.read_images([dataset.records[i].data for i in range(IMAGES)], scored.encoder.preprocessing)
-    plain = memjax.features(scored.encoder, pixels, metrics=names)
-    for layer, part, head in ((1, HEAD, 2), (3, MLP, -1), (4, BLOCK, -1)):
-        params = without_unit(scored.encoder.params, layer, part, head)
-        edited = memjax.features(dataclasses.replace(scored.encoder, params=params), pixels, metrics=names)
-        for name, at in (("cls_norm", 5), ("attention_entropy", 5), ("layer_delta", layer)):
-            change = np.asarray(edited[name] - plain[name], np.float64)[:, at]
-            row = table.loc[(layer, part, head, name, at)]
-            interval = scipy.stats.ttest_1samp(change, 0.0).confidence_interval(0.95)
-            np.testing.assert_allclose(
-                row[["effect", "ci_low", "ci_high"]].astype(float), [change.mean(), *interval], atol=2e-4
-            )
-            np.testing.assert_allclose(
-                row["size"], change.mean() / np.asarray(plain[name])[:, at].std(ddof=1), rtol=0.01, atol=1e-3
-            )
-            assert abs(change.mean()) > 1e-4
-    assert (table.reset_index().eval("at >= layer")).all(), "a layer before the edited block cannot change"
-
-
-def test_other_images_stand_in(predictor):
-    """Resample ablation of one donor: heads and MLPs of the donor put in by `memjax.edits`."""
-    scored, dataset = predictor.scored()[0], memjax.open_dataset("demo", limit=4)
-    settings = CausesSettings(ablation="resample", donors=1, seed=2)
-    (donor,), rows = drawn_rows(4, settings)
-    assert sorted([donor, *rows]) == [0, 1, 2, 3]
-    found = measure_effects(scored, dataset, settings)
-    assert found.positions.tolist() == rows.tolist()
-    encoder = scored.encoder
-    pixels = jnp.asarray(memjax.read_images([dataset.records[i].data for i in range(4)], encoder.preprocessing))
-    made = memjax.encode(encoder.params, pixels[donor], encoder.config, lambda block: (block.heads, block.mlp))
-    edits = {
-        (2, HEAD, 1): memjax.edits.ablate_head(2, 1, encoder.config.heads, made[0][1]),
-        (3, MLP, -1): memjax.edits.ablate_mlp(3, made[1][2]),
-    }
-    units = found.units()
-    for unit, edit in edits.items():
-        place = units.index[(units[["layer", "part", "head"]] == list(unit)).all(axis=1)][0]
-        for at, row in enumerate(rows):
-            scores = [score_of_streams(predictor, encoder, pixels[row], one) for one in (None, edit)]
-            change = found.effects[at].reshape(-1)[place]
-            assert change == pytest.approx(scores[1] - scores[0], abs=2e-5)
-            assert abs(change) > 1e-4
-
-
-def test_an_effect_is_the_mean_over_donors(predictor):
-    scored, dataset = predictor.scored()[0], memjax.open_dataset("demo", limit=5)
-    both = measure_effects(scored, dataset, CausesSettings(ablation="resample", donors=2))
-    donors, rows = drawn_rows(5, CausesSettings(ablation="resample", donors=2))
-    alone = []
-    for donor in donors:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("memjax.causes.measuring.drawn_rows", lambda n, settings, one=donor: (np.array([one]), rows))
-            alone.append(measure_effects(scored, dataset, CausesSettings(ablation="resample", donors=1)).effects)
-    np.testing.assert_allclose(both.effects, np.mean(alone, axis=0), atol=2e-6)
-    assert np.abs(alone[0] - alone[1]).max() > 1e-3
-
-
-@pytest.mark.parametrize("name", ["mae_loss", "attention_entropy_head", "no_such_metric"])
-def test_metrics_that_an_edited_pass_lacks_are_refused(name):
-    with pytest.raises(InputError, match="metrics"):
-        CausesSettings(metrics=(name,))
-
-
-def test_too_few_images_for_donors_are_one_line(predictor, dataset):
-    with pytest.raises(InputError, match="images: expected 6 or more with 4 donors, got 5"):
-        measure_effects(predictor.scored()[0], dataset, CausesSettings(ablation="resample"))
 
 
 def test_the_table_is_of_scipy():
