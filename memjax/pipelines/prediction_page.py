@@ -74,8 +74,8 @@ def ends(table: pd.DataFrame, named: Named, predictor: Predictor) -> Gallery:
     known = "memorability" in table
     lines = {}
     for _, row in rows:
-        one = table.loc[row]
-        lines[named.names[row]] = [f"predicted {one['score']:.3f}"] + [f"people {one['memorability']:.3f}"] * known
+        said = {"predicted": table["score"][row], **({"people": table["memorability"][row]} if known else {})}
+        lines[named.names[row]] = [f"{who} {value:.3f}" for who, value in said.items()]
     orient = next(iter(predictor.record.encoders)).preprocessing.get("orientation", "exif") == "exif"
     small = functools.partial(_thumbnails, named, names, orient)
     strips = [
