@@ -1,10 +1,12 @@
 """Which heads, MLPs and blocks a predicted score hangs on: each taken out, over the images of a data set."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from memjax import devices
 from memjax.causes.latent_measuring import editable, measure_latents
@@ -111,9 +113,7 @@ def measure_causes(
         synthetic = bool(named.dataset.info.get("synthetic", False))
         drawn = {model: causes_figure(table, model, chosen.ablation, synthetic) for model in found}
         changes = {model: metric_changes_figure(metrics, model, synthetic) for model in found if len(metrics)}
-        for name, figures in ((CAUSES, drawn), (METRIC_EFFECTS, changes)):
-            for place, figure in enumerate(figures.values()):
-                save_figure(figure, folder / "figures", f"{name}_{place + 1}")
+        _save_figures(folder / "figures", {CAUSES: drawn, METRIC_EFFECTS: changes})
         write_failures(failed, folder)
         sections = [causes_section(table, drawn)]
         sections += [metric_changes_section(metrics, changes)] if len(metrics) else []
@@ -121,6 +121,13 @@ def measure_causes(
         _write_page(folder / REPORT, run, causes_sentences(table), failed, sections)
         run = writing.finish(run)
     return CausesResult(table, found, metrics, latents, failed, run, folder, kept)
+
+
+def _save_figures(folder: Path, drawn: Mapping[str, Mapping[str, Figure]]) -> None:
+    """Of each kind one an encoder, numbered."""
+    for name, figures in drawn.items():
+        for place, figure in enumerate(figures.values()):
+            save_figure(figure, folder, f"{name}_{place + 1}")
 
 
 def _told(settings: CausesSettings) -> dict[str, Json]:
