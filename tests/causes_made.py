@@ -1,10 +1,15 @@
 """A predictor of random weights, and encoders without a unit, for the tests of causes."""
 
+import functools
+
+import jax
 import numpy as np
 
 import memjax
 from memjax.attribution.heads import open_gates, with_gates
 from memjax.causes.units import BLOCK, MLP
+from memjax.models.config import ViTConfig
+from memjax.models.edits import Edit
 from memjax.models.vit import ViTParams
 from memjax.outputs import DatasetRecord
 from memjax.pipelines.settings import model_record
@@ -41,3 +46,17 @@ def without_unit(params: ViTParams, layer: int, part: str, head: int) -> ViTPara
         bias = out.replace(bias=out.bias.at[layer - 1].set(0.0))
         edited = edited.replace(blocks=edited.blocks.replace(attention=edited.blocks.attention.replace(out=bias)))
     return edited
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _streams(params: ViTParams, image: jax.Array, edit: Edit | None, config: ViTConfig) -> tuple[jax.Array, jax.Array]:
+    """What enters and leaves each block."""
+    return memjax.encode(params, image, config, lambda block: (block.before, block.after), edit=edit)
+
+
+def score_of_streams(predictor: Predictor, encoder: memjax.Encoder, image: np.ndarray, edit: Edit | None) -> float:
+    """The readout of cls and mean patch at every layer, of one image's hidden states."""
+    before, after = _streams(encoder.params, image, edit, encoder.config)
+    hidden, weights = np.concatenate([before[:1], after]), predictor.weights["memjax/tiny"]
+    patches = hidden[:, encoder.config.layout.prefix :].mean(axis=1)
+    return float((weights["cls"] * hidden[:, 0]).sum() + (weights["mean"] * patches).sum())

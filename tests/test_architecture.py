@@ -89,7 +89,7 @@ ALLOWED = {
     },
     "causes": {
         "batching", "datasets", "devices", "edits", "halving", "levels", "loader", "measure", "metrics", "models", "precision",
-        "predictor", "preprocessing", "progress", "schema", "selection", "traces",
+        "predictor", "preprocessing", "progress", "sae", "schema", "selection", "traces",
     },
     "report": {"attribution", "baselines", "latents", "metrics", "outputs", "sae", "stats", "store"},
     "paper": {"datasets", "measures", "outputs", "report", "schema", "stats", "store"},

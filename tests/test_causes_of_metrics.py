@@ -13,9 +13,8 @@ from memjax.causes.measuring import Effects, drawn_rows
 from memjax.causes.table import metric_effects_table
 from memjax.causes.units import BLOCK, HEAD, MLP
 from memjax.checks import InputError
-from memjax.models.edits import Edit
 from memjax.predictor import Predictor
-from tests.causes_made import random_predictor, without_unit
+from tests.causes_made import random_predictor, score_of_streams, without_unit
 
 IMAGES = 5
 
@@ -33,14 +32,6 @@ def dataset() -> memjax.Dataset:
 @pytest.fixture(scope="module")
 def zeroed(predictor: Predictor, dataset: memjax.Dataset) -> Effects:
     return measure_effects(predictor.scored()[0], dataset, CausesSettings(ablation="zero"))
-
-
-def score_of_streams(predictor: Predictor, encoder: memjax.Encoder, image: np.ndarray, edit: Edit | None) -> float:
-    """The readout of cls and mean patch at every layer, of one image's hidden states."""
-    before, after = memjax.encode(encoder.params, image, encoder.config, lambda b: (b.before, b.after), edit=edit)
-    hidden, weights = np.concatenate([before[:1], after]), predictor.weights["memjax/tiny"]
-    patches = hidden[:, encoder.config.layout.prefix :].mean(axis=1)
-    return float((weights["cls"] * hidden[:, 0]).sum() + (weights["mean"] * patches).sum())
 
 
 def test_metrics_change_as_in_an_encoder_with_weights_of_zero(predictor, dataset, zeroed):

@@ -9,7 +9,9 @@ _NAMES = {
     "CausesSettings": "memjax.causes.settings",
     "PARTS": "memjax.causes.units",
     "block_effects": "memjax.causes.effects",
+    "latent_effects": "memjax.causes.latent_effects",
     "measure_effects": "memjax.causes.measuring",
+    "measure_latents": "memjax.causes.latent_measuring",
 }
 
 __all__ = list(_NAMES)

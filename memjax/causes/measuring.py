@@ -1,6 +1,6 @@
 """The images of a data set through an encoder whose parts are taken out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import jax.numpy as jnp
@@ -9,7 +9,6 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from memjax import devices
-from memjax.batching import batch_size
 from memjax.causes.effects import (
     CHANGES,
     EFFECTS,
@@ -23,20 +22,16 @@ from memjax.causes.effects import (
     nothing,
 )
 from memjax.causes.moments import CellMoments
+from memjax.causes.passes import Passes, drawn_rows
 from memjax.causes.settings import CausesSettings
 from memjax.causes.units import unit_table, units_of
 from memjax.checks import expected
 from memjax.datasets import Dataset, Failure
-from memjax.halving import Program, fitting_size, measured_batches
-from memjax.loader import Batch, batches
+from memjax.halving import Program
 from memjax.metrics import Metric
 from memjax.predictor.predicting import Scored
 from memjax.predictor.scoring import Reading, scorer_of
-from memjax.progress import ProgressCallback, progress_of, tell
-from memjax.selection import working_bytes
-
-IMAGES_PER_DEVICE = 2
-"""Each is as many passes at once as a block has units."""
+from memjax.progress import ProgressCallback
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +101,14 @@ def measure_effects(
             makings, devices.replicate(encoder.params, mesh), mesh, encoder.preprocessing.image_size, encoder.label
         )
         if settings.ablation == "mean":
-            filling = _means(_Run(program, scored, dataset, rows, size, progress))
+            filling = _means(Passes(program, scored, dataset, rows, size, progress))
         else:
-            filling = _of_donors(_Run(program, scored, dataset, donors, size, progress))
+            filling = _of_donors(Passes(program, scored, dataset, donors, size, progress))
     measured = settings.measured()
     run = compiled_effects(_with_metrics(scored.reading, measured), mesh, encoder.preprocessing, tuple(measured))
     params = devices.replicate((scorer_of(encoder, scored.weights), filling), mesh)
     program = Program(run, params, mesh, encoder.preprocessing.image_size, encoder.label)
-    return _effects(_Run(program, scored, dataset, rows, size, progress), tuple(measured))
+    return _effects(Passes(program, scored, dataset, rows, size, progress), tuple(measured))
 
 
 def _with_metrics(reading: Reading, metrics: Mapping[str, Metric]) -> Reading:
@@ -123,66 +118,7 @@ def _with_metrics(reading: Reading, metrics: Mapping[str, Metric]) -> Reading:
     return replace(reading, selection=replace(selection, metrics=tuple(both.items())))
 
 
-def sampled_rows(n: int, settings: CausesSettings) -> Int[np.ndarray, " _"]:
-    """Which of ``n`` images are used: all, or a sorted random sample.
-
-    Example:
-        >>> sampled_rows(3, CausesSettings()).tolist(), len(sampled_rows(1000, CausesSettings(most_images=50)))
-        ([0, 1, 2], 50)
-    """
-    if n <= settings.most_images:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(settings.seed).choice(n, settings.most_images, replace=False))
-
-
-def drawn_rows(n: int, settings: CausesSettings) -> tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]:
-    """Images whose values stand in (none, but with ``resample``), and those that are measured; both sorted.
-
-    Raises:
-        InputError: too few images for both.
-
-    Example:
-        >>> donors, rows = drawn_rows(10, CausesSettings(ablation="resample", donors=3))
-        >>> len(donors), len(rows), set(donors) & set(rows)
-        (3, 7, set())
-    """
-    rows = sampled_rows(n, settings)
-    if settings.ablation != "resample":
-        return rows[:0], rows
-    if len(rows) < settings.donors + 2:
-        raise expected("images", f"{settings.donors + 2} or more with {settings.donors} donors", n, argument="images")
-    donors = np.sort(np.random.default_rng((settings.seed, 1)).choice(rows, settings.donors, replace=False))
-    return donors, np.setdiff1d(rows, donors)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A program over the images of a data set."""
-
-    program: Program
-    scored: Scored
-    dataset: Dataset
-    rows: Int[np.ndarray, " n"]
-    size: int | None
-    progress: bool | ProgressCallback
-
-    def batches(self, what: str) -> Iterator[tuple[Batch, dict[str, np.ndarray]]]:
-        """Every batch with its values, told under a name."""
-
-        def told(line: str) -> None:
-            tell(line, self.progress)
-
-        encoder, program = self.scored.encoder, self.program
-        each = working_bytes(encoder.config, program.image, {}) * len(units_of(encoder.config.heads))
-        size = fitting_size(program, batch_size(self.size, program.mesh, IMAGES_PER_DEVICE, each), told)
-        with progress_of(f"{encoder.label}, {what}", len(self.rows), self.progress) as advance:
-            stream = batches(self.dataset, encoder.preprocessing, size, self.rows)
-            for batch, values in measured_batches(stream, program, size, told):
-                yield batch, values
-                advance(int((batch.positions >= 0).sum()))
-
-
-def _means(run: _Run) -> Filling:
+def _means(run: Passes) -> Filling:
     """What heads and MLPs make on average, in float64 until the end."""
     sums, count = {HEADS: np.zeros(()), MLPS: np.zeros(())}, 0
     for batch, values in run.batches("means"):
@@ -194,7 +130,7 @@ def _means(run: _Run) -> Filling:
     return Filling(*(jnp.asarray(sums[name] / count, jnp.float32) for name in (HEADS, MLPS)))
 
 
-def _of_donors(run: _Run) -> Filling:
+def _of_donors(run: Passes) -> Filling:
     """What heads and MLPs make of each donor."""
     made = [{name: values[name][batch.valid] for name in (HEADS, MLPS)} for batch, values in run.batches("donors")]
     heads, mlps = (np.concatenate([one[name] for one in made]) for name in (HEADS, MLPS))
@@ -203,7 +139,7 @@ def _of_donors(run: _Run) -> Filling:
     return Filling(jnp.asarray(heads), jnp.asarray(mlps))
 
 
-def _effects(run: _Run, measured: tuple[str, ...]) -> Effects:
+def _effects(run: Passes, measured: tuple[str, ...]) -> Effects:
     config, n = run.scored.encoder.config, len(run.rows)
     score, effects = np.full(n, np.nan), np.full((n, config.depth, len(units_of(config.heads))), np.nan)
     failures: list[Failure] = []

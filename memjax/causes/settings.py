@@ -1,13 +1,14 @@
 """How parts of an encoder are taken out, and over which images."""
 
 import dataclasses
+from pathlib import Path
 from typing import Literal
 
 from memjax.checks import expected
 from memjax.metrics import Metric, requested
 from memjax.schema import check_bounds
 
-BOUNDS = {"most_images": (2, 1_000_000), "donors": (1, 64), "seed": (0, 2**32 - 1)}
+BOUNDS = {"most_images": (2, 1_000_000), "donors": (1, 64), "latents": (1, 4096), "seed": (0, 2**32 - 1)}
 """Of the settings that are numbers."""
 
 GROUPS = ("default", "all")
@@ -37,6 +38,12 @@ class CausesSettings:
     metrics: tuple[str, ...] = ()
     """Metrics whose change is measured too, at every layer: by name, or `default`, those of the paper. Those of single heads and
     of a decoder are no metrics of an edited pass: `default` goes without them."""
+
+    saes: tuple[Path, ...] = ()
+    """Folders of sparse autoencoders of cls or patches, as memjax saes writes them: their largest latents are taken out too, one
+    at a time, the error of the reconstruction kept."""
+    latents: int = 16
+    """Latents of each autoencoder: those whose value, as a length in the stream, is largest on average over the images."""
 
     def __post_init__(self) -> None:
         check_bounds(self, BOUNDS)

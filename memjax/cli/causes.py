@@ -11,17 +11,19 @@ a head whose loss moves no score may still carry what people remember, in a form
 For each unit: the mean change of the score with its interval over images, its spread, and Spearman's rho between the scores with
 and without it (kept: 1 where the images stay in their order). A shift that is the same for every image changes no order.
 
---metrics default also measures what happens to the metrics. --ablation resample puts in what a part makes of other images, at
-four times the cost. Cost: about (heads + 3) x (layers + 1) / 2 passes an image; deit-tiny 39, dinov2-small 58. Without images:
-the embedded demo.
+--metrics default also measures what happens to the metrics. --saes DIR takes out the largest latents of sparse autoencoders of
+cls or patches too, one at a time. --ablation resample puts in what a part makes of other images, at four times the cost. Cost:
+about (heads + 3) x (layers + 1) / 2 passes an image; deit-tiny 39, dinov2-small 58. Without images: the embedded demo.
 
 It writes to --out: report.html, causes (CSV and Parquet), effects.parquet (every image), metric_effects (with --metrics),
-figures/, failures.csv and run.json. Exit codes: 0 done; 1 done, but images failed; 2 usage or input error, one line.
+latent_effects (with --saes), figures/, failures.csv and run.json. Exit codes: 0 done; 1 done, but images failed; 2 usage or
+input error, one line.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
@@ -34,6 +36,10 @@ from memjax.outputs import FAILURES, REPORT
 from memjax.predictor.settings import PredictorSettings
 from memjax.schema import check_bounds
 
+if TYPE_CHECKING:
+    from memjax.pipelines.causes import CausesResult
+
+NUMBERS = ("kept", "effect", "ci_low", "ci_high")
 SHOWN = 5
 """Units that are listed in the terminal."""
 
@@ -96,15 +102,27 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     from memjax.pipelines.causes import measure_causes
 
     found = measure_causes(predictor, images, args.out, args.settings, batch_size=args.batch_size)
-    for model, rows in found.table.groupby("model", sort=False):
-        heads = rows[rows["part"] == "head"].sort_values("kept").head(SHOWN)
-        say(f"{model}, n = {rows['n'].iloc[0]:,}: heads without which the images' order changes most")
-        for row in heads.to_dict("records"):
-            effect = f"{row['effect']:+.4f} [{row['ci_low']:+.4f}, {row['ci_high']:+.4f}]"
-            say(
-                f"  layer {row['layer']}, head {row['head'] + 1}: rho {row['kept']:.3f} with the plain scores; change {effect}"
-            )
+    show_causes(found)
     say(f"page: {found.out / REPORT}")
     if found.run.failures:
         say(f"{found.run.failures} images could not be used: {found.out / FAILURES} says why")
     return 1 if found.run.failures else 0
+
+
+def show_causes(found: "CausesResult") -> None:
+    """The heads, and the latents, without which the images' order changes most."""
+    for model, rows in found.table.groupby("model", sort=False):
+        heads = rows[rows["part"] == "head"].sort_values("kept").head(SHOWN)
+        say(f"{model}, n = {rows['n'].iloc[0]:,}: heads without which the images' order changes most")
+        for row in heads.to_dict("records"):
+            say(f"  layer {row['layer']}, head {row['head'] + 1}: {_effect(*(row[name] for name in NUMBERS))}")
+    if len(found.latents):
+        latents = found.latents.sort_values("kept").head(SHOWN)
+        say("latents without which the images' order changes most")
+        for row in latents.to_dict("records"):
+            what = f"layer {row['layer']}, {row['token']}, seed {row['seed']}, latent {row['latent']}"
+            say(f"  {what}: {_effect(*(row[name] for name in NUMBERS))}")
+
+
+def _effect(kept: float, effect: float, low: float, high: float) -> str:
+    return f"rho {kept:.3f} with the plain scores; change {effect:+.4f} [{low:+.4f}, {high:+.4f}]"

@@ -7,6 +7,7 @@ from flax import struct
 
 from memjax.axes import Leaf
 from memjax.models.edits import BlockIndex, Place, Values
+from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.reconstruction import reconstruct
 from memjax.sae.standardiser import standardise
 from memjax.sae.trained import TrainedSAE
@@ -54,11 +55,13 @@ class EditLatent:
         embedded = self.block is None and sae.layer == 0
         if place != ("before" if embedded else "after"):
             return values
-        inputs = standardise(sae.standardiser, values)
+        scaled = NORMALISATIONS[sae.normalisation](values)
+        inputs = standardise(sae.standardiser, scaled.x)
         latents = reconstruct(sae.params, inputs, sae.state, sae.config).latents[:, self.latent]
         gained = (jnp.asarray(self.times) - 1.0) * latents + jnp.asarray(self.plus)
         if self.tokens is not None:
             gained = gained * jnp.asarray(self.tokens, gained.dtype)
         row = jnp.asarray(sae.params.w_dec)[self.latent] * jnp.asarray(sae.standardiser.std)
+        gained = gained * scaled.factor[:, 0]  # a vector whose own scale was taken off gains in that scale
         wanted = max(sae.layer, 1) if self.block is None else self.block
         return jnp.where(block == wanted, values + gained[:, None] * row[None, :], values)

@@ -36,6 +36,13 @@ CAVEATS = (
 )
 """What every reading of the table needs."""
 
+LATENT_NOTES = (
+    "What a latent adds to the stream is taken out where its autoencoder reads it; what the autoencoder misses stays. Those of "
+    "each autoencoder with the largest mean size (its largest value, as a length in the stream) were taken out, one at a time.",
+    "An image for which a latent does not fire has a change of 0 and counts in the mean. Latents of one layer share what they "
+    "describe: taking out one does not tell what the others would take over.",
+)
+
 COLOURS_OF_EFFECTS, COLOURS_OF_ORDER = "PuOr", "Greys"
 """Purple: without the head the score is higher; orange: lower."""
 
@@ -54,6 +61,24 @@ def causes_section(table: pd.DataFrame, drawn: Mapping[str, Figure]) -> Section:
     )
     shown = shown.assign(**{"sd over images": table["sd"], "ρ with the plain scores": table["kept"], "n": table["n"]})
     return Section("Every part taken out", CAVEATS, drawn, shown, wide=True)
+
+
+def latents_section(table: pd.DataFrame) -> Section:
+    """The part of the page on latents that were taken out.
+
+    Args:
+        table: of `memjax.causes.table.latent_effects_table`.
+    """
+    shown = table[["model", "layer", "token", "seed", "fold", "latent"]].assign(change=table["effect"].map(signed))
+    shown["fold"] = table["fold"].astype(str).where(table["fold"] >= 0, "")
+    shown = shown.assign(interval=list(map(interval_text, table["ci_low"], table["ci_high"])))
+    measured = {
+        "ρ with the plain scores": table["kept"],
+        "fires for": table["rate"],
+        "size": table["size"],
+        "n": table["n"],
+    }
+    return Section("Latents taken out", LATENT_NOTES, {}, shown.assign(**measured))
 
 
 def causes_sentences(table: pd.DataFrame) -> list[str]:
