@@ -11,7 +11,8 @@ import scipy.stats
 
 import memjax
 from memjax.causes import CausesSettings, measure_effects
-from memjax.causes.measuring import Effects, sampled_rows
+from memjax.causes.measuring import Effects
+from memjax.causes.passes import sampled_rows
 from memjax.causes.table import causes_table
 from memjax.causes.units import BLOCK, HEAD, unit_table
 from memjax.checks import InputError
