@@ -32,7 +32,7 @@ from memjax import devices
 from memjax.checks import expected
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.demo import demo_tokens
-from memjax.cli.own_images import open_named_images
+from memjax.cli.own_images import open_own_images
 from memjax.cli.terminal import say
 from memjax.latents.settings import AtlasSettings
 from memjax.storage import Place
@@ -64,21 +64,6 @@ class Arguments:
     """Use images that are symbolic links out of their folder too; else those are refused."""
     out: Path = Path("runs/atlas")
     """Where the results go."""
-
-    @property
-    def scores(self) -> Path | None:
-        """The run has them."""
-        return None
-
-    @property
-    def score_column(self) -> str | None:
-        """As ``scores``."""
-        return None
-
-    @property
-    def limit(self) -> int | None:
-        """None: images that the run does not have are not looked at."""
-        return None
 
 
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
@@ -115,7 +100,8 @@ def _named(args: Arguments) -> "tuple[Place, list[str | Path], Dataset | None]":
     assert args.features is not None
     if args.dataset is not None:
         return args.features, [*args.saes], open_dataset(args.dataset, args.data_dir, follow_links=args.follow_links)
-    return args.features, [*args.saes], open_named_images(args) if args.images is not None else None
+    own = None if args.images is None else open_own_images(args.images, follow_links=args.follow_links)
+    return args.features, [*args.saes], own
 
 
 def demo_saes(features: Path, out: Path) -> Path:

@@ -26,7 +26,18 @@ class NamedImages(Protocol):
 
 
 def open_named_images(args: NamedImages) -> "Dataset":
-    """The images that ``args.images`` names, with their scores if there are some.
+    """The images that ``args.images`` names, with their scores if there are some: `open_own_images`."""
+    return open_own_images(args.images or "", args.scores, args.score_column, args.limit, args.follow_links)
+
+
+def open_own_images(
+    images: str,
+    scores: Path | None = None,
+    score_column: str | None = None,
+    limit: int | None = None,
+    follow_links: bool = False,
+) -> "Dataset":
+    """A folder of images, or shards.
 
     Raises:
         InputError: they cannot be opened, or what is said of them fits only a folder, or only shards.
@@ -34,10 +45,9 @@ def open_named_images(args: NamedImages) -> "Dataset":
     from memjax.datasets import open_folder, open_shards
     from memjax.datasets.shard_files import is_shards
 
-    images = args.images or ""
     if is_shards(images):
-        return open_shards(images, args.scores, score_column=args.score_column, limit=args.limit)
-    if args.score_column is not None:
+        return open_shards(images, scores, score_column=score_column, limit=limit)
+    if score_column is not None:
         wanted, fix = "shards (*.tar, *.parquet)", "give the scores of a folder as a file"
         raise expected("score_column", wanted, f"images {images}", fix, argument="score_column")
-    return open_folder(check_folder(images, "images", argument="images"), args.scores, args.limit, args.follow_links)
+    return open_folder(check_folder(images, "images", argument="images"), scores, limit, follow_links)

@@ -15,7 +15,7 @@ from memjax.causes.settings import CausesSettings
 from memjax.causes.table import causes_table, effects_table, latent_effects_table, metric_effects_table
 from memjax.outputs import REPORT, Json, Run, failure_table, plain_json, write_failures, write_table
 from memjax.pipelines.atlas_sources import autoencoders_of
-from memjax.pipelines.predictor_record import record_of_predictor
+from memjax.pipelines.run_records import record_of_predictor
 from memjax.predictor.predictor import Predictor
 from memjax.predictor.sources import Images, named_images
 from memjax.progress import ProgressCallback

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 
 from memjax.checks import expected
-from memjax.outputs import Run, now, plain_json, started, versions, write_table
+from memjax.outputs import Run, write_table
+from memjax.pipelines.run_records import record_of_sweeps
 from memjax.pipelines.sweep_result import Sweep, read_sweep
 from memjax.pipelines.transfer import check_alike, names_of
 from memjax.promises import start_writing
 from memjax.report.compare import compare_figure
 from memjax.report.figures import save_figure
 from memjax.stats.across_datasets import errors_of, mean_over_sets
+from memjax.stats.correlation import benjamini_hochberg
 from memjax.storage import Place, TemporaryFolder, local_folder, locked
 
 MEASURES, VECTORS = "measure", "token vectors"
@@ -87,7 +88,9 @@ def compare_datasets(runs: Sequence[Sweep | str | Place], out: str | Path | None
         write_table(table, folder, MEANS)
         synthetic = any(run.run.dataset.synthetic for run in found)
         save_figure(compare_figure(rows, table, found[0].run.method, synthetic), folder, MEANS)
-        record = writing.finish(_record(named))
+        first, made_of = found[0].run, {name: run.run.run_id for name, run in named.items()}
+        record = record_of_sweeps(first, {"runs": made_of}, " + ".join(named))
+        record = writing.finish(dataclasses.replace(record, method=first.method))
     return DatasetComparison(table, rows.drop(columns="error"), record, folder, kept)
 
 
@@ -132,21 +135,5 @@ def means_of(rows: pd.DataFrame) -> pd.DataFrame:
     columns = [*KEYS, "datasets", "rho", "ci_low", "ci_high", "p", "q", "tau", "i2", "p_same", "everywhere"]
     table = pd.DataFrame(found, columns=columns)
     for _, own in table.groupby("reads"):
-        table.loc[own.index, "q"] = scipy.stats.false_discovery_control(own["p"].to_numpy(float))
+        table.loc[own.index, "q"] = benjamini_hochberg(own["p"].to_numpy(float))
     return table
-
-
-def _record(runs: Mapping[str, Sweep]) -> Run:
-    first = next(iter(runs.values())).run
-    return Run(
-        dataset=dataclasses.replace(first.dataset, name=" + ".join(runs)),
-        models=first.models,
-        protocol=first.protocol,
-        dtype=first.dtype,
-        precision=first.precision,
-        method=first.method,
-        settings=plain_json({"runs": {name: run.run.run_id for name, run in runs.items()}}),
-        command=started(),
-        finished=now(),
-        versions=versions(),
-    )

@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float, Int
 from memjax.checks import InputError, expected
 from memjax.datasets.base import PARTS, SPLITS
 from memjax.image_table import read_images_table
-from memjax.outputs import Run, now, plain_json, started, versions, write_table
+from memjax.outputs import Run, write_table
 from memjax.pipelines.alike import alike_images
+from memjax.pipelines.run_records import record_of_sweeps
 from memjax.pipelines.sweep_representations import kept_tokens, readers_of
 from memjax.pipelines.sweep_result import Sweep, read_sweep
 from memjax.progress import ProgressCallback, tell
@@ -102,7 +103,7 @@ def official_splits(
         writing = start_writing(folder, folder)
         write_table(result, folder, SPLITS_TABLE)
         write_table(predictions, folder, PREDICTIONS)
-        record = writing.finish(_record(found, seed))
+        record = writing.finish(record_of_sweeps(found.run, {"seed": seed, "run": found.run.run_id}))
     return OfficialResult(result, predictions, record, folder, kept)
 
 
@@ -201,18 +202,3 @@ def _predictions(read: Sequence[SplitReadout], images: pd.Index) -> pd.DataFrame
         return pd.DataFrame({**said, "predicted": one.predicted[here]})
 
     return pd.concat([of(one) for one in read], ignore_index=True)
-
-
-def _record(run: Sweep, seed: int) -> Run:
-    own = run.run
-    return Run(
-        dataset=own.dataset,
-        models=own.models,
-        protocol=own.protocol,
-        dtype=own.dtype,
-        precision=own.precision,
-        settings=plain_json({"seed": seed, "run": own.run_id}),
-        command=started(),
-        finished=now(),
-        versions=versions(),
-    )

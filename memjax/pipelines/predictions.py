@@ -23,7 +23,7 @@ from memjax.outputs import (
 from memjax.pipelines.explained import FOLDER, explain_extremes
 from memjax.pipelines.parts import PartFiles
 from memjax.pipelines.prediction_page import write_prediction_page
-from memjax.pipelines.predictor_record import record_of_predictor
+from memjax.pipelines.run_records import record_of_predictor
 from memjax.pipelines.scored_parts import scored_in_parts, scores_identity, stamps_of
 from memjax.predictor.calibration import LEVEL
 from memjax.predictor.evaluation import AgainstScores, against_scores

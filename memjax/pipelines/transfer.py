@@ -9,9 +9,10 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from memjax.checks import InputError, expected
-from memjax.outputs import Run, now, plain_json, started, versions, write_table
+from memjax.outputs import Run, write_table
 from memjax.pipelines.alike import ALIKE_IMAGES
 from memjax.pipelines.predictors import fit_predictor
+from memjax.pipelines.run_records import record_of_sweeps
 from memjax.pipelines.sweep_result import Sweep, read_sweep
 from memjax.predictor.evaluation import against_scores
 from memjax.predictor.fitting import Values
@@ -93,7 +94,10 @@ def transfer(
             predictors[name] = fit_predictor(run, settings, progress)
         named = dict(zip(names, found, strict=True))
         table = pd.DataFrame([row for name in names for row in _rows(name, predictors[name], named)])
-        record = _record(found, predictors, settings or PredictorSettings())
+        made_of = {name: one.record.run_id for name, one in predictors.items()}
+        record = record_of_sweeps(
+            found[0].run, dataclasses.asdict(settings or PredictorSettings()) | {"runs": made_of}, " + ".join(names)
+        )
         writing = start_writing(folder, folder)
         write_table(table, folder, TRANSFER)
         save_figure(transfer_figure(table, any(run.run.dataset.synthetic for run in found)), folder, TRANSFER)
@@ -220,20 +224,3 @@ def _across(
         "coverage": found.coverage, "bias": found.bias, "out_of_domain": found.out_of_domain,
         "left_out": np.nan if seen is None else int(left_out.sum()),
     }  # fmt: skip
-
-
-def _record(runs: Sequence[Sweep], predictors: dict[str, Predictor], settings: PredictorSettings) -> Run:
-    first = runs[0].run
-    return Run(
-        dataset=dataclasses.replace(first.dataset, name=" + ".join(predictors)),
-        models=first.models,
-        protocol=first.protocol,
-        dtype=first.dtype,
-        precision=first.precision,
-        settings=plain_json(
-            dataclasses.asdict(settings) | {"runs": {n: p.record.run_id for n, p in predictors.items()}}
-        ),
-        command=started(),
-        finished=now(),
-        versions=versions(),
-    )
