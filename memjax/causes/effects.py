@@ -10,12 +10,12 @@ from flax import struct
 
 from memjax import devices
 from memjax.axes import Array, Float, Hidden, Image, Leaf, Levels, Scalar
+from memjax.causes.plain import plain_pass
 from memjax.causes.units import Masks, masks_of, units_of
 from memjax.edits.replacing import Replace, Several
 from memjax.levels import normalise_levels
-from memjax.measure import Reader, Values
-from memjax.models.blocks import Entering, resume_blocks
-from memjax.models.vit import Output, ViTParams, forward, rotation_of
+from memjax.measure import Values
+from memjax.models.vit import ViTParams, forward
 from memjax.precision import products_at
 from memjax.predictor.linear import weighted_sum
 from memjax.predictor.scoring import Reading, Scorer
@@ -71,30 +71,19 @@ def block_effects(
         Michel, Levy & Neubig 2019, Are Sixteen Heads Really Better than One?; Wang et al. 2023, Interpretability in the Wild
         (mean ablation).
     """
-    params, config = scorer.encoder, reading.config
-    reader = Reader(config, reading.layout.on(config.grid_of(image.shape)), reading.selection)
-    pixels = image.astype(params.patch.kernel.dtype)
+    config = reading.config
 
-    def tap(block: BlockTrace) -> tuple[tuple[Values, Values], Hidden]:
-        return reader.tap(block), block.before
+    def read(values: Values) -> tuple[Scalar, Array]:
+        metrics = [values[name].astype(jnp.float32) for name in measured]
+        return weighted_sum(scorer.weights, values), jnp.stack(metrics) if metrics else jnp.zeros((0, 0))
 
     with products_at(reading.precision):
-        out = forward(params, pixels, config, tap, reading.precision)
-        plain, streams = out.tapped
-
-        def read(last: Hidden, tapped: tuple[Values, Values]) -> tuple[Scalar, Array]:
-            seen = Output(embedded=out.embedded, last=last, tapped=tapped)
-            values = reader.values(params, image, seen, reading.precision)
-            metrics = [values[name].astype(jnp.float32) for name in measured]
-            return weighted_sum(scorer.weights, values), jnp.stack(metrics) if metrics else jnp.zeros((0, 0))
+        plain = plain_pass(scorer.encoder, image, reading)
 
         def of_unit(unit: Masks, block: Array) -> tuple[Scalar, Array]:
-            entering = Entering(block, streams[block - 1], plain)
-            edit = without(unit, block, filling, streams[block - 1])
-            rotation = rotation_of(pixels, config)
-            return read(*resume_blocks(params.blocks, entering, config, reader.tap, rotation, edit))
+            return read(plain.edited(without(unit, block, filling, plain.streams[block - 1]), block))
 
-        masks, (before, metrics) = masks_of(units_of(config.heads), config.heads), read(out.last, plain)
+        masks, (before, metrics) = masks_of(units_of(config.heads), config.heads), read(plain.values)
         blocks = jnp.arange(1, config.depth + 1)
         after, changed = jax.lax.map(lambda block: jax.vmap(of_unit, (0, None))(masks, block), blocks)
     found = {SCORE: before, EFFECTS: after - before}

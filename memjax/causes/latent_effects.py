@@ -8,19 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from memjax import devices
-from memjax.axes import Array, Bool, Float, Hidden, Image, Int, Levels, Scalar
+from memjax.axes import Array, Bool, Float, Image, Int, Levels, Scalar
 from memjax.causes.effects import EFFECTS, SCORE
+from memjax.causes.plain import plain_pass
 from memjax.edits.latents import EditLatent
 from memjax.levels import normalise_levels
-from memjax.measure import Reader, Values
-from memjax.models.blocks import Entering, resume_blocks
-from memjax.models.vit import Output, forward, rotation_of
 from memjax.precision import products_at
 from memjax.predictor.linear import weighted_sum
 from memjax.predictor.scoring import Reading, Scorer
 from memjax.preprocessing import Preprocessing
 from memjax.sae.trained import TrainedSAE
-from memjax.traces import BlockTrace, Layout
+from memjax.traces import Layout
 
 SIZES = "sizes"
 """Of an image's latents, as lengths in the stream."""
@@ -51,8 +49,7 @@ def latent_sizes(scorer: Scorer, sae: TrainedSAE, image: Image, reading: Reading
         reading: how the encoder computes.
         token: ``cls`` or ``patches``.
     """
-    out = _plain(scorer, image, reading)[0]
-    stream = jnp.concatenate([out.embedded[None], out.tapped[1]])[sae.layer]
+    stream = plain_pass(scorer.encoder, image, reading).streams[sae.layer]
     read = read_tokens(token, reading.layout, stream.shape[0])
     vectors = stream[np.flatnonzero(read)]
     lengths = jnp.linalg.norm(jnp.asarray(sae.params.w_dec) * jnp.asarray(sae.standardiser.std)[None], axis=1)
@@ -75,40 +72,17 @@ def latent_effects(
         Templeton et al. 2024, Scaling Monosemanticity (feature ablation, error term kept); Marks et al. 2024, Sparse Feature
         Circuits.
     """
-    config, params = reading.config, scorer.encoder
-    out, reader, pixels = _plain(scorer, image, reading)
-    plain, after = out.tapped
-    streams = jnp.concatenate([out.embedded[None], after])
-    read = jnp.asarray(read_tokens(token, reading.layout, streams.shape[1]))
-    first = max(sae.layer, 1)
-
-    def score(embedded: Hidden, last: Hidden, tapped: tuple[Values, Values]) -> Scalar:
-        seen = Output(embedded=embedded, last=last, tapped=tapped)
-        return weighted_sum(scorer.weights, reader.values(params, image, seen, reading.precision))
-
-    def without(latent: Array) -> Scalar:
-        edit = EditLatent(sae, latent, times=0.0, tokens=read)
-        embedded = edit(jnp.int32(1), "before", out.embedded)  # changed by a latent of layer 0 alone
-        entering = Entering(jnp.int32(first), streams[first - 1], plain)
-        passed = resume_blocks(params.blocks, entering, config, reader.tap, rotation_of(pixels, config), edit)
-        return score(embedded, *passed)
-
+    first = jnp.int32(max(sae.layer, 1))
     with products_at(reading.precision):
-        before = score(out.embedded, out.last, plain)
+        plain = plain_pass(scorer.encoder, image, reading)
+        read = jnp.asarray(read_tokens(token, reading.layout, plain.streams.shape[1]))
+
+        def without(latent: Array) -> Scalar:
+            return weighted_sum(scorer.weights, plain.edited(EditLatent(sae, latent, times=0.0, tokens=read), first))
+
+        before = weighted_sum(scorer.weights, plain.values)
         edited = jax.lax.map(without, latents, batch_size=AT_ONCE)
     return {SCORE: before, EFFECTS: edited - before}
-
-
-def _plain(scorer: Scorer, image: Image, reading: Reading) -> tuple[Output, Reader, Image]:
-    """The plain pass, whose tap also gives what leaves each block; how it is read; and the pixels."""
-    params, config = scorer.encoder, reading.config
-    reader = Reader(config, reading.layout.on(config.grid_of(image.shape)), reading.selection)
-    pixels = image.astype(params.patch.kernel.dtype)
-
-    def tap(block: BlockTrace) -> tuple[tuple[Values, Values], Hidden]:
-        return reader.tap(block), block.after
-
-    return forward(params, pixels, config, tap, reading.precision), reader, pixels
 
 
 @functools.lru_cache(maxsize=8)

@@ -10,11 +10,10 @@ from jaxtyping import Bool, Float, Int
 from memjax import devices
 from memjax.causes.effects import EFFECTS, SCORE
 from memjax.causes.latent_effects import SIZES, compiled_latent_effects, compiled_sizes
-from memjax.causes.passes import Passes, drawn_rows
+from memjax.causes.passes import Measuring, Passes, drawn_rows
 from memjax.causes.settings import CausesSettings
 from memjax.checks import expected
 from memjax.datasets import Dataset
-from memjax.halving import Program
 from memjax.predictor.predicting import Scored
 from memjax.predictor.scoring import scorer_of
 from memjax.progress import ProgressCallback
@@ -101,37 +100,34 @@ def measure_latents(
     """
     encoder, mesh, token = scored.encoder, devices.data_mesh(), sae.origin.token
     rows = drawn_rows(len(dataset), settings)[1]
+    images = Passes(scored, dataset, rows, size, progress)
     plain = sae.replace(
         seed=0, fold=None, encoder="", origin=SAEOrigin()
     )  # seeds and folds share the compiled programs
     scorer = scorer_of(encoder, scored.weights)
     name = f"layer {sae.layer} {token} seed {sae.seed}" + ("" if sae.fold is None else f" fold {sae.fold}")
-    pixels = encoder.preprocessing.image_size
 
     run = compiled_sizes(scored.reading, mesh, encoder.preprocessing, token)
-    program = Program(run, devices.replicate((scorer, plain), mesh), mesh, pixels, encoder.label)
-    sizes = _sizes(Passes(program, scored, dataset, rows, size, progress), f"latents of {name}")
+    sizes = _sizes(rows, images.through(run, (scorer, plain), f"latents of {name}"))
     mean = np.nanmean(sizes, axis=0)
     latents = np.argsort(-mean, kind="stable")[: settings.latents]
 
     run = compiled_latent_effects(scored.reading, mesh, encoder.preprocessing, token)
-    params = devices.replicate((scorer, plain, jnp.asarray(latents)), mesh)
-    passes = Passes(Program(run, params, mesh, pixels, encoder.label), scored, dataset, rows, size, progress)
     score, effects = np.full(len(rows), np.nan), np.full((len(rows), len(latents)), np.nan)
-    for batch, values in passes.batches(f"without latents of {name}"):
+    for batch, values in images.through(run, (scorer, plain, jnp.asarray(latents)), f"without latents of {name}"):
         at = np.searchsorted(rows, batch.positions[batch.valid])
         score[at], effects[at] = values[SCORE][batch.valid], values[EFFECTS][batch.valid]
     fires = np.nan_to_num(sizes[:, latents]) > 0
     return LatentEffects(encoder.label, sae, latents, rows, score, effects, fires, mean[latents])
 
 
-def _sizes(passes: Passes, what: str) -> Float[np.ndarray, "n f"]:
+def _sizes(rows: Int[np.ndarray, " n"], measuring: Measuring) -> Float[np.ndarray, "n f"]:
     """`memjax.causes.latent_effects.latent_sizes` of every image; NaN for one that failed."""
     found: Float[np.ndarray, "n f"] | None = None
-    for batch, values in passes.batches(what):
+    for batch, values in measuring:
         if found is None:
-            found = np.full((len(passes.rows), values[SIZES].shape[1]), np.nan, np.float32)
-        found[np.searchsorted(passes.rows, batch.positions[batch.valid])] = values[SIZES][batch.valid]
+            found = np.full((len(rows), values[SIZES].shape[1]), np.nan, np.float32)
+        found[np.searchsorted(rows, batch.positions[batch.valid])] = values[SIZES][batch.valid]
     if found is None or not np.isfinite(found).any():
         raise expected("images", "one or more that can be used", "none", argument="images")
     return found

@@ -22,12 +22,11 @@ from memjax.causes.effects import (
     nothing,
 )
 from memjax.causes.moments import CellMoments
-from memjax.causes.passes import Passes, drawn_rows
+from memjax.causes.passes import Measuring, Passes, drawn_rows
 from memjax.causes.settings import CausesSettings
 from memjax.causes.units import unit_table, units_of
 from memjax.checks import expected
 from memjax.datasets import Dataset, Failure
-from memjax.halving import Program
 from memjax.metrics import Metric
 from memjax.predictor.predicting import Scored
 from memjax.predictor.scoring import Reading, scorer_of
@@ -92,23 +91,17 @@ def measure_effects(
     Raises:
         InputError: no image can be used, or there is no room for one on each device.
     """
-    encoder, mesh = scored.encoder, devices.data_mesh()
+    encoder, mesh, measured = scored.encoder, devices.data_mesh(), settings.measured()
     donors, rows = drawn_rows(len(dataset), settings)
+    images = Passes(scored, dataset, rows, size, progress)
     filling = nothing(encoder.config.depth)
-    if settings.ablation != "zero":
-        makings = compiled_makings(scored.reading, mesh, encoder.preprocessing)
-        program = Program(
-            makings, devices.replicate(encoder.params, mesh), mesh, encoder.preprocessing.image_size, encoder.label
-        )
-        if settings.ablation == "mean":
-            filling = _means(Passes(program, scored, dataset, rows, size, progress))
-        else:
-            filling = _of_donors(Passes(program, scored, dataset, donors, size, progress))
-    measured = settings.measured()
+    if settings.ablation == "mean":
+        filling = _means(images)
+    elif settings.ablation == "resample":
+        filling = _of_donors(replace(images, rows=donors))
     run = compiled_effects(_with_metrics(scored.reading, measured), mesh, encoder.preprocessing, tuple(measured))
-    params = devices.replicate((scorer_of(encoder, scored.weights), filling), mesh)
-    program = Program(run, params, mesh, encoder.preprocessing.image_size, encoder.label)
-    return _effects(Passes(program, scored, dataset, rows, size, progress), tuple(measured))
+    given = (scorer_of(encoder, scored.weights), filling)
+    return _effects(images, images.through(run, given, "effects"), tuple(measured))
 
 
 def _with_metrics(reading: Reading, metrics: Mapping[str, Metric]) -> Reading:
@@ -118,37 +111,44 @@ def _with_metrics(reading: Reading, metrics: Mapping[str, Metric]) -> Reading:
     return replace(reading, selection=replace(selection, metrics=tuple(both.items())))
 
 
-def _means(run: Passes) -> Filling:
+def _makings(images: Passes, what: str) -> Measuring:
+    """What heads and MLPs make of every batch."""
+    encoder = images.scored.encoder
+    run = compiled_makings(images.scored.reading, devices.data_mesh(), encoder.preprocessing)
+    return images.through(run, encoder.params, what)
+
+
+def _means(images: Passes) -> Filling:
     """What heads and MLPs make on average, in float64 until the end."""
     sums, count = {HEADS: np.zeros(()), MLPS: np.zeros(())}, 0
-    for batch, values in run.batches("means"):
+    for batch, values in _makings(images, "means"):
         count += int(batch.valid.sum())
         for name in sums:
             sums[name] = sums[name] + values[name][batch.valid].sum(axis=0, dtype=np.float64)
     if not count:
-        return nothing(run.scored.encoder.config.depth)
+        return nothing(images.scored.encoder.config.depth)
     return Filling(*(jnp.asarray(sums[name] / count, jnp.float32) for name in (HEADS, MLPS)))
 
 
-def _of_donors(run: Passes) -> Filling:
+def _of_donors(images: Passes) -> Filling:
     """What heads and MLPs make of each donor."""
-    made = [{name: values[name][batch.valid] for name in (HEADS, MLPS)} for batch, values in run.batches("donors")]
+    made = [{name: values[name][batch.valid] for name in (HEADS, MLPS)} for batch, values in _makings(images, "donors")]
     heads, mlps = (np.concatenate([one[name] for one in made]) for name in (HEADS, MLPS))
     if not len(heads):
         raise expected("donors", "images that can be used", "none", argument="images")
     return Filling(jnp.asarray(heads), jnp.asarray(mlps))
 
 
-def _effects(run: Passes, measured: tuple[str, ...]) -> Effects:
-    config, n = run.scored.encoder.config, len(run.rows)
+def _effects(images: Passes, measuring: Measuring, measured: tuple[str, ...]) -> Effects:
+    config, n = images.scored.encoder.config, len(images.rows)
     score, effects = np.full(n, np.nan), np.full((n, config.depth, len(units_of(config.heads))), np.nan)
     failures: list[Failure] = []
     changes = Changes(measured) if measured else None
-    for batch, values in run.batches("effects"):
-        at = np.searchsorted(run.rows, batch.positions[batch.valid])
+    for batch, values in measuring:
+        at = np.searchsorted(images.rows, batch.positions[batch.valid])
         score[at], effects[at] = values[SCORE][batch.valid], values[EFFECTS][batch.valid]
         if changes is not None:
             changes.plain.add(values[PLAIN][batch.valid])
             changes.changes.add(values[CHANGES][batch.valid])
         failures += batch.failures
-    return Effects(run.rows, score, effects, failures, changes)
+    return Effects(images.rows, score, effects, failures, changes)

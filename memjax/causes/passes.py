@@ -1,11 +1,15 @@
-"""Which images are measured, and a program over them, batch by batch."""
+"""Which images are measured, and how they go through a program, batch by batch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias, TypeVar
 
+import jax
 import numpy as np
 from jaxtyping import Int
 
+from memjax import devices
 from memjax.batching import batch_size
 from memjax.causes.settings import CausesSettings
 from memjax.causes.units import units_of
@@ -13,9 +17,16 @@ from memjax.checks import expected
 from memjax.datasets import Dataset
 from memjax.halving import Program, fitting_size, measured_batches
 from memjax.loader import Batch, batches
+from memjax.measure import Values
 from memjax.predictor.predicting import Scored
 from memjax.progress import ProgressCallback, progress_of, tell
 from memjax.selection import working_bytes
+
+Given = TypeVar("Given")
+"""What a program computes with."""
+
+Measuring: TypeAlias = Iterator[tuple[Batch, dict[str, np.ndarray]]]
+"""Batch after batch, each with its values."""
 
 IMAGES_PER_DEVICE = 2
 """Each is as many passes at once as a block has units."""
@@ -55,24 +66,35 @@ def drawn_rows(n: int, settings: CausesSettings) -> tuple[Int[np.ndarray, " _"],
 
 @dataclass(frozen=True)
 class Passes:
-    """A program over the images of a data set."""
+    """Images of a data set, to go through programs of an encoder.
 
-    program: Program
+    Attributes:
+        scored: the encoder.
+        dataset: the images.
+        rows: which of them.
+        size: images at once over all devices; None: `IMAGES_PER_DEVICE` on each, fewer where there is no room.
+        progress: True for bars, False for none, or a function that is called ``(what, done, total)``.
+    """
+
     scored: Scored
     dataset: Dataset
     rows: Int[np.ndarray, " n"]
     size: int | None
     progress: bool | ProgressCallback
 
-    def batches(self, what: str) -> Iterator[tuple[Batch, dict[str, np.ndarray]]]:
-        """Every batch with its values, told under a name."""
+    def through(self, run: Callable[[Given, jax.Array], Values], params: Given, what: str) -> Measuring:
+        """Every batch with its values.
 
-        def told(line: str) -> None:
-            tell(line, self.progress)
-
-        encoder, program = self.scored.encoder, self.program
+        Args:
+            run: the program ``(params, grey levels) -> values``.
+            params: of it, on the host or a device; they are put on all.
+            what: under which it is told.
+        """
+        encoder, mesh, told = self.scored.encoder, devices.data_mesh(), partial(tell, progress=self.progress)
+        on_all = devices.replicate(params, mesh)
+        program = Program(run, on_all, mesh, encoder.preprocessing.image_size, encoder.label)
         each = working_bytes(encoder.config, program.image, {}) * len(units_of(encoder.config.heads))
-        size = fitting_size(program, batch_size(self.size, program.mesh, IMAGES_PER_DEVICE, each), told)
+        size = fitting_size(program, batch_size(self.size, mesh, IMAGES_PER_DEVICE, each), told)
         with progress_of(f"{encoder.label}, {what}", len(self.rows), self.progress) as advance:
             stream = batches(self.dataset, encoder.preprocessing, size, self.rows)
             for batch, values in measured_batches(stream, program, size, told):

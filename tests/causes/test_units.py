@@ -20,25 +20,8 @@ from memjax.cli import causes
 from memjax.predictor import Predictor
 from memjax.predictor.predicting import Scored
 from memjax.report.labels import signed
-from tests.causes_made import random_predictor, without_unit
+from tests.causes.made import IMAGES, without_unit
 from tests.page_words import words
-
-IMAGES = 5
-
-
-@pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return random_predictor()
-
-
-@pytest.fixture(scope="module")
-def dataset() -> memjax.Dataset:
-    return memjax.open_dataset("demo", limit=IMAGES)
-
-
-@pytest.fixture(scope="module")
-def zeroed(predictor: Predictor, dataset: memjax.Dataset) -> Effects:
-    return measure_effects(predictor.scored()[0], dataset, CausesSettings(ablation="zero"))
 
 
 def score_without(

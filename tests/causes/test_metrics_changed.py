@@ -9,29 +9,11 @@ import scipy.stats
 
 import memjax
 from memjax.causes import CausesSettings, measure_effects
-from memjax.causes.measuring import Effects, drawn_rows
+from memjax.causes.measuring import drawn_rows
 from memjax.causes.table import metric_effects_table
 from memjax.causes.units import BLOCK, HEAD, MLP
 from memjax.checks import InputError
-from memjax.predictor import Predictor
-from tests.causes_made import random_predictor, score_of_streams, without_unit
-
-IMAGES = 5
-
-
-@pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return random_predictor()
-
-
-@pytest.fixture(scope="module")
-def dataset() -> memjax.Dataset:
-    return memjax.open_dataset("demo", limit=IMAGES)
-
-
-@pytest.fixture(scope="module")
-def zeroed(predictor: Predictor, dataset: memjax.Dataset) -> Effects:
-    return measure_effects(predictor.scored()[0], dataset, CausesSettings(ablation="zero"))
+from tests.causes.made import IMAGES, score_of_streams, without_unit
 
 
 def test_metrics_change_as_in_an_encoder_with_weights_of_zero(predictor, dataset, zeroed):

@@ -1,4 +1,4 @@
-"""A predictor of random weights, and encoders without a unit, for the tests of causes."""
+"""A predictor of random weights, encoders without a unit, and scores from streams, for the tests of causes."""
 
 import functools
 
@@ -18,6 +18,8 @@ from memjax.predictor.calibration import Residuals
 from memjax.predictor.domain import Domain
 from memjax.predictor.places import Place
 from memjax.predictor.record import PredictorRecord
+
+IMAGES = 5
 
 
 def random_predictor() -> Predictor:

@@ -14,23 +14,10 @@ from memjax.causes.table import latent_effects_table
 from memjax.checks import InputError
 from memjax.cli import causes
 from memjax.edits import EditLatent
-from memjax.predictor import Predictor
 from memjax.sae.origin import SAEOrigin
 from memjax.sae.trained import TrainedSAE
-from tests.causes_made import random_predictor, score_of_streams
+from tests.causes.made import IMAGES, score_of_streams
 from tests.page_words import words
-
-IMAGES = 6
-
-
-@pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return random_predictor()
-
-
-@pytest.fixture(scope="module")
-def dataset() -> memjax.Dataset:
-    return memjax.open_dataset("demo", limit=IMAGES)
 
 
 @pytest.fixture(scope="module")

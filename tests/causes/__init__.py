@@ -1,0 +1,1 @@
+"""Parts of an encoder, and latents, taken out (`memjax.causes`)."""
