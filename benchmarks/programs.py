@@ -129,16 +129,41 @@ def lower_ensemble(layers: int, seeds: int, width: int, batch: int, device: jax.
 def lower_causes(encoder: Encoder, dtype: Dtype, batch: int, device: jax.Device) -> jax.stages.Lowered:
     """Every head, MLP and block taken out of ``batch`` images (`memjax.causes`), with means in their place."""
     config, mesh = encoder.config, devices.data_mesh([device])
-    everywhere = NamedSharding(mesh, PartitionSpec())
     tokens, depth = config.layout.prefix + config.grid[0] * config.grid[1], config.depth
-
-    def float32(*shape: int) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(shape, np.float32, sharding=everywhere)
-
-    weights = {name: float32(depth + 1, config.width) for name in ("cls", "mean")}
-    heads, mlps = float32(depth, config.heads, tokens, config.head_width), float32(depth, tokens, config.width)
-    reading = Reading(config, config.layout, "highest", Selection((), tuple(weights)), ())
-    pixels = (batch, *config.image, 3)
-    levels = jax.ShapeDtypeStruct(pixels, np.uint8, sharding=NamedSharding(mesh, PartitionSpec(devices.AXIS)))
-    given = (Scorer(parameters(config, dtype, mesh), weights), Filling(heads, mlps))
+    scorer, reading, levels = _scoring(encoder, dtype, batch, mesh)
+    heads = _everywhere(mesh, depth, config.heads, tokens, config.head_width)
+    given = (scorer, Filling(heads, _everywhere(mesh, depth, tokens, config.width)))
     return compiled_effects(reading, mesh, encoder.preprocessing).lower(given, levels)
+
+
+def lower_latents(encoder: Encoder, dtype: Dtype, batch: int, device: jax.Device) -> jax.stages.Lowered:
+    """16 latents of a BatchTopK autoencoder of patches, eight times as wide as they, taken out in the middle of an encoder."""
+    from memjax.causes.latent_effects import compiled_latent_effects
+    from memjax.sae.config import SAEConfig
+    from memjax.sae.init import init_params, init_state
+    from memjax.sae.standardiser import Standardiser
+    from memjax.sae.trained import TrainedSAE
+
+    config, mesh = encoder.config, devices.data_mesh([device])
+    how = SAEConfig(width=config.width, latents=8 * config.width, variant="batchtopk", k=32)
+    made = jax.eval_shape(lambda key: (init_params(key, how), init_state(how)), jax.random.key(0))
+    params, state = jax.tree.map(lambda x: _everywhere(mesh, *x.shape, dtype=x.dtype), made)
+    vector = _everywhere(mesh, config.width)
+    sae = TrainedSAE(params, state, Standardiser(vector, vector), how, layer=config.depth // 2)
+    scorer, reading, levels = _scoring(encoder, dtype, batch, mesh)
+    given = (scorer, sae, _everywhere(mesh, 16, dtype=np.int32))
+    return compiled_latent_effects(reading, mesh, encoder.preprocessing, "patches").lower(given, levels)
+
+
+def _scoring(encoder: Encoder, dtype: Dtype, batch: int, mesh: Mesh) -> tuple[Scorer, Reading, jax.ShapeDtypeStruct]:
+    """A readout of cls and mean of every layer: what it computes with, how, and ``batch`` images."""
+    config = encoder.config
+    weights = {name: _everywhere(mesh, config.depth + 1, config.width) for name in ("cls", "mean")}
+    reading = Reading(config, config.layout, "highest", Selection((), tuple(weights)), ())
+    split = NamedSharding(mesh, PartitionSpec(devices.AXIS))
+    levels = jax.ShapeDtypeStruct((batch, *config.image, 3), np.uint8, sharding=split)
+    return Scorer(parameters(config, dtype, mesh), weights), reading, levels
+
+
+def _everywhere(mesh: Mesh, *shape: int, dtype: np.dtype | type = np.float32) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, dtype, sharding=NamedSharding(mesh, PartitionSpec()))

@@ -56,5 +56,10 @@ def causes_program(target: str, name: str, dtype: programs.Dtype, batch: int) ->
 
 
 @functools.cache
+def latents_program(target: str, name: str, dtype: programs.Dtype, batch: int) -> Built:
+    return build(programs.lower_latents(programs.encoder_of(name), dtype, batch, device_of(target)), target)
+
+
+@functools.cache
 def ensemble_step(target: str, batch: int) -> Built:
     return build(programs.lower_ensemble(13, 5, 768, batch, device_of(target)), target)

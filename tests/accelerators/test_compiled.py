@@ -17,7 +17,14 @@ from jax.sharding import SingleDeviceSharding
 from benchmarks import programs, targets
 from memjax.levels import look_up_levels
 from memjax.selection import Selection, variables, working_bytes
-from tests.accelerators.compiling import build, causes_program, device_of, encoder_program, ensemble_step
+from tests.accelerators.compiling import (
+    build,
+    causes_program,
+    device_of,
+    encoder_program,
+    ensemble_step,
+    latents_program,
+)
 
 TARGETS = ("v5e", "h100")
 ENCODERS = ("dinov2-s14", "clip-b16", "siglip2-so400m-384")
@@ -88,6 +95,13 @@ class TestCauses:
         built = causes_program(target, "dinov2-s14", "bfloat16", 2)
         assert [x.text for x in built.program.of("gather")] == []
         assert built.needed < 0.9 * targets.CHIPS[target].memory
+
+    def test_every_product_without_latents_is_exact(self, target):
+        (precision,) = latents_program(target, "tiny", "float32", 2).precisions
+        assert precision == "f32:highest"
+
+    def test_without_latents_it_fits_the_chip(self, target):
+        assert latents_program(target, "dinov2-s14", "bfloat16", 2).needed < 0.9 * targets.CHIPS[target].memory
 
 
 @pytest.mark.parametrize("target", TARGETS)
