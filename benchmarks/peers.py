@@ -19,6 +19,9 @@ from torch.nn.functional import cosine_similarity  # pyrefly: ignore[missing-imp
 Model = Any
 Run = Callable[[], Any]
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+"""Where PyTorch computes: on the accelerator that memjax is timed on, if this build of it can."""
+
 
 def save_random(config: dict[str, Any], folder: Path) -> None:
     """A model of this config with transformers' own initialisation, in its own format."""
@@ -36,12 +39,12 @@ def load(folder: str, attention: str, dtype: str) -> Model:
     """The vision tower of a folder, in evaluation mode, with ``"eager"`` or ``"sdpa"`` attention."""
     transformers.logging.disable_progress_bar()
     model = transformers.AutoModel.from_pretrained(folder, attn_implementation=attention, dtype=getattr(torch, dtype))
-    return getattr(model, "vision_model", model).eval()
+    return getattr(model, "vision_model", model).eval().to(DEVICE)
 
 
 def to_torch(pixels: np.ndarray, dtype: str) -> Any:
-    """``[b, y, x, 3]`` to ``[b, 3, y, x]``, contiguous."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(getattr(torch, dtype))
+    """``[b, y, x, 3]`` to ``[b, 3, y, x]``, contiguous, where PyTorch computes."""
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(DEVICE, getattr(torch, dtype))
 
 
 def inside(model: Model, pixels: Any) -> tuple[Any, Any]:
@@ -56,7 +59,10 @@ def forward(model: Model, pixels: Any, batch: int, threads: int) -> Run:
     def run() -> Any:
         torch.set_num_threads(threads)
         with torch.inference_mode():
-            return [model(part).last_hidden_state for part in pixels.split(batch)][-1]
+            last = [model(part).last_hidden_state for part in pixels.split(batch)][-1]
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
+        return last
 
     return run
 
@@ -68,7 +74,7 @@ def vectorised(model: Model, pixels: Any, batch: int, threads: int, cls: bool) -
         torch.set_num_threads(threads)
         with torch.inference_mode():
             tables = [metrics(*inside(model, part), cls) for part in pixels.split(batch)]
-        return {name: torch.cat([t[name] for t in tables]).numpy() for name in tables[0]}
+        return {name: torch.cat([t[name] for t in tables]).cpu().numpy() for name in tables[0]}
 
     return run
 

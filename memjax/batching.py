@@ -9,10 +9,10 @@ from memjax.models.config import ViTConfig
 CACHED_TOKENS = 1100
 """Tokens of one batch on one core: more leave its cache, fewer make thin products (benchmarks/README.md)."""
 
-BEST_VALUES = {"tpu": 5_000_000, "gpu": 12_700_000}
-"""Backend -> tokens x width of a batch on one device, up to which the compiler prices an image lowest: on a TPU a block's
-arrays then stay on the chip (128 images of 50 tokens, 32 of 197 or 16 of 257, 768 wide); a GPU keeps nothing there, and needs
-enough for all of its multiprocessors (64 such images). Estimates of the compilers, not measurements: benchmarks/README.md."""
+BEST_VALUES = {"tpu": 5_000_000, "gpu": 50_800_000}
+"""Backend -> tokens x width of a batch on one device, up to which an image costs least. On a TPU a block's arrays then stay on
+the chip (128 images of 50 tokens, 32 of 197 or 16 of 257, 768 wide): by the compiler's estimate. A GPU keeps nothing there, and
+needs enough for all of its multiprocessors (256 images of 197 tokens): measured on an H100. benchmarks/README.md has both."""
 
 MOST_IMAGES = 256
 """On one accelerator, however small the encoder."""

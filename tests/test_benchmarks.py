@@ -152,7 +152,7 @@ def test_generated_images_differ_and_repeat():
 
 @pytest.mark.parametrize(
     ("name", "each", "on_tpu", "on_gpu"),
-    [("dinov2-s14", 4, 32, 128), ("clip-b16", 4, 32, 64), ("clip-b32", 16, 128, 256), ("tiny", 64, 256, 256)],
+    [("dinov2-s14", 4, 32, 256), ("clip-b16", 4, 32, 256), ("clip-b32", 16, 128, 256), ("tiny", 64, 256, 256)],
 )
 def test_the_default_batch_counts_tokens(name, each, on_tpu, on_gpu, monkeypatch):
     import jax

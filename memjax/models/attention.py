@@ -1,8 +1,9 @@
 """Attention of one block: its output, and its probabilities for whoever reads them.
 
 A CPU forms all probabilities of a block, and takes from them both the output and what a tap reads: that is fastest there. A TPU
-makes the output head by head and holds no more than one head's, unless a tap reads `BlockTrace.attention`; the rows of the
-read-out token are made by themselves (benchmarks/README.md has the compiler's estimates).
+makes the output head by head and holds no more than one head's, and an NVIDIA GPU in half precision none
+(`memjax.models.fused_attention`), unless a tap reads `BlockTrace.attention`; the rows of the read-out token are made by
+themselves (benchmarks/README.md has what the compilers estimate and what an H100 took).
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 
 from memjax.axes import Array, Attention, Float, Hidden, Leaf, Tokens
 from memjax.models.edits import Change
+from memjax.models.fused_attention import can_be_fused, fused
 from memjax.models.layers import Heads, Rotation, SelfAttention, Sources, out_of_heads, project
 from memjax.traces import BlockTrace, Layout, Row, Rows, readout_row, readout_rows
 
@@ -69,9 +71,15 @@ def mix_by_head(query: Heads, key: Sources, value: Sources) -> tuple[Heads, Rows
     return jax.lax.map(one, (query, key, value))
 
 
+def mix_fused(query: Heads, key: Sources, value: Sources) -> tuple[Heads, Rows]:
+    """`mix` whose output needs no probabilities; the rows form them, and are left out of a program that reads none."""
+    return fused(query, key, value), attention_weights(query, key).mean(axis=1)
+
+
 def mix_for_device(query: Heads, key: Sources, value: Sources) -> tuple[Heads, Rows]:
-    """`mix` as it is best for the device it is compiled for: a TPU takes one head after another."""
-    return jax.lax.platform_dependent(query, key, value, tpu=mix_by_head, default=mix)
+    """`mix` as it is best for the device it is compiled for: a TPU takes one head after another, a GPU may fuse them."""
+    cuda = mix_fused if can_be_fused(query) else mix
+    return jax.lax.platform_dependent(query, key, value, tpu=mix_by_head, cuda=cuda, default=mix)
 
 
 @dataclasses.dataclass(frozen=True)
