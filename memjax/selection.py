@@ -140,7 +140,11 @@ def _views(config: ViTConfig, image: tuple[int, int]) -> dict[str, View]:
     rows, columns = config.grid_of(image)
     count = rows * columns + config.layout.prefix
     tokens = of(count, config.width)
-    block = BlockTrace(before=tokens, after=tokens, attention=of(config.heads, count, count))
+    of_head = of(config.heads, count, config.head_width)
+    block = BlockTrace(
+        tokens, tokens, of(config.heads, count, count), query=of_head, key=of_head, value=of_head, heads=of_head,
+        mlp_hidden=of(count, config.mlp_width), mlp=tokens,
+    )  # fmt: skip
     whole = ImageTrace(of(*image, 3), tokens, tokens, None if config.decoder is None else of())
     return {"hidden": tokens, "block": block, "sum": block, "image": whole}
 

@@ -78,6 +78,21 @@ def patch_norm_outliers(hidden: np.ndarray, prefix: int) -> float:
     return sum(x - median > 3 * 1.4826 * spread for x in norms) / len(norms)
 
 
+def branches(made: dict[str, np.ndarray], cls: bool) -> dict[str, np.ndarray]:
+    """Metrics of the fields ``heads``, ``mlp_hidden`` and ``mlp`` of a trace's blocks; per head ``[l+1, h]``."""
+    layers, heads = len(made["mlp"]) + 1, made["heads"].shape[1]
+    out = {name: np.full(layers, np.nan) for name in ("mlp_norm", "mlp_active")}
+    out["head_norm"] = np.full((layers, heads), np.nan)
+    for i in range(1, layers):
+        of_heads, hidden, mlp = (np.asarray(made[name][i - 1], np.float64) for name in ("heads", "mlp_hidden", "mlp"))
+        read = mlp[0] if cls else sum(mlp) / len(mlp)
+        out["mlp_norm"][i] = np.sqrt(sum(x * x for x in read))
+        seen = hidden[:1] if cls else hidden
+        out["mlp_active"][i] = sum(x > 0 for row in seen for x in row) / seen.size
+        out["head_norm"][i] = [np.linalg.norm(z[0] if cls else sum(z) / len(z)) for z in of_heads]
+    return out
+
+
 def further(
     hidden: np.ndarray, attention: np.ndarray, cls: bool, prefix: int, registers: int, grid: tuple[int, int], patch: int
 ) -> dict[str, np.ndarray]:

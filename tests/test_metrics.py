@@ -32,15 +32,24 @@ def inside(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return hidden, (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
+def branches(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """What the heads and the MLPs of a made-up image make: fields of a trace, ``[l, ...]``."""
+    sizes = {"heads": (HEADS, TOKENS, 4), "mlp_hidden": (TOKENS, 11), "mlp": (TOKENS, WIDTH)}
+    return {name: rng.normal(0.1, 1.0, (DEPTH, *size)).astype(np.float32) for name, size in sizes.items()}
+
+
 def rows_of(layout: Layout) -> dict[str, metrics.Metric]:
     """Every metric that can be taken of made-up tokens with this layout."""
     has = {"": True, "decoder": False, "registers": layout.registers > 0}
     return {name: row for name, row in metrics.METRICS.items() if has[row.needs]}
 
 
-def table(hidden: np.ndarray, weights: np.ndarray, layout: Layout) -> dict[str, jax.Array]:
+def table(
+    hidden: np.ndarray, weights: np.ndarray, layout: Layout, made: dict[str, np.ndarray] | None = None
+) -> dict[str, jax.Array]:
     rows = rows_of(layout)
-    blocks = BlockTrace(before=jnp.asarray(hidden[:-1]), after=jnp.asarray(hidden[1:]), attention=jnp.asarray(weights))
+    fields = {name: jnp.asarray(x) for name, x in (made or branches(np.random.default_rng(1))).items()}
+    blocks = BlockTrace(jnp.asarray(hidden[:-1]), jnp.asarray(hidden[1:]), jnp.asarray(weights), **fields)
     measured = jax.vmap(lambda block: metrics.measure_block(block, layout, rows))(blocks)
     image = ImageTrace(pixels=None, embedded=jnp.asarray(hidden[0]), last=jnp.asarray(hidden[-1]))
     return metrics.assemble(image, measured, DEPTH, layout, rows)
@@ -50,12 +59,13 @@ def table(hidden: np.ndarray, weights: np.ndarray, layout: Layout) -> dict[str, 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_metric_is_its_definition(layout, jit, rng):
     hidden, weights = inside(rng)
-    run = jax.jit(table, static_argnums=2) if jit else table
-    ours = run(hidden, weights, LAYOUTS[layout])
+    made, run = branches(rng), jax.jit(table, static_argnums=2) if jit else table
+    ours = run(hidden, weights, LAYOUTS[layout], made)
     layout = LAYOUTS[layout]
     theirs = oracles.features(hidden, weights, layout.cls, layout.prefix)
     assert set(theirs) == set(metrics.DEFAULT_METRICS) - {"mae_loss"}
     theirs |= oracles.further(hidden, weights, layout.cls, layout.prefix, layout.registers, layout.grid, layout.patch)
+    theirs |= oracles.branches(made, layout.cls)
     assert set(ours) == set(theirs) == set(rows_of(layout))
     for name, value in theirs.items():
         np.testing.assert_allclose(ours[name], value, rtol=2e-5, atol=2e-6, err_msg=name)
@@ -255,10 +265,30 @@ def test_paper_protocol_reads_token_0_where_there_is_no_cls():
 
 def test_metrics_differentiate(rng):
     hidden, weights = inside(rng)
+    made = {name: jnp.asarray(x[0]) for name, x in branches(rng).items()}
     for name, layout in LAYOUTS.items():
 
-        def total(x, layout=layout):
-            block = BlockTrace(before=x[0], after=x[1], attention=jnp.asarray(weights[0]))
+        def total(x, made, layout=layout):
+            block = BlockTrace(before=x[0], after=x[1], attention=jnp.asarray(weights[0]), **made)
             return sum(value.sum() for value in metrics.measure_block(block, layout, rows_of(layout)).values())
 
-        assert np.isfinite(jax.grad(total)(jnp.asarray(hidden[:2]))).all(), name
+        for slope in jax.tree.leaves(jax.grad(total, argnums=(0, 1))(jnp.asarray(hidden[:2]), made)):
+            assert np.isfinite(slope).all(), name
+
+
+def test_metrics_of_heads_and_mlp_are_those_of_a_traces_fields(rng):
+    """In a sweep's program, where a block's trace is open, against the fields that a tap returns."""
+    names = ("head_norm", "mlp_norm", "mlp_active")
+    encoder = tiny()
+    pixels = rng.normal(size=(2, *encoder.config.image, 3)).astype(np.float32)
+    ours = memjax.features(encoder, pixels, metrics=names)
+    fields = ("heads", "mlp_hidden", "mlp")
+    seen = jax.vmap(
+        lambda image: memjax.encode(
+            encoder.params, image, encoder.config, tap=lambda block: {name: getattr(block, name) for name in fields}
+        )
+    )(jnp.asarray(pixels))
+    for i in range(2):
+        made = {name: np.asarray(value[i]) for name, value in seen.items()}
+        for name, value in oracles.branches(made, encoder.config.layout.cls).items():
+            np.testing.assert_allclose(ours[name][i], value, rtol=2e-5, atol=2e-6, err_msg=name)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from memjax.axes import Array, Attention, Hidden, Scalar
+from memjax.axes import Array, Hidden, Scalar
 from memjax.metrics.activation import Token, cls_max, cls_max_abs, cls_mean, cls_norm, cls_sum, readout_token
 from memjax.metrics.attention import attention_distance, patch_entropy, register_share
+from memjax.metrics.branches import active_share, head_norms, mlp_norm
 from memjax.metrics.change import layer_delta
 from memjax.metrics.metric import Metric
 from memjax.metrics.patches import patch_norm_outliers, patch_uniformity
@@ -16,11 +17,6 @@ def of_token(statistic: Callable[[Token], Scalar]) -> Callable[[Hidden, Layout],
     return lambda hidden, layout: statistic(readout_token(hidden, layout))
 
 
-def of_attention(statistic: Callable[[Attention, Layout], Array]) -> Callable[[BlockTrace, Layout], Array]:
-    """A statistic of a block's whole attention, as the function of a row."""
-    return lambda block, layout: statistic(block.attention, layout)
-
-
 def of_readout(statistic: Callable[[Row, Layout], Scalar]) -> Callable[[BlockTrace, Layout], Scalar]:
     """A statistic of the attention that the read-out token pays, heads averaged; no other attention need be formed."""
     return lambda block, layout: statistic(block.readout_row(layout), layout)
@@ -29,6 +25,11 @@ def of_readout(statistic: Callable[[Row, Layout], Scalar]) -> Callable[[BlockTra
 def of_readout_heads(statistic: Callable[[Rows, Layout], Array]) -> Callable[[BlockTrace, Layout], Array]:
     """The same head by head."""
     return lambda block, layout: statistic(block.readout_rows(layout), layout)
+
+
+def of_field(statistic: Callable[..., Array], field: str) -> Callable[[BlockTrace, Layout], Array]:
+    """A statistic of one field of a block's trace, as the function of a row."""
+    return lambda block, layout: statistic(getattr(block, field), layout)
 
 
 def block_delta(block: BlockTrace, layout: Layout) -> Scalar:
@@ -79,7 +80,7 @@ METRICS: dict[str, Metric] = {
         per_head=True,
     ),
     "attention_distance": Metric(
-        of_attention(attention_distance), "block", "Mean attention distance between patches", "pixels",
+        of_field(attention_distance, "attention"), "block", "Mean attention distance between patches", "pixels",
         "Raghu et al. 2021, Do Vision Transformers See Like Convolutional Neural Networks?",
     ),
     "register_attention": Metric(
@@ -88,6 +89,17 @@ METRICS: dict[str, Metric] = {
     ),
     "patch_norm_outliers": Metric(
         patch_norm_outliers, "hidden", "Patch tokens of outlying norm", "share of patches", DARCET
+    ),
+    "head_norm": Metric(
+        of_field(head_norms, "heads"), "block", "Length of what each head makes for the cls token", ACTIVATION,
+        "Kobayashi et al. 2020, Attention Is Not Only a Weight", per_head=True,
+    ),
+    "mlp_norm": Metric(
+        of_field(mlp_norm, "mlp"), "block", "Length of what the MLP makes for the cls token", ACTIVATION
+    ),
+    "mlp_active": Metric(
+        of_field(active_share, "mlp_hidden"), "block", "Hidden units of the MLP above 0", "share of units",
+        "Li et al. 2023, The Lazy Neuron Phenomenon",
     ),
 }  # fmt: skip
 """Name -> row. Layers without a value are NaN. The first eleven are what a run measures where nothing else is asked for."""
