@@ -184,13 +184,13 @@ def unchecked(function):
         (np.zeros((3, 4, 6), np.uint8), r"uint8 \[3, 4, 6\]"),
         (np.zeros((0, 4), np.uint8), r"uint8 \[0, 4\]"),
         (np.zeros(4, np.uint8), r"uint8 \[4\]"),
-        (3.5, "float"),
-        (None, "NoneType"),
-        ({"image": 1}, "dict"),
+        (3.5, "3.5"),
+        (None, "None"),
+        ({"image": 1}, "a dict"),
     ],
 )
 def test_what_is_no_form_of_an_image_is_one_line(source, came):
-    with pytest.raises(ImageError, match=rf"a uint8 array \[y, x\].* got {came}$") as caught:
+    with pytest.raises(ImageError, match=rf"a uint8 array \[y, x\].* got {came}(; .*)?$") as caught:
         unchecked(decode)(source)
     assert caught.value.stage == "decode"
 

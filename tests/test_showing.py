@@ -70,9 +70,9 @@ def test_it_says_what_it_is(shown: dict[str, object]) -> None:
     assert repr(shown["data set"]).startswith(
         "<Dataset demo (synthetic): 60 images, scores 0.199 to 0.913, also category"
     )
-    assert "6 correlations, the largest " in repr(shown["sweep"])
+    assert "5 correlations, the largest " in repr(shown["sweep"])
     assert "5 to" not in repr(shown["autoencoder"])
-    assert repr(shown["autoencoder"]).endswith("relu, 128 to 100 latents>")
+    assert repr(shown["autoencoder"]).endswith("paper, 128 to 100 latents>")
     assert "hidden: float32 [1, 6, 65, 128]" in repr(shown["trace"])
 
 

@@ -84,7 +84,8 @@ def _remedy(source: object) -> str:
         return "pixels that are normalised go to memjax.features or memjax.trace as they are"
     if source.dtype.kind == "f":
         return f"write {'(255 * image)' if source.max() <= 1 else 'image'}.round().astype(np.uint8)"
-    return "write image.astype(np.uint8) if its values are 0 to 255" if source.dtype.kind in "ui" else ""
+    deep = source.dtype.kind in "ui" and source.dtype != np.uint8
+    return "write image.astype(np.uint8) if its values are 0 to 255" if deep else ""
 
 
 def check_list(images: object, wanted: str) -> None:
