@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from memjax.axes import Pixels
-from memjax.checks import InputError, check_file, expected
+from memjax.checks import InputError, check_file, check_kind, expected
 from memjax.models import Loaded, presets, read_checkpoint
 from memjax.models.config import ViTConfig
 from memjax.models.hub import MOST_JSON
@@ -17,6 +17,7 @@ from memjax.models.sizes import MOST_PATCHES
 from memjax.models.untrained import UNTRAINED, untrained_label
 from memjax.models.vit import ViTParams, forward, pool
 from memjax.naming import printable
+from memjax.pixels import checked_pixels
 from memjax.precision import Precision, check_precision
 from memjax.preprocessing import BY_FAMILY, Preprocessing, preprocessing_from_config
 from memjax.storage import read_json
@@ -49,6 +50,15 @@ class Encoder:
     checksum: str
     precision: Precision = "highest"
 
+    def __repr__(self) -> str:
+        c, size = self.config, self.preprocessing.crop or self.preprocessing.resize
+        x, y = size[::-1] if isinstance(size, tuple) else ("any", "any")
+        values = sum(getattr(leaf, "size", 0) for leaf in jax.tree.leaves(self.params))
+        return (
+            f"<Encoder {self.label} ({c.family}): {c.depth} layers, width {c.width}, {c.heads} heads, patches of {c.patch} "
+            f"pixels, images of {x} x {y}, {values:,} parameters, {self.dtype}>"
+        )
+
     @property
     def dtype(self) -> str:
         """The compute type, that of the parameters."""
@@ -63,7 +73,7 @@ class Encoder:
 
 
 def load(
-    name: str, dtype: str = "float32", preprocessing: str | Path | None = None, precision: Precision = "highest"
+    name: str | Path, dtype: str = "float32", preprocessing: str | Path | None = None, precision: Precision = "highest"
 ) -> Encoder:
     """Load a pretrained encoder.
 
@@ -93,10 +103,12 @@ def load(
         >>> encoder.config.family
         'vit_mae'
     """
+    fix = "it is loaded already" if isinstance(name, Encoder) else "load one encoder at a time, by its name"
+    check_kind(name, (str, Path), "name", "a hub id or a folder", fix)
     if dtype not in DTYPES:
         raise expected("dtype", " or ".join(DTYPES), dtype)
     check_precision(precision)
-    loaded = read_checkpoint(name)
+    loaded = read_checkpoint(str(name))
     return Encoder(
         config=loaded.config,
         params=jax.tree.map(lambda x: jnp.asarray(x, dtype), loaded.params),
@@ -154,6 +166,22 @@ def _fitting(pre: Preprocessing, config: ViTConfig, where: str) -> Preprocessing
     return pre
 
 
+def check_encoder(encoder: object) -> None:
+    """Refuse what is no encoder.
+
+    Raises:
+        InputError: it is a name, or something else.
+
+    Example:
+        >>> check_encoder("memjax/tiny")
+        Traceback (most recent call last):
+        memjax.checks.InputError: encoder: expected an Encoder, got the text 'memjax/tiny'; memjax.load('memjax/tiny') gives one
+    """
+    named = isinstance(encoder, str)
+    fix = f"memjax.load({encoder!r}) gives one" if named else "memjax.load(name) gives one"
+    check_kind(encoder, Encoder, "encoder", "an Encoder", fix)
+
+
 def encoders() -> tuple[presets.Preset, ...]:
     """The published checkpoints that memjax knows by name: a table of `memjax.models.presets.Preset` rows.
 
@@ -184,11 +212,15 @@ def trace(encoder: Encoder, pixels: Pixels) -> Trace:
 
     Args:
         encoder: from `load`.
-        pixels: ``[b, y, x, 3]`` float32, from `memjax.read_images`.
+        pixels: ``[b, y, x, 3]`` float32, from `memjax.read_images`. In NumPy's memory their values are looked at too: see
+            `memjax.pixels`.
 
     Returns:
         `Trace`: ``.hidden [b, l+1, t, d]`` (0 enters block 1, i leaves block i, before any final norm),
         ``.attention [b, l, h, t, s]``, ``.pooled [b, e]``.
+
+    Raises:
+        InputError: no encoder, no pixels, or images of another size than the encoder takes.
 
     Example:
         >>> import numpy as np, memjax
@@ -197,4 +229,6 @@ def trace(encoder: Encoder, pixels: Pixels) -> Trace:
         >>> trace.hidden.shape[1] == encoder.config.depth + 1
         True
     """
+    check_encoder(encoder)
+    pixels = checked_pixels(pixels, encoder.preprocessing)
     return _trace(encoder.params, jnp.asarray(pixels), encoder.config, encoder.precision)

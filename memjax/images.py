@@ -16,8 +16,17 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image as PILImage
 
-from memjax.checks import expected
-from memjax.decoding import MAX_PIXELS, ImageError, ImageSource, decode, decode_upright, name_of, read_bytes
+from memjax.checks import check_kind
+from memjax.decoding import (
+    MAX_PIXELS,
+    ImageError,
+    ImageSource,
+    check_list,
+    decode,
+    decode_upright,
+    name_of,
+    read_bytes,
+)
 from memjax.fast_pixels import check_fast_installed, fast_resize_crop, least_side, suits
 from memjax.preprocessing import Preprocessing, normalise_table, preprocessing_from_config
 
@@ -141,7 +150,7 @@ def read_images(images: Sequence[ImageSource] | np.ndarray, pre: Preprocessing) 
         pre: how their pixels are made, e.g. ``encoder.preprocessing``.
 
     Raises:
-        InputError: one image is given instead of a list.
+        InputError: one image is given instead of a list, or none, or no preprocessing.
         ImageError: at the first that cannot be used; names its path, or else its place in the list.
 
     Example:
@@ -149,9 +158,8 @@ def read_images(images: Sequence[ImageSource] | np.ndarray, pre: Preprocessing) 
         >>> read_images(grey, Preprocessing(resize=(8, 8), crop=None)).shape
         (2, 8, 8, 3)
     """
-    one = isinstance(images, (str, os.PathLike, bytes, PILImage.Image))
-    if one or (isinstance(images, np.ndarray) and images.ndim != 4):
-        raise expected("images", "a list of images", f"one {type(images).__name__}", "write [image]", "images")
+    check_kind(pre, Preprocessing, "pre", "how pixels are made", "write encoder.preprocessing")
+    check_list(images, "a list of images")
     batch = np.empty((len(images), *pre.image_size, 3), np.float32)
     for place, source in enumerate(images):
         try:

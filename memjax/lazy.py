@@ -1,6 +1,7 @@
 """Public names of a package that are imported when first used, so that importing the package stays light."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 
@@ -25,9 +26,10 @@ def attach(
             return getattr(importlib.import_module(names[name]), name)
         if name in parts:
             return importlib.import_module(f"{package}.{name}")
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
 
     def list_names() -> list[str]:
-        return sorted([*names, *parts])
+        own = [name for name in vars(sys.modules[package]) if name.startswith("__")]
+        return sorted({*names, *parts, *own})
 
     return get, list_names

@@ -10,13 +10,15 @@ import numpy as np
 
 from memjax import devices
 from memjax.axes import Array, Float, Hidden, Image, Levels, Pixels, Scalar
-from memjax.encoder import Encoder
+from memjax.checks import expected
+from memjax.encoder import Encoder, check_encoder
 from memjax.levels import normalise_levels
 from memjax.metrics import Metric, assemble, measure_block, requested
 from memjax.metrics.activation import readout_token
 from memjax.models.config import ViTConfig
 from memjax.models.mae import mean_mae_loss, seeded_noise
 from memjax.models.vit import Output, ViTParams, forward, pool
+from memjax.pixels import checked_pixels
 from memjax.precision import Precision, at_its_precision
 from memjax.preprocessing import Preprocessing
 from memjax.selection import MAE_SEEDS, Selection, check_metrics
@@ -140,7 +142,8 @@ def features(
 
     Args:
         encoder: from `memjax.load`.
-        pixels: ``[b, y, x, 3]`` float32, from `memjax.read_images`.
+        pixels: ``[b, y, x, 3]`` float32, from `memjax.read_images`. In NumPy's memory their values are looked at too: see
+            `memjax.pixels`.
         protocol: ``"native"`` or ``"paper"``; they differ for encoders without a cls token (SigLIP), see
             `memjax.traces.Layout.under`.
         mae_seeds: masks over which ``mae_loss`` of an encoder with a decoder (ViT-MAE) is averaged; each is made by its
@@ -154,8 +157,8 @@ def features(
         `memjax.METRICS`.
 
     Raises:
-        ValueError: for another protocol, fewer than 0 masks, or images of another size than the encoder takes.
-        InputError: an unknown metric, or one whose function raises or gives no float of the right shape.
+        InputError: no encoder, no pixels, images of another size than the encoder takes; another protocol, fewer than 0 masks;
+            an unknown metric, or one whose function raises or gives no float of the right shape.
 
     Example:
         >>> import numpy as np, memjax
@@ -164,8 +167,10 @@ def features(
         >>> table["attention_entropy"].shape == (3, encoder.config.depth + 1)
         True
     """
+    check_encoder(encoder)
+    pixels = checked_pixels(pixels, encoder.preprocessing)
     if mae_seeds < 0:
-        raise ValueError(f"mae_seeds: expected 0 or more, got {mae_seeds}")
+        raise expected("mae_seeds", "0 or more", mae_seeds, argument="mae_seeds")
     selection = Selection(tuple(requested(metrics).items()), mae_seeds=mae_seeds)
     layout, mesh = encoder.config.layout.under(protocol), devices.data_mesh()
     check_metrics(encoder.config, layout, selection, (pixels.shape[1], pixels.shape[2]))

@@ -20,6 +20,7 @@ from memjax.datasets.base import ABSENT
 from memjax.naming import as_utf8, printable
 from memjax.records import fields_of, list_of, object_of, record_from
 from memjax.seals import seal_holds, sealed
+from memjax.showing import short_repr
 from memjax.spreadsheets import as_written, write_csv
 from memjax.stats.reliability import Reliability
 from memjax.stats.strongest import Strongest
@@ -135,6 +136,8 @@ class Run:
     intervals: str = ""
     strongest: Strongest | None = None
     notes: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     @property
     def measured_by_others(self) -> str:

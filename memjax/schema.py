@@ -1,10 +1,15 @@
 """What a field of a JSON file or of settings may hold, as a row of a table: checked before anything is made of it."""
 
+import functools
+import os
 import reprlib
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from dataclasses import fields
+from pathlib import Path
+from types import UnionType
+from typing import Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from memjax.checks import expected
+from memjax.checks import check_kind, expected, what_is
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxlong = 2, 3, 4, 40, 40
@@ -125,3 +130,78 @@ def check_bounds(settings: object, bounds: Mapping[str, tuple[int | float, int |
         allowed = Allowed("whole" if whole else "number", least, most, optional=True)
         for one in value if isinstance(value, (tuple, list)) else (value,):
             check_field(one, allowed, name, argument=name)
+
+
+def check_settings(settings: object, bounds: Mapping[str, tuple[int | float, int | float]]) -> None:
+    """Refuse a dataclass of settings whose values are of another kind than its fields, or outside of their bounds.
+
+    Without it a misspelt word would be taken for the other of two, and a text for the names of its letters.
+
+    Args:
+        settings: a dataclass.
+        bounds: as in `check_bounds`.
+
+    Raises:
+        InputError: at the first, with the field as its argument.
+
+    Example:
+        >>> import memjax
+        >>> memjax.SweepSettings(tokens="cls")
+        Traceback (most recent call last):
+        memjax.checks.InputError: tokens: expected several, each one of cls, mean, pooled, got the text 'cls'; write ('cls',)
+        >>> memjax.SweepSettings(orientation="up")
+        Traceback (most recent call last):
+        memjax.checks.InputError: orientation: expected one of exif, stored, got 'up'
+    """
+    for name, hint in _hints(type(settings)).items():
+        value = getattr(settings, name)
+        if name not in bounds:
+            _check_value(value, hint, name)
+        elif _part(hint, tuple) is not None:
+            _check_several(value, hint, name)
+        elif value is None and type(None) not in _options(hint):
+            raise expected(name, "a number", "None", argument=name)
+    check_bounds(settings, bounds)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, object]:
+    """The fields of a dataclass with their types."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def _options(hint: object) -> tuple[object, ...]:
+    """The parts of a union, or the type by itself."""
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _part(hint: object, origin: object) -> object | None:
+    """The part of a union that is a ``Literal``, a ``tuple`` and so on; None where there is none."""
+    return next((part for part in _options(hint) if get_origin(part) is origin), None)
+
+
+def _check_value(value: object, hint: object, name: str) -> None:
+    """Words, flags, texts, paths and tuples of these; a field of any other type says itself what it takes."""
+    options = _options(hint)
+    if (words := _part(hint, Literal)) is not None:
+        check_field(value, Allowed("text", choices=get_args(words), optional=type(None) in options), name, name)
+    elif _part(hint, tuple) is not None:
+        _check_several(value, hint, name)
+    elif bool in options:
+        check_field(value, Allowed("flag", optional=type(None) in options), name, name)
+    elif {str, Path, type(None)} >= set(options):
+        kinds = (str, os.PathLike, type(None)) if type(None) in options else (str, os.PathLike)
+        check_kind(value, kinds, name, "a path" if Path in options else "a text")
+
+
+def _check_several(value: object, hint: object, name: str) -> None:
+    if value is None and type(None) in _options(hint):
+        return
+    (each, *_) = get_args(_part(hint, tuple))
+    words = f", each one of {', '.join(get_args(each))}" if get_origin(each) is Literal else ""
+    if not isinstance(value, (tuple, list)):
+        one = value if isinstance(value, (str, int, float)) else "one"
+        raise expected(name, f"several{words}", what_is(value), f"write {(one,)!r}", name)
+    for one in value:
+        _check_value(one, each, name)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import fsspec
 from upath import UPath
 
-from memjax.checks import InputError, expected, unwritable
+from memjax.checks import InputError, check_kind, expected, of_settings, path_of, unwritable
 from memjax.faults import machine_faults_told
 from memjax.lease import LEASE, leased
 from memjax.locks import HeldError, locked_file
@@ -29,16 +29,21 @@ Place = Path | UPath
 Value = TypeVar("Value")
 
 
-def place(name: str | Place) -> Place:
+def place(name: str | Place, what: str = "out", argument: str = "") -> Place:
     """A folder's path, or an object store's URL, as something that behaves like a path.
 
+    Args:
+        name: the path or URL.
+        what, argument: what is named, and by which parameter, for errors.
+
     Raises:
-        InputError: a URL whose driver is not installed.
+        InputError: it is neither, or a URL whose driver is not installed.
 
     Example:
         >>> str(place("runs/demo")), str(place("memory://runs/demo"))
         ('runs/demo', 'memory://runs/demo')
     """
+    check_kind(name, (str, Path, UPath), what, "a folder", of_settings(name), argument)
     if not isinstance(name, str):
         return name
     scheme, found, _ = name.partition("://")
@@ -94,7 +99,7 @@ def results_folder(out: str | Place | None) -> tuple[Place, TemporaryFolder | No
 
 def local_folder(out: str | Path | None) -> tuple[Path, TemporaryFolder | None]:
     """`results_folder` of results that are always on this machine."""
-    where, kept = results_folder(None if out is None else Path(out).expanduser())
+    where, kept = results_folder(None if out is None else path_of(out, "out"))
     return Path(where), kept
 
 

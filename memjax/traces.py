@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from memjax.axes import Array, Attention, Float, Leaf
+from memjax.checks import expected
+from memjax.showing import short_repr
 
 Row = Float[Array, "s"]
 Rows = Float[Array, "h s"]
@@ -44,6 +46,8 @@ class BlockTrace:
     mlp_hidden: Annotated[Leaf, "t m"] = None
     mlp: Annotated[Leaf, "t d"] = None
 
+    __repr__ = short_repr
+
     def readout_rows(self, layout: "Layout") -> Rows:
         """`readout_rows` of the block's attention."""
         return readout_rows(self.attention, layout)
@@ -69,6 +73,8 @@ class ImageTrace:
     last: Annotated[Leaf, "t d"]
     decoder_loss: Annotated[Leaf, ""] = None
 
+    __repr__ = short_repr
+
 
 @struct.dataclass
 class Trace:
@@ -83,6 +89,8 @@ class Trace:
     hidden: Annotated[Leaf, "b l1 t d"]
     attention: Annotated[Leaf, "b l h t s"]
     pooled: Annotated[Leaf, "b e"]
+
+    __repr__ = short_repr
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,10 +124,10 @@ class Layout:
                 tokens 1.. as patches, as the authors' scripts do with SigLIP.
 
         Raises:
-            ValueError: for any other word.
+            InputError: for any other word.
         """
         if protocol not in PROTOCOLS:
-            raise ValueError(f"protocol: expected one of {PROTOCOLS}, got {protocol!r}")
+            raise expected("protocol", f"one of {', '.join(PROTOCOLS)}", repr(protocol), argument="protocol")
         if protocol == "native" or self.cls:
             return self
         return dataclasses.replace(self, cls=True, extra=0, registers=0)

@@ -184,27 +184,29 @@ def unchecked(function):
         (np.zeros((3, 4, 6), np.uint8), r"uint8 \[3, 4, 6\]"),
         (np.zeros((0, 4), np.uint8), r"uint8 \[0, 4\]"),
         (np.zeros(4, np.uint8), r"uint8 \[4\]"),
-        (3.5, "float"),
-        (None, "NoneType"),
-        ({"image": 1}, "dict"),
+        (3.5, "3.5"),
+        (None, "None"),
+        ({"image": 1}, "a dict"),
     ],
 )
 def test_what_is_no_form_of_an_image_is_one_line(source, came):
-    with pytest.raises(ImageError, match=rf"a uint8 array \[y, x\].* got {came}$") as caught:
+    with pytest.raises(ImageError, match=rf"a uint8 array \[y, x\].* got {came}(; .*)?$") as caught:
         unchecked(decode)(source)
     assert caught.value.stage == "decode"
 
 
 def test_a_list_says_which_of_its_images_is_none():
     images = [noise(4, 4), np.zeros((4, 4, 3), np.float32)]
-    with pytest.raises(ImageError, match=r"^images\[1\]: expected an image .* got float32 \[4, 4, 3\]$"):
+    with pytest.raises(
+        ImageError, match=r"^images\[1\]: expected an image .* got float32 \[4, 4, 3\]; write .*uint8\)$"
+    ):
         read_images(images, Preprocessing(resize=(4, 4), crop=None))
 
 
 def test_one_image_where_a_list_is_expected_is_refused(tmp_path):
     image = Image.fromarray(noise(4, 4))
     for one in ("a.jpg", tmp_path / "a.jpg", b"bytes", image, noise(4, 4)):
-        with pytest.raises(InputError, match=r"^images: expected a list of images, got one .*; write \[image\]$"):
+        with pytest.raises(InputError, match=r"^images: expected a list of images, got .*; write \[(image|'.*')\]$"):
             unchecked(read_images)(one, Preprocessing())
     batch = np.stack([noise(4, 4, seed=i) for i in range(2)])
     pre = Preprocessing(resize=(4, 4), crop=None)

@@ -79,7 +79,7 @@ def test_what_cannot_be_used_is_told(predictor: Predictor, tmp_path: Path) -> No
     with pytest.raises(ImageError, match=r"none.jpg"):
         predictor.predict([good, tmp_path / "none.jpg"])
     for wrong, match in (
-        (good, "expected a folder or a list of images, got one ndarray; write \\[image\\]"),
+        (good, "expected a folder, a data set or a list of images, got one array; write \\[image\\]"),
         ([], "expected one or more, got none"),
         (tmp_path / "nowhere", "nowhere"),
     ):

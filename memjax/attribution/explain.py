@@ -16,10 +16,11 @@ from memjax.attribution.heads import gate_derivatives
 from memjax.attribution.occlusion import occlude, square_windows
 from memjax.attribution.settings import AttributionSettings
 from memjax.axes import Float, Image
-from memjax.checks import expected
+from memjax.checks import expected, settings_of
 from memjax.encoder import Encoder
 from memjax.measure import Values
 from memjax.models.vit import ViTParams
+from memjax.showing import short_repr
 
 # Compiled once for each score, whose identity is part of what jit remembers a program by.
 _integrated = jax.jit(integrated_gradients, static_argnames=("score", "steps"))
@@ -83,6 +84,8 @@ class Attribution:
     curves: Curves
     compared: Mapping[str, AgainstRandom]
 
+    __repr__ = short_repr
+
 
 def attribute(target: Target, image: Image, settings: AttributionSettings | None = None) -> Attribution:
     """Explain the score of one image.
@@ -104,7 +107,7 @@ def attribute(target: Target, image: Image, settings: AttributionSettings | None
         >>> found.score, abs(found.gap) < 1e-5
         (1.0, True)
     """
-    settings = settings or AttributionSettings()
+    settings = settings_of(settings, AttributionSettings)
     contrast = contrast_of(_checked(target, image, settings), target.encoder.config.patch, settings.baseline)
     score, params = jax.jit(target.score), target.encoder.params
     pixels, gap = _pixel_maps(target, contrast, settings)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 from memjax.attribution.contrast import BaselineChoice
 from memjax.attribution.gradients import STEPS
 from memjax.checks import expected
-from memjax.schema import Allowed, check_field
+from memjax.schema import check_settings
 
 Method = Literal["integrated_gradients", "gradient_times_input", "occlusion", "direct", "rollout"]
 
@@ -73,11 +73,6 @@ class AttributionSettings:
     """Images that occlusion and curves compute together."""
 
     def __post_init__(self) -> None:
-        for name, (least, most) in BOUNDS.items():
-            check_field(getattr(self, name), Allowed("whole", least, most), name, name)
-        if unknown := [name for name in self.methods if name not in METHODS]:
-            raise expected("methods", f"among {', '.join(METHODS)}", ", ".join(map(str, unknown)), argument="methods")
-        if self.baseline not in get_args(BaselineChoice):
-            raise expected("baseline", " or ".join(get_args(BaselineChoice)), self.baseline, argument="baseline")
+        check_settings(self, BOUNDS)
         if self.stride > self.window:
             raise expected("stride", f"at most the window's side, {self.window}", self.stride, argument="stride")

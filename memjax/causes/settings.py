@@ -6,7 +6,7 @@ from typing import Literal
 
 from memjax.checks import expected
 from memjax.metrics import Metric, requested
-from memjax.schema import check_bounds
+from memjax.schema import check_settings
 
 BOUNDS = {"most_images": (2, 1_000_000), "donors": (1, 64), "latents": (1, 4096), "seed": (0, 2**32 - 1)}
 """Of the settings that are numbers."""
@@ -46,7 +46,7 @@ class CausesSettings:
     """Latents of each autoencoder: those whose value, as a length in the stream, is largest on average over the images."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, BOUNDS)
+        check_settings(self, BOUNDS)
         self.measured()
 
     def measured(self) -> dict[str, Metric]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from memjax.cache import cache_dir
-from memjax.checks import InputError
+from memjax.checks import InputError, path_of
 from memjax.datasets import demo, figrim, isola2011, lamem, lnsim, memcat, things
 from memjax.datasets.base import Dataset, Failure, Record, Records, Spec, check_limit, take
 from memjax.datasets.builder import open_built
@@ -55,11 +55,10 @@ def spec(name: str) -> Spec:
     Raises:
         InputError: no such data set.
     """
-    if name not in SPECS:
+    if not isinstance(name, str) or name not in SPECS:
         known = ", ".join(SPECS)
-        raise InputError(
-            f"data set {name!r}: unknown; known are {known}, or use a folder of your own images", argument="dataset"
-        )
+        own = "or memjax.open_folder for a folder of your own images"
+        raise InputError(f"data set {name!r}: unknown; known are {known}, {own}", argument="dataset")
     return SPECS[name]
 
 
@@ -99,5 +98,5 @@ def open_dataset(
         if name != "lnsim":
             fix = known.instructions or "it needs no files"
             raise InputError(f"{name}: cannot be downloaded; {fix}", argument="download")
-        data_dir = lnsim.download(Path(data_dir).expanduser() if data_dir else cache_dir() / "downloads" / "lnsim")
+        data_dir = lnsim.download(path_of(data_dir, "data_dir") if data_dir else cache_dir() / "downloads" / "lnsim")
     return take(open_built(known, data_dir, follow_links), limit)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, check_kind, expected
 from memjax.decoding import ImageSource
 
 N_OFFICIAL = 5
@@ -112,6 +112,14 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.table)
 
+    def __repr__(self) -> str:
+        scores = self.table["memorability"]
+        said = f"scores {scores.min():.3g} to {scores.max():.3g}" if self.scored else "no scores"
+        others = ", ".join(name for name in self.table if name != "memorability")
+        parts = [f"{len(self):,} images", said, f"also {others}" if others else ""]
+        parts += [f"{len(self.rejected):,} set aside" if self.rejected else ""]
+        return f"<Dataset {self.name}{' (synthetic)' if self.info.get('synthetic') else ''}: {', '.join(filter(None, parts))}>"
+
     @property
     def scored(self) -> bool:
         """Whether there are human scores; where there are none, ``memorability`` is NaN throughout."""
@@ -201,8 +209,27 @@ def make_table(ids: Sequence[str], scores: Sequence[float] | np.ndarray, **colum
 
 def check_limit(limit: int | None) -> None:
     """Refuse a limit below 1, with `InputError`."""
-    if limit is not None and limit < 1:
-        raise expected("limit", "a positive number", limit, "leave it out to use every image", argument="limit")
+    whole = isinstance(limit, (int, np.integer)) and not isinstance(limit, bool)
+    if limit is not None and not (whole and limit >= 1):
+        raise expected("limit", "a positive number", repr(limit), "leave it out to use every image", argument="limit")
+
+
+def check_dataset(dataset: object) -> None:
+    """Refuse what is no data set.
+
+    Raises:
+        InputError: with the function that opens what was given, as far as that can be told.
+
+    Example:
+        >>> try:
+        ...     check_dataset("photos/")
+        ... except InputError as error:
+        ...     print(error)
+        dataset: expected a data set, got the text 'photos/'; memjax.open_dataset or memjax.open_folder opens one
+    """
+    fix = "memjax.open_dataset or memjax.open_folder opens one"
+    fix = "memjax.open_table(frame, images) makes one of it" if isinstance(dataset, pd.DataFrame) else fix
+    check_kind(dataset, Dataset, "dataset", "a data set", fix)
 
 
 def take(dataset: Dataset, limit: int | None) -> Dataset:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from memjax.checks import check_folder
+from memjax.checks import check_folder, expected, path_of
 from memjax.datasets.base import (
     GROUPINGS,
     SPLIT_SCORES,
@@ -86,6 +86,9 @@ def open_folder(
     Example:
         >>> open_folder("images", "scores.csv")  # doctest: +SKIP
     """
+    if isinstance(scores_csv, pd.DataFrame):
+        fix = "memjax.open_table(frame, folder) takes a table in memory"
+        raise expected("scores", "a CSV file or an Excel workbook", "a DataFrame", fix, "scores")
     folder = ImageFolder(check_folder(images_dir, "image folder", argument="images"), follow_links)
     unreadable: list[Failure] = []
     files = find_images(folder, unreadable)
@@ -93,7 +96,7 @@ def open_folder(
         table = make_table(list(files), np.full(len(files), np.nan))
         rows = _Rows(table, Match(list(files), set(), {}, set(), ""), [], scored=False)
         return _open(folder, files, rows, str(folder.path), unreadable, limit)
-    path = Path(scores_csv).expanduser()
+    path = path_of(scores_csv, "scores")
     rows, form = read_scored_rows(path, folder, files)
     strays = [
         Failure(printable(name), "scores", f"the image has no row in {path.name}")

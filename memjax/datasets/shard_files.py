@@ -8,7 +8,7 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar, cast, runtime_check
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
-from memjax.checks import InputError, expected, unreadable
+from memjax.checks import InputError, check_kind, expected, unreadable
 from memjax.datasets.listing import SUFFIXES
 from memjax.remote import remote_fault, retried
 from memjax.storage import Place, place
@@ -101,6 +101,9 @@ def find_shards(shards: NamedShards) -> list[Shard]:
     Raises:
         InputError: there is none, one is missing, or not all are of one kind.
     """
+    check_kind(
+        shards, (str, Path, Place, Iterable), "shards", "a folder, a pattern, or a list of files", argument="images"
+    )
     several = [shards] if isinstance(shards, (str, Path, Place)) else list(shards)
     urls = list(dict.fromkeys(url for one in several for url in _named(str(one))))
     told = ", ".join(str(one) for one in several[:3])

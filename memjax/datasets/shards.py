@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from memjax.checks import expected
+from memjax.checks import expected, path_of
 from memjax.datasets.base import Dataset, Failure, check_limit, fingerprint, make_table, take
 from memjax.datasets.folder import own_info, read_scored_rows
 from memjax.datasets.ids import Match
@@ -66,7 +66,7 @@ def open_shards(
     images = _Images.of(found, indexes)
     _check_ids(images)
     rows = (
-        _Rows.of_file(Path(scores).expanduser(), images) if scores is not None else _Rows.inside(images, score_column)
+        _Rows.of_file(path_of(scores, "scores"), images) if scores is not None else _Rows.inside(images, score_column)
     )
     damage = [Failure(line.partition(":")[0], "read", line) for index in indexes for line in index.damage]
     return take(_opened(images, rows, damage, str(shards) if isinstance(shards, (str, Place)) else found[0].url), limit)

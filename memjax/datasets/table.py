@@ -63,6 +63,8 @@ def open_table(
         {'row-000000': 0.3, 'row-000001': 0.9}
     """
     check_limit(limit)
+    if isinstance(table, pd.Series):
+        raise expected("table", "a pandas table", "a Series", f"write series.to_frame({SCORE!r})", "table")
     frame = isinstance(table, pd.DataFrame)
     rows = _read_frame(table, images, limit, follow_links) if frame else read_items(table, images, score, limit)
     ids = _ids(rows.columns)

@@ -23,7 +23,7 @@ from memjax.decoding.formats import FORMATS
 from memjax.decoding.grey import is_deep
 from memjax.decoding.jpeg import MAX_SCANS
 from memjax.decoding.rgb import MAX_PIXELS, Decoded, decode, decode_upright
-from memjax.decoding.source import MAX_BYTES, ImageError, ImageSource, check_form, name_of, read_bytes
+from memjax.decoding.source import MAX_BYTES, ImageError, ImageSource, check_form, check_list, name_of, read_bytes
 from memjax.decoding.turbo import turbo_is_installed
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "ImageError",
     "ImageSource",
     "check_form",
+    "check_list",
     "decode",
     "decode_upright",
     "is_deep",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from memjax.schema import check_bounds
+from memjax.schema import check_settings
 
 Pool = Literal["max", "mean"]
 
@@ -50,7 +50,7 @@ class AtlasSettings:
     """Memory, about, for token vectors, latents and what is sorted of them at a time."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, BOUNDS)
+        check_settings(self, BOUNDS)
 
     @property
     def bytes(self) -> int:

@@ -1,8 +1,8 @@
 """Which metrics are measured: built-in ones by name, and a user's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, check_kind, expected
 from memjax.metrics.metric import Metric
 from memjax.metrics.table import DEFAULT_METRICS, METRICS
 
@@ -61,6 +61,8 @@ def requested(metrics: Request = None) -> dict[str, Metric]:
     """
     if metrics is None or isinstance(metrics, Mapping):
         return choose(own=metrics)
+    fix = "write {'name': metric}" if isinstance(metrics, Metric) else ""
+    check_kind(metrics, (str, Iterable), "metrics", "names of memjax.METRICS, or a mapping name -> Metric", fix)
     parts = [metrics] if isinstance(metrics, str) else list(metrics)
     own = {name: row for part in parts if isinstance(part, Mapping) for name, row in part.items()}
     return choose([part for part in parts if isinstance(part, str)], own)

@@ -12,14 +12,16 @@ from einops import rearrange
 from flax import struct
 
 from memjax.axes import Array, Float, Hidden, Image, Leaf, Pytree
-from memjax.checks import expected
+from memjax.checks import check_kind, expected, what_is
 from memjax.models import layers, positions
 from memjax.models.attention import attend
 from memjax.models.blocks import Block, Tap, init_block, run_blocks
 from memjax.models.config import ViTConfig
 from memjax.models.edits import Edit
 from memjax.models.layers import Rotation
+from memjax.pixels import check_image
 from memjax.precision import Precision, at_its_precision
+from memjax.showing import short_repr
 from memjax.traces import BlockTrace
 
 
@@ -59,6 +61,8 @@ class ViTParams:
     final_norm: layers.Norm | None
     head: layers.Linear | AttentionPool | None
     decoder: Decoder | None
+
+    __repr__ = short_repr
 
 
 @struct.dataclass
@@ -135,14 +139,17 @@ def embed_patches(
     """Patch tokens with their positions, and the positions of the prefix tokens (empty where there are none).
 
     Raises:
-        InputError: if the image's size is not the encoder's and its positions do not stretch.
+        InputError: if the image's size is not the encoder's and its positions do not stretch, or it is less than a patch.
     """
     grid = config.grid_of(image.shape)
+    if 0 in grid:
+        raise expected("image", f"at least one patch, {config.patch} x {config.patch} pixels", image.shape[:2])
     patches = layers.linear(params.patch, patchify(image, config.patch).astype(params.patch.kernel.dtype))
     if params.position is None:
         return patches, jnp.zeros((0, config.width), patches.dtype)
     if image.shape[:2] != config.image and not config.interpolate:
-        raise expected("image", f"{config.image} pixels (y, x) for this {config.family}", image.shape[:2])
+        fix = "memjax.read_images makes them of this size with the encoder's own preprocessing"
+        raise expected("image", f"{config.image} pixels (y, x) for this {config.family}", image.shape[:2], fix)
     prefix = config.positions - config.grid[0] * config.grid[1]
     table = positions.stretch(params.position[prefix:], config.grid, grid, config.antialias)
     return patches + table, params.position[:prefix]
@@ -215,6 +222,9 @@ def encode(
     The parameters carry their type, but not their precision: pass ``precision=encoder.precision`` for an encoder that was
     loaded with another than ``"highest"``.
 
+    Raises:
+        InputError: an encoder instead of its parameters or its config, a batch, or something else that is not one image.
+
     Example:
         >>> import jax, jax.numpy as jnp, memjax
         >>> encoder = memjax.load("memjax/tiny")
@@ -231,6 +241,13 @@ def encode(
         >>> [bool(peak > 0) for peak in peaks[:3]]
         [True, False, True]
     """
+    check_kind(params, ViTParams, "params", "an encoder's parameters", "write encoder.params")
+    check_kind(config, ViTConfig, "config", "an encoder's architecture", "write encoder.config")
+    check_image(image)
+    if not callable(tap):
+        raise expected(
+            "tap", "a function of one block's trace", what_is(tap), "such as lambda block: block.after", "tap"
+        )
     return forward(params, image, config, tap, precision, edit).tapped
 
 

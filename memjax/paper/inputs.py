@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from memjax.checks import expected
+from memjax.checks import check_kind, expected
 from memjax.datasets import Dataset, Failure
 from memjax.measures import measures_of
 from memjax.outputs import read_run
@@ -16,7 +16,7 @@ from memjax.paper.disagreements import CORRECTED, HITS
 from memjax.paper.regimes import OwnRun, read_own
 from memjax.paper.released import Released, read_isola, read_memcat, read_released
 from memjax.report.seen import seen_words
-from memjax.schema import check_bounds
+from memjax.schema import check_settings
 from memjax.stats.reliability import Reliability, halves_from_counts, split_half
 from memjax.store import STORE, open_features, store_place, verify_group
 
@@ -78,7 +78,7 @@ class PaperSettings:
     """Of resamples, folds and simulated observers."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, {"bootstraps": (0, 10**5), "folds": (0, 1000), "seed": (0, 2**32 - 1)})
+        check_settings(self, {"bootstraps": (0, 10**5), "folds": (0, 1000), "seed": (0, 2**32 - 1)})
         if self.folds in (1, 2):
             raise expected("folds", "0 (no readout), or 3 or more", self.folds, argument="folds")
 
@@ -133,6 +133,8 @@ def read_measures(sources: PaperSources) -> Inputs:
     Raises:
         InputError: sources that do not fit together, or files that are not what they should be.
     """
+    fix = "memjax.PaperSources(memvis=.., memcat=..), or of features"
+    check_kind(sources, PaperSources, "sources", "where the values are", fix)
     sources.check()
     isola = read_isola(sources.isola) if sources.isola else None
     memcat = read_memcat(sources.memcat) if sources.memcat else None

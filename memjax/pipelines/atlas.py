@@ -9,7 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from memjax import devices
+from memjax.checks import settings_of
 from memjax.datasets import Dataset
+from memjax.datasets.base import check_dataset
 from memjax.latents.settings import AtlasSettings
 from memjax.latents.summary import summary_table
 from memjax.latents.table import atlas_table
@@ -18,14 +20,15 @@ from memjax.pipelines.atlas_cards import cards_of
 from memjax.pipelines.atlas_scoring import Mapped, map_latents
 from memjax.pipelines.atlas_sources import SAESource, TokenVectors, autoencoders_of, by_token, group_of, open_vectors
 from memjax.pipelines.atlas_store import ATLAS, group_named, read_atlas, write_atlas
-from memjax.pipelines.sweep_result import Sweep
+from memjax.pipelines.sweep_result import Sweep, place_of
 from memjax.pipelines.tokens import Group
 from memjax.progress import ProgressCallback
 from memjax.promises import start_writing
 from memjax.report.atlas import IMAGES, AtlasPage, atlas_maps, write_atlas_page
 from memjax.report.figures import save_figure
 from memjax.sae.trained import TrainedSAE
-from memjax.storage import Place, TemporaryFolder, local_folder, locked, place
+from memjax.showing import short_repr
+from memjax.storage import Place, TemporaryFolder, local_folder, locked
 
 LATENTS, SUMMARY, PAGE = "latents", "summary", "atlas.html"
 """Names of the tables and of the page."""
@@ -50,6 +53,8 @@ class AtlasResult:
     out: Path
     page: Path
     kept: TemporaryFolder | None = field(default=None, repr=False)
+
+    __repr__ = short_repr
 
     @property
     def stored(self) -> dict[str, xr.Dataset]:
@@ -91,8 +96,10 @@ def atlas(
         (32, ['out of sample'], [40])
     """
     devices.use_cores()
-    chosen, given = settings or AtlasSettings(), autoencoders_of(saes)
-    group = group_of(given, run.out if isinstance(run, Sweep) else place(run), chosen)
+    chosen, given = settings_of(settings, AtlasSettings), autoencoders_of(saes)
+    if dataset is not None:
+        check_dataset(dataset)
+    group = group_of(given, place_of(run), chosen)
     folder, kept = local_folder(out)
     with locked(folder):
         found = _mapped(given, group, chosen, folder, progress)

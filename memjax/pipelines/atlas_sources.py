@@ -1,6 +1,6 @@
 """What an atlas is made of: the autoencoders that are given, and the token vectors and scores that they are held against."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from memjax.checks import InputError, check_folder, expected
+from memjax.checks import InputError, check_folder, check_kind, expected
 from memjax.latents.settings import AtlasSettings
 from memjax.pipelines.saes import SAES, SAEResult
 from memjax.pipelines.tokens import Group, open_group, token_vectors, usable_images
@@ -35,6 +35,8 @@ def autoencoders_of(saes: SAESource | Sequence[SAESource]) -> tuple[TrainedSAE, 
     if isinstance(saes, str | Path):
         folder = check_folder(saes, "autoencoders", argument="saes")
         return load_all(folder / SAES if (folder / SAES).is_dir() else folder)
+    fix = "memjax.train_saes gives them"
+    check_kind(saes, Iterable, "saes", "autoencoders, or their folder", fix)
     found = tuple(sae for source in saes for sae in autoencoders_of(source))
     if not found:
         raise expected("saes", "one autoencoder or more", "none", argument="saes")

@@ -16,7 +16,7 @@ from memjax.baselines.autoencoder_weights import Start, load_autoencoder
 from memjax.baselines.exposure import latent_size
 from memjax.baselines.held_out import splits
 from memjax.baselines.rows import HELD_OUT
-from memjax.checks import expected
+from memjax.checks import expected, settings_of
 from memjax.datasets import Dataset
 from memjax.datasets.content import content_digest
 from memjax.models import hub
@@ -71,7 +71,7 @@ def measure_autoencoder(
         memjax.checks.InputError: weights that do not fit, too few images, a learning rate that leads out of the numbers.
     """
     devices.use_cores()
-    settings, training = settings or BaselineSettings(), training or AutoencoderSettings()
+    settings, training = settings_of(settings, BaselineSettings), settings_of(training, AutoencoderSettings)
     y = scores_of(dataset)
     folder, kept = local_folder(out)
     with locked(folder):

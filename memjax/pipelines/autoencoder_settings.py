@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from memjax.baselines.autoencoder_weights import Origin
 from memjax.checks import expected
-from memjax.schema import check_bounds
+from memjax.schema import check_settings
 
 SIDE = 32
 """Pixels that one place of the latent stands for, along each side."""
@@ -36,7 +36,7 @@ class AutoencoderSettings:
     are folds."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, BOUNDS)
+        check_settings(self, BOUNDS)
         if self.image_size % SIDE:
             raise expected("image_size", f"a multiple of {SIDE}", self.image_size, argument="image_size")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from memjax.baselines.proxies import PROXIES, ProxyOptions
 from memjax.baselines.sparse_coding import SparseCodingConfig
 from memjax.checks import expected
-from memjax.schema import check_bounds
+from memjax.schema import check_settings
 
 NAMES = tuple(PROXIES)
 QUICK = tuple(name for name in NAMES if not name.startswith("sparse_coding"))
@@ -70,7 +70,7 @@ class BaselineSettings:
     """Bootstrap resamples behind each 95 % interval."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, BOUNDS)
+        check_settings(self, BOUNDS)
         if not self.measures:
             raise expected("measures", f"some of {', '.join(PROXIES)}", "none", argument="measures")
         if unknown := sorted(set(self.measures) - set(PROXIES)):

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from memjax import devices
 from memjax.baselines.vgg import LAYERS, load_vgg
-from memjax.checks import expected
+from memjax.checks import expected, settings_of
 from memjax.datasets import Dataset, Failure
 from memjax.datasets.observers import observers_of
 from memjax.outputs import (
@@ -33,14 +33,14 @@ from memjax.pipelines.baseline_settings import BaselineSettings
 from memjax.pipelines.rival_entries import SCORES, VGG, autoencoders_in, rivals_in_all, rivals_of, scores_table
 from memjax.pipelines.rivals import Comparison, Held, compare_measures
 from memjax.pipelines.sae_tables import with_ceiling
-from memjax.pipelines.sweep_result import Sweep
+from memjax.pipelines.sweep_result import Sweep, place_of
 from memjax.pipelines.tokens import FEWEST, Representations, join_scores, load_representations, open_group
 from memjax.pipelines.vgg_layers import vgg_vectors
 from memjax.progress import ProgressCallback, progress_of
 from memjax.promises import start_writing
 from memjax.stats.analysis import ceiling_for
 from memjax.stats.scores import check_scores_vary
-from memjax.storage import Place, TemporaryFolder, local_folder, locked, place
+from memjax.storage import Place, TemporaryFolder, local_folder, locked
 
 BASELINES, RIVALS, COMPARISON, ANSWERED = "baselines", "rivals", "comparison", "answers"
 """Names of the tables: each measure and layer; each compared measure alone, each pair, and the questions."""
@@ -121,9 +121,9 @@ def measure_baselines(
         (['measure', 'source', 'layer', 'rho'], ('image', 'layer'))
     """
     devices.use_cores()
-    settings, beside = settings or BaselineSettings(), beside or Beside()
+    settings, beside = settings_of(settings, BaselineSettings), beside or Beside()
     cnn = rivals_in_all([beside.cnn] if isinstance(beside.cnn, (str, Path)) else beside.cnn)
-    group = open_group(run.out if isinstance(run, Sweep) else place(run), settings.model)
+    group = open_group(place_of(run), settings.model)
     record = Run(group.dataset, models=(group.encoder,), ceiling=group.ceiling)
     folder, kept = local_folder(out)
     with locked(folder):
@@ -160,7 +160,7 @@ def measure_vgg_baselines(
         memjax.checks.InputError: weights that do not fit, no such layer, too few images.
     """
     devices.use_cores()
-    settings = settings or BaselineSettings()
+    settings = settings_of(settings, BaselineSettings)
     chosen = settings.layers or tuple(range(1, len(LAYERS) + 1))
     if wrong := sorted(set(chosen) - set(range(1, len(LAYERS) + 1))):
         raise expected("layers", f"among 1 to {len(LAYERS)} of VGG-16", wrong, argument="layers")

@@ -13,6 +13,7 @@ from memjax.causes.latent_measuring import editable, measure_latents
 from memjax.causes.measuring import Effects, measure_effects
 from memjax.causes.settings import CausesSettings
 from memjax.causes.table import causes_table, effects_table, latent_effects_table, metric_effects_table
+from memjax.checks import check_kind, settings_of
 from memjax.outputs import REPORT, Json, Run, failure_table, plain_json, write_failures, write_table
 from memjax.pipelines.atlas_sources import autoencoders_of
 from memjax.pipelines.run_records import record_of_predictor
@@ -25,6 +26,7 @@ from memjax.report.figures import save_figure
 from memjax.report.labels import Context
 from memjax.report.metric_changes import metric_changes_figure, metric_changes_section
 from memjax.report.page import Page, Section, write_report
+from memjax.showing import short_repr
 from memjax.storage import TemporaryFolder, local_folder, locked
 
 CAUSES, EFFECTS, METRIC_EFFECTS, LATENTS = "causes", "effects", "metric_effects", "latent_effects"
@@ -54,6 +56,8 @@ class CausesResult:
     run: Run
     out: Path
     kept: TemporaryFolder | None = dataclasses.field(default=None, repr=False)
+
+    __repr__ = short_repr
 
 
 def measure_causes(
@@ -91,7 +95,8 @@ def measure_causes(
         ['model', 'layer', 'part', 'head', 'effect', 'ci_low', 'ci_high', 'sd', 'kept', 'n']
     """
     devices.use_cores()
-    chosen, named = settings or CausesSettings(), named_images(images)
+    check_kind(predictor, Predictor, "predictor", "a predictor", "memjax.load_predictor(folder) reads one")
+    chosen, named = settings_of(settings, CausesSettings), named_images(images)
     folder, kept = local_folder(out)
     scored = predictor.scored()
     pairs = editable(autoencoders_of(chosen.saes), scored) if chosen.saes else []

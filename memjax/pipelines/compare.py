@@ -10,11 +10,12 @@ import pandas as pd
 from memjax.checks import expected
 from memjax.outputs import Run, write_table
 from memjax.pipelines.run_records import record_of_sweeps
-from memjax.pipelines.sweep_result import Sweep, read_sweep
+from memjax.pipelines.sweep_result import Sweep, sweeps_of
 from memjax.pipelines.transfer import check_alike, names_of
 from memjax.promises import start_writing
 from memjax.report.compare import compare_figure
 from memjax.report.figures import save_figure
+from memjax.showing import short_repr
 from memjax.stats.across_datasets import errors_of, mean_over_sets
 from memjax.stats.correlation import benjamini_hochberg
 from memjax.storage import Place, TemporaryFolder, local_folder, locked
@@ -51,6 +52,8 @@ class DatasetComparison:
     out: Path
     kept: TemporaryFolder | None = dataclasses.field(default=None, repr=False)
 
+    __repr__ = short_repr
+
 
 def compare_datasets(runs: Sequence[Sweep | str | Place], out: str | Path | None = None) -> DatasetComparison:
     """Put what finished sweeps of several data sets found into one table, with means over data sets.
@@ -76,7 +79,7 @@ def compare_datasets(runs: Sequence[Sweep | str | Place], out: str | Path | None
         >>> found.table["datasets"].unique().tolist(), found.by_dataset["dataset"].unique().tolist()
         ([2], ['first', 'second'])
     """
-    found = [one if isinstance(one, Sweep) else read_sweep(one, argument="runs") for one in runs]
+    found = sweeps_of(runs)
     check_comparable(found)
     named = dict(zip(names_of(found), found, strict=True))
     folder, kept = local_folder(out)

@@ -16,9 +16,10 @@ from memjax.outputs import Run, write_table
 from memjax.pipelines.alike import alike_images
 from memjax.pipelines.run_records import record_of_sweeps
 from memjax.pipelines.sweep_representations import kept_tokens, readers_of
-from memjax.pipelines.sweep_result import Sweep, read_sweep
+from memjax.pipelines.sweep_result import Sweep, sweep_of
 from memjax.progress import ProgressCallback, tell
 from memjax.promises import start_writing
+from memjax.showing import short_repr
 from memjax.stats.banks import bank_of
 from memjax.stats.cells import MOST_BYTES
 from memjax.stats.official import INNER_FOLDS, Split, SplitReadout, mean_over, read_split, rho_without
@@ -53,6 +54,8 @@ class OfficialResult:
     run: Run
     out: Path
     kept: TemporaryFolder | None = dataclasses.field(default=None, repr=False)
+
+    __repr__ = short_repr
 
 
 def official_splits(
@@ -91,7 +94,7 @@ def official_splits(
         >>> official_splits(run, progress=False).table[["split", "train", "test"]].values.tolist()
         [['split', 80, 40], ['mean', 80, 40]]
     """
-    found = run if isinstance(run, Sweep) else read_sweep(run, argument="runs")
+    found = sweep_of(run, "runs")
     images = next(iter(found.features.values())).indexes["image"]
     table = read_images_table(found.out, images)
     splits = splits_of(table, found)

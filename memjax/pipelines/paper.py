@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from memjax.checks import make_folder
+from memjax.checks import make_folder, settings_of
 from memjax.datasets import Dataset, open_dataset
 from memjax.faults import machine_faults_told
 from memjax.outputs import (
@@ -41,6 +41,7 @@ from memjax.paper.results import Results, compute
 from memjax.pipelines.lowlevel_controls import image_statistics, images_of
 from memjax.pipelines.rival_entries import rivals_in
 from memjax.promises import start_writing
+from memjax.showing import short_repr
 from memjax.stats.readout import Readout
 from memjax.stats.reliability import Reliability
 from memjax.storage import TemporaryFolder, local_folder
@@ -73,6 +74,8 @@ class PaperResult:
     failures: pd.DataFrame
     kept: TemporaryFolder | None = field(default=None, repr=False)
 
+    __repr__ = short_repr
+
     @property
     def report(self) -> Path:
         """The report page."""
@@ -102,7 +105,7 @@ def reproduce_paper(
         >>> import memjax
         >>> memjax.reproduce_paper(memjax.PaperSources(memvis="memvis/", memcat="memcat_image_data.csv"))  # doctest: +SKIP
     """
-    settings = settings or PaperSettings()
+    settings = settings_of(settings, PaperSettings)
     inputs = read_inputs(sources, settings)
     place, kept = local_folder(out)
     folder = make_folder(place, "out", argument="out")
@@ -136,7 +139,7 @@ def paper_claims(sources: PaperSources, settings: PaperSettings | None = None, c
         >>> import memjax
         >>> paper_claims(memjax.PaperSources(memvis="memvis/", memcat="memcat_image_data.csv")).table  # doctest: +SKIP
     """
-    settings = settings or PaperSettings()
+    settings = settings_of(settings, PaperSettings)
     return weigh_claims(read_inputs(sources, settings), settings, cnn_measures(cnn))
 
 

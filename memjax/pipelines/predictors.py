@@ -8,14 +8,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, check_kind, expected, settings_of
 from memjax.encoder import Encoder
 from memjax.image_table import read_images_table
 from memjax.metrics import METRICS
 from memjax.outputs import now, versions
 from memjax.pipelines.alike import alike_images
 from memjax.pipelines.sweep_representations import aligned_vectors, images_to_read, kept_tokens
-from memjax.pipelines.sweep_result import Sweep, read_sweep
+from memjax.pipelines.sweep_result import Sweep, sweep_of
 from memjax.predictor.fitting import Calibrated, Features, Values, fit_bands
 from memjax.predictor.places import Place, values_at
 from memjax.predictor.predictor import Predictor
@@ -58,8 +58,8 @@ def fit_predictor(
         >>> memjax.fit_predictor(run, progress=False).record.source
         'vectors'
     """
-    settings = settings or PredictorSettings()
-    found = run if isinstance(run, Sweep) else read_sweep(run, argument="features")
+    settings = settings_of(settings, PredictorSettings)
+    found = sweep_of(run)
     if found.table is None:
         raise expected(f"run {found.out}", "one of data with scores", "one without", argument="features")
     fit = _Fit(found, settings, lambda line: tell(line, progress))
@@ -90,6 +90,8 @@ def load_predictor(folder: str | Path, encoders: Mapping[str, str | Encoder] | N
         >>> memjax.load_predictor(folder).record.images
         60
     """
+    fix = "name the folder that it was saved to"
+    check_kind(folder, (str, Path), "folder", "the folder of a saved predictor", fix)
     parts = read_predictor(Path(folder).expanduser())
     names = [one.model for one in parts.record.encoders]
     if unknown := sorted(set(encoders or ()) - set(names)):

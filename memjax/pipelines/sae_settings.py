@@ -8,7 +8,7 @@ from memjax.checks import expected
 from memjax.precision import Precision
 from memjax.sae.presets import MODERN, PAPER_SEEDS, SPLIT_PARTS, SAEPreset, modern, paper, paper_split
 from memjax.sae.stream import Stream
-from memjax.schema import check_bounds
+from memjax.schema import check_bounds, check_settings
 
 if TYPE_CHECKING:
     ModernVariant = str
@@ -80,7 +80,7 @@ class SAESettings:
     third of the room of the training state, which is kept beside them."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, BOUNDS)
+        check_settings(self, BOUNDS)
         if self.protocol == "paper-split" and self.folds is not None:
             fix = (
                 "it trains on one part of the images; take protocol paper with folds to score images that were left out"

@@ -12,13 +12,13 @@ import pandas as pd
 import xarray as xr
 
 from memjax import devices
-from memjax.checks import make_folder
+from memjax.checks import make_folder, path_of, settings_of
 from memjax.outputs import Run, now, plain_json, started, versions, write_table
 from memjax.pipelines.sae_epochs import EpochScores, epoch_scores
 from memjax.pipelines.sae_folders import save_saes, with_scores
 from memjax.pipelines.sae_settings import SAESettings
 from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, with_ceiling, with_seed_means
-from memjax.pipelines.sweep_result import Sweep
+from memjax.pipelines.sweep_result import Sweep, place_of
 from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
 from memjax.promises import start_writing
 from memjax.sae.checkpoint import Checkpoints, open_manager, saved_position, without_messages_of_failures
@@ -31,7 +31,7 @@ from memjax.sae.presets import SAEPreset
 from memjax.sae.stream import Stream
 from memjax.sae.trained import TrainedSAE, trained_saes
 from memjax.sae.training import epochs_before, fit_members, recipe_for
-from memjax.storage import Place, TemporaryFolder, local_folder, locked, place
+from memjax.storage import Place, TemporaryFolder, local_folder, locked
 
 EPOCHS, LAYERS, SAES = "sae_epochs", "sae_layers", "saes"
 """Names of the tables, and of the folder of autoencoders."""
@@ -67,6 +67,16 @@ class SAEResult:
     store: Place
     kept: TemporaryFolder | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        first, synthetic = self.saes[0], " (synthetic)" if self.run.dataset.synthetic else ""
+        errors = self.by_layer[self.by_layer["metric"].str.endswith("_error")]
+        best = errors.loc[errors["rho"].abs().idxmax()] if errors["rho"].notna().any() else None
+        told = "" if best is None else f"; largest rho of {best['metric']} {best['rho']:+.3f} (layer {best['layer']})"
+        return (
+            f"<SAEResult of {first.encoder}, {self.run.dataset.name}{synthetic}: {len(self.saes)} autoencoders "
+            f"({first.config.variant}, {first.config.width} to {first.config.latents} latents){told}; in {self.out}>"
+        )
+
     def save(self, folder: str | Path) -> tuple[Path, ...]:
         """Write every autoencoder to a folder of its own, as `memjax.sae.save` does: ``layer_11_seed_0``, or with ``_fold_3``.
 
@@ -79,7 +89,7 @@ class SAEResult:
         Raises:
             InputError: one of them holds something else, or cannot be written.
         """
-        return save_saes(self.saes, Path(folder).expanduser())
+        return save_saes(self.saes, path_of(folder, "folder"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +152,8 @@ def train_saes(
         (('image', 'layer'), 100)
     """
     devices.use_cores()
-    settings = settings or SAESettings()
-    features = run.out if isinstance(run, Sweep) else place(run)
+    settings = settings_of(settings, SAESettings)
+    features = place_of(run)
     folder, kept = local_folder(out)
     with locked(folder):
         job = _plan(settings, features)

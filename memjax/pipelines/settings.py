@@ -17,7 +17,7 @@ from memjax.models.untrained import UNTRAINED
 from memjax.outputs import Json, ModelRecord, plain_json
 from memjax.precision import Precision, check_precision
 from memjax.preprocessing import Decoder, Orientation
-from memjax.schema import check_bounds
+from memjax.schema import check_settings
 from memjax.selection import Selection
 
 BOUNDS = {
@@ -91,7 +91,7 @@ class SweepSettings:
     decoded once more."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, BOUNDS)
+        check_settings(self, BOUNDS)
         check_precision(self.precision)
 
     def chosen_metrics(self) -> dict[str, Metric]:

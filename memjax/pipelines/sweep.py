@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from memjax import devices, processes
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, check_kind, expected, settings_of
 from memjax.clusters import check_scheduler, cluster
 from memjax.datasets import Dataset, Failure
+from memjax.datasets.base import check_dataset
 from memjax.encoder import Encoder, load
 from memjax.extract import extract, opening_of
 from memjax.faults import machine_faults_told
@@ -87,7 +88,8 @@ def sweep(
         (['model', 'metric', 'layer', 'rho'], 60)
     """
     devices.use_cores()
-    settings = settings or SweepSettings()
+    settings = settings_of(settings, SweepSettings)
+    check_dataset(dataset)
     settings.plan()  # what is wrong with the settings is told before anything is loaded
     where, kept = results_folder(out)
     with processes.failures_told():
@@ -151,7 +153,11 @@ def load_encoders(encoders: str | Encoder | Sequence[str | Encoder], settings: S
         InputError: none, two of one name, one that is loaded in another type or precision, one that cannot be loaded, or one
             of which nothing says how its pixels are made.
     """
+    fix = "write a hub id, or what memjax.load gives"
+    check_kind(encoders, (str, Encoder, Iterable), "encoders", "an encoder or several", fix, "models")
     several = [encoders] if isinstance(encoders, (str, Encoder)) else list(encoders)
+    for one in several:
+        check_kind(one, (str, Encoder), "encoders", "hub ids or encoders", fix, "models")
     how = (settings.dtype, settings.preprocessing, settings.precision)
     loaded = [load(one, *how) if isinstance(one, str) else one for one in several]
     labels = [encoder.label for encoder in loaded]

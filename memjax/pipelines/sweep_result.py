@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import pandas as pd
 import xarray as xr
+from upath import UPath
 
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, check_kind, expected, what_is
 from memjax.datasets import Failure
 from memjax.naming import group_name
 from memjax.outputs import FAILURES, REPORT, RUN, Run, read_failures, read_run, read_table
@@ -95,6 +97,22 @@ class Sweep:
     recognised: bool = False
     kept: TemporaryFolder | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        run, of = self.run, ", ".join(one.model for one in self.run.models)
+        parts = [
+            f"{run.dataset.images:,} images of {run.dataset.name}{' (synthetic)' if run.dataset.synthetic else ''}"
+        ]
+        if self.table is None:
+            parts.append("features only")
+        elif (known := self.table.dropna(subset="rho")).empty:
+            parts.append("no correlation")
+        else:
+            best = known.loc[known["rho"].abs().idxmax()]
+            told = f"{best['rho']:+.3f} ({best['metric']}, layer {best['layer']}, {best['model']})"
+            parts.append(f"{len(known)} correlations, the largest {told}")
+        parts += [f"{len(self.failures)} failures"] if len(self.failures) else []
+        return f"<Sweep of {of}: {'; '.join(parts)}; in {self.out}>"
+
     @property
     def ceiling(self) -> Reliability | None:
         """How far people agree, and the correlation that follows from it as the largest to expect; None where not known."""
@@ -182,6 +200,47 @@ def measured_wholly(out: Place, model: str) -> bool:
     """Whether every chunk of an encoder's group is done."""
     design = found_design(out, group_name(model))
     return design is not None and len(marked_chunks(out, group_name(model))) >= -(-design.images // design.chunk)
+
+
+def sweep_of(run: object, argument: str = "features") -> "Sweep":
+    """A sweep, or the one in a folder.
+
+    Args:
+        run: either.
+        argument: what the caller calls it, for errors.
+
+    Raises:
+        InputError: it is neither, or there is no finished sweep.
+    """
+    return run if isinstance(run, Sweep) else read_sweep(_folder(run, argument), argument=argument)
+
+
+def place_of(run: object, argument: str = "features") -> Place:
+    """The folder of a sweep, or the one that is named.
+
+    Raises:
+        InputError: it is neither.
+    """
+    return run.out if isinstance(run, Sweep) else place(_folder(run, argument))
+
+
+def _folder(run: object, argument: str) -> str | Place:
+    fix = "memjax.sweep gives one"
+    check_kind(run, (str, Path, UPath), "run", "a finished sweep, or its folder", fix, argument)
+    return run  # type: ignore[return-value]
+
+
+def sweeps_of(runs: object, argument: str = "runs") -> "list[Sweep]":
+    """Several sweeps, each by itself or by its folder.
+
+    Raises:
+        InputError: one that is not in a list, or one of them cannot be read.
+    """
+    fix = "write [first, second]"
+    if isinstance(runs, (Sweep, str, Path, UPath)) or not isinstance(runs, Iterable):
+        came = "one" if isinstance(runs, (Sweep, str, Path, UPath)) else what_is(runs)
+        raise expected("runs", "two finished sweeps or more", came, fix, argument)
+    return [sweep_of(run, argument) for run in runs]
 
 
 def read_sweep(out: str | Place, run: Run | None = None, argument: str = "out") -> Sweep:

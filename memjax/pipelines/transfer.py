@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from memjax.checks import InputError, expected
+from memjax.checks import InputError, expected, settings_of
 from memjax.outputs import Run, write_table
 from memjax.pipelines.alike import ALIKE_IMAGES
 from memjax.pipelines.predictors import fit_predictor
 from memjax.pipelines.run_records import record_of_sweeps
-from memjax.pipelines.sweep_result import Sweep, read_sweep
+from memjax.pipelines.sweep_result import Sweep, sweeps_of
 from memjax.predictor.evaluation import against_scores
 from memjax.predictor.fitting import Values
 from memjax.predictor.linear import weighted_sums
@@ -24,6 +24,7 @@ from memjax.progress import ProgressCallback, tell
 from memjax.promises import start_writing
 from memjax.report.figures import save_figure
 from memjax.report.transfer import transfer_figure
+from memjax.showing import short_repr
 from memjax.stats.duplicates import near_duplicates
 from memjax.storage import Place, TemporaryFolder, local_folder, locked
 
@@ -51,6 +52,8 @@ class TransferResult:
     run: Run
     out: Path
     kept: TemporaryFolder | None = dataclasses.field(default=None, repr=False)
+
+    __repr__ = short_repr
 
 
 def transfer(
@@ -83,7 +86,7 @@ def transfer(
         >>> transfer(runs, progress=False).table[["train", "test"]].values.tolist()
         [['first', 'first'], ['first', 'second'], ['second', 'first'], ['second', 'second']]
     """
-    found = [one if isinstance(one, Sweep) else read_sweep(one, argument="runs") for one in runs]
+    found = sweeps_of(runs)
     check_alike(found)
     names = names_of(found)
     folder, kept = local_folder(out)
@@ -96,7 +99,9 @@ def transfer(
         table = pd.DataFrame([row for name in names for row in _rows(name, predictors[name], named)])
         made_of = {name: one.record.run_id for name, one in predictors.items()}
         record = record_of_sweeps(
-            found[0].run, dataclasses.asdict(settings or PredictorSettings()) | {"runs": made_of}, " + ".join(names)
+            found[0].run,
+            dataclasses.asdict(settings_of(settings, PredictorSettings)) | {"runs": made_of},
+            " + ".join(names),
         )
         writing = start_writing(folder, folder)
         write_table(table, folder, TRANSFER)

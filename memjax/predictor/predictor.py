@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from memjax import devices
 from memjax.attribution import Attribution, AttributionSettings, Target, attribute
-from memjax.checks import expected
+from memjax.checks import expected, path_of
 from memjax.datasets import Failure
 from memjax.decoding import ImageSource
 from memjax.encoder import Encoder
@@ -234,4 +234,4 @@ class Predictor:
         Raises:
             InputError: the folder holds something else, or cannot be written.
         """
-        return write_predictor(self._parts(), Path(folder).expanduser())
+        return write_predictor(self._parts(), path_of(folder, "folder"))

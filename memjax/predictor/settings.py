@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from memjax.schema import check_bounds
+from memjax.schema import check_settings
 
 BOUNDS = {"folds": (3, 100), "repeats": (1, 100), "most_images": (50, 20_000), "seed": (0, 2**32 - 1)}
 """Of the settings that are numbers."""
@@ -31,4 +31,4 @@ class PredictorSettings:
     """Of images drawn and of folds."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, BOUNDS)
+        check_settings(self, BOUNDS)

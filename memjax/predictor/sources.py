@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image as PILImage
 
-from memjax.checks import expected
 from memjax.datasets import Dataset, Failure, open_folder
 from memjax.datasets.base import Record, make_table
 from memjax.datasets.content import Stamp, stamp_of_file
-from memjax.decoding import ImageSource
+from memjax.decoding import ImageSource, check_list
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def named_images(images: Images) -> Named:
         InputError: one image instead of a list, no image, or no such folder.
 
     Example:
-        >>> named_images(["a.jpg", PILImage.new("L", (8, 8))]).names
+        >>> named_images(["a.jpg", np.zeros((8, 8), np.uint8)]).names
         ['a.jpg', 'images[1]']
     """
     if isinstance(images, Named):
@@ -72,13 +70,8 @@ def named_images(images: Images) -> Named:
     if isinstance(images, (str, os.PathLike)) and not Path(images).is_file():
         dataset = open_folder(images)
         return Named(dataset, dataset.table.index.tolist())
-    one = isinstance(images, (str, os.PathLike, bytes, PILImage.Image))
-    if one or (isinstance(images, np.ndarray) and images.ndim != 4) or not isinstance(images, (Sequence, np.ndarray)):
-        raise expected(
-            "images", "a folder or a list of images", f"one {type(images).__name__}", "write [image]", "images"
-        )
-    if not len(images):
-        raise expected("images", "one or more", "none", argument="images")
-    names = [os.fspath(one) if isinstance(one, (str, os.PathLike)) else f"images[{i}]" for i, one in enumerate(images)]
-    table = make_table([str(i) for i in range(len(images))], np.full(len(images), np.nan))
-    return Named(Dataset("images", table, GivenImages(images), {"fingerprint": ""}), names)
+    check_list(images, "a folder, a data set or a list of images")
+    given = images if isinstance(images, np.ndarray) else list(images)
+    names = [os.fspath(one) if isinstance(one, (str, os.PathLike)) else f"images[{i}]" for i, one in enumerate(given)]
+    table = make_table([str(i) for i in range(len(given))], np.full(len(given), np.nan))
+    return Named(Dataset("images", table, GivenImages(given), {"fingerprint": ""}), names)

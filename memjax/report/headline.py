@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from memjax.report.labels import Context, count, equals, interval_text, is_number, of_ceiling, signed
+from memjax.report.labels import Context, count, equals, interval_text, is_number, of_ceiling, place_words, signed
 from memjax.report.strongest import (
     FEW_INTERVALS,
     corrected,
@@ -59,7 +59,7 @@ def headline(table: pd.DataFrame, context: Context, strongest: Strongest | None 
     if best is None:
         return "No correlation could be computed: every metric is constant or undefined."
     title = context.label(best["metric"]).title
-    where = f"{title} ({best['metric']}) at layer {best['layer']} of {best['model']}"
+    where = f"{title} ({best['metric']}) {place_words(best['model'], best['metric'], best['layer'])}"
     numbers = _numbers(best, context, strongest)
     if not _clear(best, strongest):
         return f"No metric is clearly related to memorability; the strongest is {where}: {numbers}."

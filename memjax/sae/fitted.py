@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from memjax import devices
-from memjax.checks import expected
+from memjax.checks import check_kind, expected
 from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import grid_of
@@ -17,6 +17,7 @@ from memjax.sae.score import ImageScores
 from memjax.sae.stream import Stream, in_memory
 from memjax.sae.trained import TrainedSAE, trained_saes
 from memjax.sae.training import fit_members, recipe_for
+from memjax.showing import short_repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class Fitted:
     dead_fraction: Float[np.ndarray, "e k"]
     fold: Int[np.ndarray, " n"]
     preset: SAEPreset
+
+    __repr__ = short_repr
 
     @property
     def errors(self) -> Float[np.ndarray, "e n"]:
@@ -72,8 +75,11 @@ def fit(
         >>> fitted.errors.shape, fitted.explained_variance.shape, [(sae.seed, sae.fold) for sae in fitted.saes]
         ((2, 40), (2, 2), [(0, 0), (0, 1), (1, 0), (1, 1)])
     """
+    check_kind(x, (np.ndarray, jax.Array), "x", "an array [n, d]", "write np.asarray(x, np.float32)")
+    check_kind(seeds, Sequence, "seeds", "several", f"write ({seeds!r},)")
     if x.ndim != 2 or x.dtype != np.float32 or len(x) < 2:
-        raise expected("x", "float32 of shape [n, d], at least two rows", f"{x.dtype} {list(x.shape)}", argument="x")
+        fix = "write x.astype(np.float32)" if x.ndim == 2 and x.dtype != np.float32 else ""
+        raise expected("x", "float32 of shape [n, d], at least two rows", f"{x.dtype} {list(x.shape)}", fix, "x")
     images = in_memory(np.asarray(x)[None])
     grid = grid_of(images, 1, seeds, folds)
     stream = grid.stream(images)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from memjax.axes import Leaf
 from memjax.sae.architecture import Architecture
+from memjax.showing import short_repr
 
 
 @struct.dataclass
@@ -23,6 +24,8 @@ class SAEParams:
     r_mag: Leaf = None  # [f]
     b_mag: Leaf = None  # [f]
 
+    __repr__ = short_repr
+
 
 @struct.dataclass
 class SAEState:
@@ -30,6 +33,8 @@ class SAEState:
 
     threshold: Leaf  # one number
     idle: Leaf  # [f]
+
+    __repr__ = short_repr
 
 
 @struct.dataclass
@@ -39,6 +44,8 @@ class Reconstruction:
     pre: Leaf  # [b, f]
     latents: Leaf  # [b, f]
     recons: Leaf  # [b, d]
+
+    __repr__ = short_repr
 
 
 def pre_activations(params: SAEParams, x: Float[Array, "b d"], config: Architecture) -> Float[Array, "b f"]:

@@ -14,6 +14,7 @@ from memjax.precision import Precision
 from memjax.sae.config import SAEConfig
 from memjax.sae.model import SAEParams, SAEState
 from memjax.sae.reconstruction import reconstruct
+from memjax.showing import short_repr
 
 
 @struct.dataclass
@@ -38,6 +39,8 @@ class ImageScores:
     l1: Leaf  # [n]
     magnitude: Leaf  # [n]
     squared_length: Leaf  # [n]
+
+    __repr__ = short_repr
 
 
 @struct.dataclass

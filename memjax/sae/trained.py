@@ -8,7 +8,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from memjax.checks import expected
+from memjax.checks import check_kind, expected
 from memjax.precision import full_precision
 from memjax.sae.config import SAEConfig
 from memjax.sae.grid import Grid
@@ -57,6 +57,12 @@ class TrainedSAE:
     normalisation: str = struct.field(pytree_node=False, default="none")
     origin: SAEOrigin = struct.field(pytree_node=False, default=SAEOrigin())
 
+    def __repr__(self) -> str:
+        fold = "" if self.fold is None else f", fold {self.fold}"
+        of = f" of {self.encoder}" if self.encoder else ""
+        size = f"{self.config.width} to {self.config.latents} latents"
+        return f"<TrainedSAE{of}, layer {self.layer}, seed {self.seed}{fold}: {self.config.variant}, {size}>"
+
     def encode(self, x: Float[np.ndarray | Array, "b d"]) -> Float[Array, "b f"]:
         """Latents of raw vectors: 0 where one does not fire.
 
@@ -101,6 +107,7 @@ class TrainedSAE:
         return _scores(self.params, self.state, self._inputs(x).x, self.config)
 
     def _vectors(self, x: Float[np.ndarray | Array, "b d"]) -> Float[Array, "b d"]:
+        check_kind(x, (np.ndarray, jax.Array), "x", "an array of vectors", "write np.asarray(x, np.float32)")
         given = jnp.asarray(x, jnp.float32)
         self._check_width("x", given, self.config.width)
         return given

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from memjax.checks import path_of
 from memjax.faults import machine_faults_told
 from memjax.sae.card import sae_card
 from memjax.sae.folding import fold, is_identity
@@ -50,7 +51,7 @@ def save(sae: TrainedSAE, folder: str | Path) -> Path:
         >>> bool(np.allclose(sae.load(folder).encode(x), one.encode(x), atol=1e-5))
         True
     """
-    home = Path(folder).expanduser()
+    home = path_of(folder, "folder")
     check_replaceable(home, (WEIGHTS, KEPT, CARD, CFG), "an autoencoder")
     params, config = fold(sae.params, sae.standardiser, sae.config)
     with machine_faults_told(home):
