@@ -49,6 +49,7 @@ AXES: dict[str, dict[str, str]] = {
         "w": "windows of patches",
     },
     "sae": {
+        "c": "candidate points of an archetypal dictionary",
         "e": "seeds of the autoencoders of a layer",
         "k": "folds",
         "l": "layers of an encoder",

@@ -19,18 +19,27 @@ def made_config(variant: str) -> SAEConfig:
     """With the constants of its preset, in sizes that are odd."""
     prefixes = (3, 8, F) if VARIANTS[variant].nested else ()
     plain = variant == "paper"
-    return SAEConfig(D, F, k=3, prefixes=prefixes, pre_bias=not plain, unit_norm=not plain, variant=variant)
+    own = {"candidates": 10} if VARIANTS[variant].archetypal else {}
+    return SAEConfig(D, F, k=3, prefixes=prefixes, pre_bias=not plain, unit_norm=not plain, variant=variant, **own)
 
 
 def made_sae(variant: str, seed: int = 0, pre_bias: bool | None = None) -> TrainedSAE:
-    """All parameters moved off where they start; means far from 0 beside deviations far from 1, as encoders have them."""
+    """All parameters moved off where they start; means far from 0 beside deviations far from 1, as encoders have them.
+
+    Weights that follow from others do so; a variant whose encoder is its decoder's transpose centres alone, with a pre-bias.
+    """
     rng = np.random.default_rng(seed)
     config = made_config(variant)
-    config = config if pre_bias is None else dataclasses.replace(config, pre_bias=pre_bias)
+    tied = config.row.tied
+    config = config if pre_bias is None or tied else dataclasses.replace(config, pre_bias=pre_bias)
     start = init_params(jax.random.key(seed), config)
     params = jax.tree.map(lambda a: np.asarray(a + 0.2 * rng.normal(size=a.shape), np.float32), start)
     state = init_state(config).replace(threshold=np.float32(0.3), idle=np.arange(F, dtype=np.int32))
+    if config.row.archetypal:
+        state = state.replace(points=np.random.default_rng(seed).normal(size=(config.candidates, D)).astype(np.float32))
+    params = jax.tree.map(np.asarray, config.row.constraint.derive(params, state))
     scale = Standardiser(mean=rng.normal(3, 5, D).astype(np.float32), std=rng.uniform(0.2, 4, D).astype(np.float32))
+    scale = scale.replace(std=np.ones(D, np.float32)) if tied else scale
     origin = SAEOrigin(encoder_id="someone/encoder", dataset="made up", images=40, parts=3, token="cls", rho=0.25)
     return TrainedSAE(params, state, scale, config, 4, seed, 2, "encoder", "none", origin)
 

@@ -149,7 +149,7 @@ def test_tokens_that_are_ablated_are_no_longer_read():
     np.testing.assert_array_equal(one, other, "cls without patches is the same for every image")
 
 
-@pytest.mark.parametrize("variant", ["paper", "topk", "jumprelu"])
+@pytest.mark.parametrize("variant", ["paper", "topk", "jumprelu", "matching_pursuit"])
 @pytest.mark.parametrize("layer", [0, 2])
 def test_a_latent_is_held_and_the_error_kept(variant, layer):
     vectors = np.random.default_rng(0).normal(2.0, 3.0, size=(60, 12)).astype(np.float32)

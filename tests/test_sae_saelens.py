@@ -77,7 +77,7 @@ def test_thresholds_of_zero_and_below(tmp_path: Path) -> None:
         ({"use_magic": 1}, "unknown fields use_magic; they may change the autoencoder"),
         (
             {"architecture": "transcoder"},
-            "architecture: expected one of standard, topk, jumprelu, gated, got 'transcoder'",
+            "architecture: expected one of standard, topk, jumprelu, gated, matching_pursuit, got 'transcoder'",
         ),
         ({"architecture": "batchtopk"}, "that is a training checkpoint; save it with SAELens' save_inference_model"),
         ({"architecture": "topk"}, "k: expected a whole number from 1 to 2097152, got None"),
@@ -96,6 +96,10 @@ def test_thresholds_of_zero_and_below(tmp_path: Path) -> None:
         ({"activation_fn_str": "topk", "activation_fn_kwargs": {}}, "k: expected a whole number"),
         ({"finetuning_scaling_factor": True}, "finetuning_scaling_factor: expected false, got true"),
         ({"d_sae": None}, "d_sae: expected a whole number"),
+        ({"architecture": "matching_pursuit"}, "not known: W_enc, b_enc; expected W_dec, b_dec"),
+        ({"architecture": "matching_pursuit", "max_iterations": 0}, "max_iterations: expected a whole number"),
+        ({"architecture": "matching_pursuit", "residual_threshold": -1}, "residual_threshold: expected a number"),
+        ({"architecture": "matching_pursuit", "stop_on_duplicate_support": 2}, "support: expected true or false"),
     ],
 )
 def test_what_is_not_known_of_saelens_is_refused_by_name(cfg: dict[str, object], match: str, tmp_path: Path) -> None:

@@ -98,7 +98,10 @@ def test_orders_are_permutations_of_the_seed_and_the_epoch():
 @pytest.mark.parametrize(
     "variant",
     ["paper", "batchtopk"]
-    + [pytest.param(v, marks=pytest.mark.slow) for v in ("relu", "topk", "jumprelu", "gated", "matryoshka")],
+    + [
+        pytest.param(v, marks=pytest.mark.slow)
+        for v in ("relu", "topk", "jumprelu", "gated", "matryoshka", "archetypal", "matching_pursuit")
+    ],
 )
 def test_training_explains_more(variant):
     data, recipe, stream, members = setting(variant, epochs=8)

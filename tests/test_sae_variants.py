@@ -7,7 +7,7 @@ import pytest
 
 from memjax.checks import InputError
 from memjax.sae.config import FitConfig, SAEConfig
-from memjax.sae.dead import unit_rows
+from memjax.sae.constraints import unit_rows
 from memjax.sae.folds import held_out, k_folds, training_rows
 from memjax.sae.init import init_params, init_state
 from memjax.sae.member import Hyper, Recipe, init_member
@@ -24,7 +24,15 @@ D, F = 7, 11
 
 def config(variant: str, **changes) -> SAEConfig:
     prefixes = (3, 6, F) if variant == "matryoshka" else ()
-    return SAEConfig(width=D, latents=F, variant=variant, k=3, prefixes=prefixes, **changes)
+    candidates = 9 if variant == "archetypal" else 0
+    return SAEConfig(width=D, latents=F, variant=variant, k=3, prefixes=prefixes, candidates=candidates, **changes)
+
+
+def first_state(cfg: SAEConfig):
+    """With candidates, where the variant has some."""
+    state = init_state(cfg)
+    points = jax.random.normal(jax.random.key(9), (cfg.candidates, D))
+    return state.replace(points=points) if cfg.row.archetypal else state
 
 
 @pytest.fixture
@@ -32,12 +40,24 @@ def x(rng):
     return jnp.asarray(rng.normal(size=(5, D)), jnp.float32)
 
 
+def pursued(x: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+    """Matching pursuit, one input and step at a time."""
+    z = np.zeros((len(x), len(rows)))
+    for i, residual in enumerate(x):
+        for _ in range(k):
+            best = max(range(len(rows)), key=lambda j, left=residual: left @ rows[j])
+            value = max(residual @ rows[best], 0.0)
+            z[i, best] += value
+            residual = residual - value * rows[best]
+    return z
+
+
 def oracle(params, x, threshold, variant, training) -> tuple[np.ndarray, np.ndarray]:
     """Latents and reconstructions, one input and latent at a time, in float64."""
     p = jax.tree.map(lambda a: np.asarray(a, np.float64), params)
     pre = (np.asarray(x, np.float64) - p.b_dec) @ p.w_enc + p.b_enc
     z = np.maximum(pre, 0)
-    if variant == "topk":
+    if variant in ("topk", "archetypal"):
         for row in z:
             row[np.argsort(-row, kind="stable")[3:]] = 0
     elif variant in ("batchtopk", "matryoshka"):
@@ -47,6 +67,8 @@ def oracle(params, x, threshold, variant, training) -> tuple[np.ndarray, np.ndar
     elif variant == "gated":
         magnitude = np.maximum((pre - p.b_enc) * np.exp(p.r_mag) + p.b_mag, 0)
         z = np.where(pre > 0, magnitude, 0)
+    elif variant == "matching_pursuit":
+        z = pursued(np.asarray(x, np.float64) - p.b_dec, p.w_dec, 3)
     return z, z @ p.w_dec + p.b_dec
 
 
@@ -57,7 +79,8 @@ def test_a_pass_is_its_definition(variant, training, x, rng):
     params = jax.tree.map(
         lambda a: a + jnp.asarray(0.1 * rng.normal(size=a.shape), a.dtype), init_params(jax.random.key(1), cfg)
     )
-    state = init_state(cfg).replace(threshold=jnp.float32(0.4))
+    state = first_state(cfg).replace(threshold=jnp.float32(0.4))
+    params = cfg.row.constraint.derive(params, state)
     out = jax.jit(reconstruct, static_argnums=(3, 4))(params, x, state, cfg, training)
     latents, recons = oracle(params, x, 0.4, variant, training)
     np.testing.assert_allclose(out.latents, latents, atol=1e-5)
@@ -68,7 +91,7 @@ def test_a_pass_is_its_definition(variant, training, x, rng):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_loss_falls_under_its_own_gradient(variant, x):
     cfg = config(variant, aux_k=2)
-    params, state = init_params(jax.random.key(2), cfg), init_state(cfg)
+    params, state = init_params(jax.random.key(2), cfg), first_state(cfg)
     loss = lambda p: objective(p, x, state, cfg, jnp.float32(1e-3))[0]  # noqa: E731
     before, grads = jax.value_and_grad(loss)(params)
     after = loss(jax.tree.map(lambda p, g: p - 1e-3 * g, params, grads))
@@ -191,6 +214,11 @@ def test_schedule_warms_up_and_ends_at_zero():
         ({"aux_k": 12}, "aux_k"),
         ({"variant": "matryoshka"}, "prefixes"),
         ({"latents": 0}, "latents"),
+        ({"variant": "archetypal"}, "candidates"),
+        ({"variant": "archetypal", "candidates": 5, "delta": float("nan")}, "delta"),
+        ({"variant": "matching_pursuit", "pre_bias": False}, "pre_bias"),
+        ({"variant": "matching_pursuit", "k": 0}, "k"),
+        ({"variant": "matching_pursuit", "tolerance": -1.0}, "tolerance"),
     ],
 )
 def test_configs_that_make_no_sense_are_refused(changes, named):

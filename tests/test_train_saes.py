@@ -60,16 +60,18 @@ def test_paper_protocol_writes_all_and_resumes(monkeypatch, store, tmp_path):
     assert json.loads((out / "run.json").read_text())["protocol"] == "paper"
 
 
-def test_out_of_sample_on_all_layers_that_vary(monkeypatch, store, tmp_path):
+@pytest.mark.parametrize("variant", ["topk", "archetypal", pytest.param("matching_pursuit", marks=pytest.mark.slow)])
+def test_out_of_sample_on_all_layers_that_vary(variant, monkeypatch, store, tmp_path):
     out = tmp_path / "out"
     small = ["--latents", 8, "--epochs", 2, "--folds", 3, "--batch-size", 4, "--bootstraps", 20]
-    assert (
-        train(monkeypatch, "--features", store, "--protocol", "modern", "--variant", "topk", *small, "--out", out) == 0
-    )
+    command = ["--features", store, "--protocol", "modern", "--variant", variant, *small, "--out", out]
+    assert train(monkeypatch, *command) == 0
     table = pd.read_csv(out / "sae_layers.csv")
     assert set(table["layer"]) == {1, 2}
-    assert "sae_topk_error" in set(table["metric"])
-    assert "sae_topk_l0" in open_features(store)["enc"]
+    assert f"sae_{variant}_error" in set(table["metric"])
+    assert f"sae_{variant}_l0" in open_features(store)["enc"]
+    found = sae.load_all(out / "saes")
+    assert {one.config.variant for one in found} == {variant}
 
 
 def test_every_patch_is_read_from_the_store_in_blocks(monkeypatch, store, tmp_path):

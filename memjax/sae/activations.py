@@ -1,7 +1,8 @@
 """From pre-activations to latents, one function per variant, all of one signature.
 
-``activation(params, pre [b, f], state, config, training) -> latents [b, f]``, latents >= 0.
-`memjax.sae.variants` says which variant has which. Ties among equal pre-activations go to the lower index, as in `jax.lax.top_k`.
+``activation(params, x [b, d], pre [b, f], state, config, training) -> latents [b, f]``, latents >= 0; ``x`` are the inputs that
+the pre-activations are of, centred where the config asks for it. `memjax.sae.variants` says which variant has which; that of
+``matching_pursuit`` is in `memjax.sae.pursuit`. Ties among equal pre-activations go to the lower index, as in `jax.lax.top_k`.
 """
 
 from functools import partial
@@ -14,7 +15,14 @@ from memjax.sae.architecture import Architecture
 from memjax.sae.model import SAEParams, SAEState
 
 
-def relu(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool) -> Array:
+def relu(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    pre: Float[Array, "b f"],
+    state: SAEState,
+    config: Architecture,
+    training: bool,
+) -> Array:
     """``max(pre, 0)``."""
     return jax.nn.relu(pre)
 
@@ -25,13 +33,25 @@ def keep_largest(values: Float[Array, " f"], k: int) -> Float[Array, " f"]:
     return jnp.zeros_like(values).at[where].set(top)
 
 
-def topk(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool) -> Array:
+def topk(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    pre: Float[Array, "b f"],
+    state: SAEState,
+    config: Architecture,
+    training: bool,
+) -> Array:
     """The ``k`` largest positive pre-activations of each input (Gao et al. 2024)."""
     return jax.vmap(partial(keep_largest, k=config.k))(jax.nn.relu(pre))
 
 
 def batchtopk(
-    params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    pre: Float[Array, "b f"],
+    state: SAEState,
+    config: Architecture,
+    training: bool,
 ) -> Array:
     """In training the ``b k`` largest of the batch; afterwards all above the running threshold (Bussmann et al. 2024)."""
     positive = jax.nn.relu(pre)
@@ -88,13 +108,25 @@ def thresholds(params: SAEParams, like: Float[Array, "b f"]) -> Float[Array, "b 
 
 
 def jumprelu(
-    params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    pre: Float[Array, "b f"],
+    state: SAEState,
+    config: Architecture,
+    training: bool,
 ) -> Array:
     """``pre`` above a learnt positive threshold (Rajamanoharan et al. 2024b)."""
     return jump(jax.nn.relu(pre), thresholds(params, pre), config.bandwidth)
 
 
-def gated(params: SAEParams, pre: Float[Array, "b f"], state: SAEState, config: Architecture, training: bool) -> Array:
+def gated(
+    params: SAEParams,
+    x: Float[Array, "b d"],
+    pre: Float[Array, "b f"],
+    state: SAEState,
+    config: Architecture,
+    training: bool,
+) -> Array:
     """Gate ``pre > 0`` times magnitude; both read the same projection, rescaled by ``exp(r_mag)``, with biases of their own."""
     projected = pre - params.b_enc[None]
     magnitude = jax.nn.relu(projected * jnp.exp(params.r_mag)[None] + params.b_mag[None])

@@ -10,15 +10,20 @@ class Architecture:
     Attributes:
         width: inputs, ``d``.
         latents: latents, ``f``.
-        k: latents kept per input (``topk``, ``batchtopk``, ``matryoshka``).
+        k: latents kept per input (``topk``, ``batchtopk``, ``matryoshka``, ``archetypal``), or steps (``matching_pursuit``).
         prefixes: for ``matryoshka``, how many latents each nested dictionary has; the last is ``latents``.
-        pre_bias: subtract the decoder's bias from the input first.
-        unit_norm: keep every decoder row at length 1, and its gradient orthogonal to it.
+        pre_bias: subtract the decoder's bias from the input first; ``matching_pursuit`` has to.
+        unit_norm: keep every decoder row at length 1, and its gradient orthogonal to it; those of ``archetypal`` are held to the
+            candidates instead.
         aux_k: dead latents that reconstruct the residual in the auxiliary loss (0: none); TopK kinds only.
         aux_coefficient: weight of that loss.
         dead_after: inputs after which a latent that never fired counts as dead.
         bandwidth: width of the straight-through kernel of ``jumprelu``.
         threshold_decay: of the running inference threshold of ``batchtopk`` and ``matryoshka``.
+        candidates: for ``archetypal``, how many training rows decoder rows are mixtures of, ``c``.
+        delta: for ``archetypal``, how far a decoder row may be from their convex hull, in the units of the standardised input.
+        tolerance: for ``matching_pursuit``, the length of a residual below which an input is done; 0: none is.
+        stop_on_repeat: for ``matching_pursuit``, an input is done once a step chooses a latent that it has.
     """
 
     width: int
@@ -32,3 +37,7 @@ class Architecture:
     dead_after: int = 10_000
     bandwidth: float = 0.03
     threshold_decay: float = 0.99
+    candidates: int = 0
+    delta: float = 1.0
+    tolerance: float = 0.0
+    stop_on_repeat: bool = False

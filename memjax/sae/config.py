@@ -1,5 +1,6 @@
 """What an autoencoder is (`SAEConfig`) and how it is fitted (`FitConfig`): frozen, hashable, checked."""
 
+import math
 from dataclasses import asdict, dataclass
 
 from memjax.checks import expected
@@ -8,6 +9,8 @@ from memjax.sae.architecture import Architecture
 from memjax.sae.variants import VARIANTS, Variant
 
 DECAYS = ("none", "linear", "cosine")
+LATER = ("candidates", "delta", "tolerance", "stop_on_repeat")
+"""Fields of an architecture that only some variants have."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class SAEConfig(Architecture):
             raise expected("SAE variant", f"one of {', '.join(VARIANTS)}", repr(self.variant), argument="variant")
         if self.width < 1 or self.latents < 1:
             raise expected("SAE width and latents", "positive numbers", f"{self.width} and {self.latents}")
-        if not 1 <= self.k <= self.latents:
+        if not 1 <= self.k <= self.latents and not (self.row.tied and self.k > 0):  # steps may choose a latent again
             raise expected("SAE k", f"between 1 and the {self.latents} latents", self.k)
         if not 0 <= self.aux_k <= self.latents:
             raise expected("SAE aux_k", f"between 0 and the {self.latents} latents", self.aux_k)
@@ -37,6 +40,12 @@ class SAEConfig(Architecture):
             not steps or steps[-1] != self.latents or any(b <= a for a, b in zip((0, *steps), steps))
         ):
             raise expected("SAE prefixes", f"increasing sizes that end at {self.latents}", steps)
+        if self.row.archetypal and self.candidates < 1:
+            raise expected("SAE candidates", "a positive number", self.candidates, argument="candidates")
+        if self.row.tied and not self.pre_bias:
+            raise expected(f"SAE pre_bias of {self.variant}", "true", "false")
+        if not (0 <= self.delta < math.inf and 0 <= self.tolerance < math.inf):
+            raise expected("SAE delta and tolerance", "numbers from 0", f"{self.delta} and {self.tolerance}")
 
     @property
     def row(self) -> Variant:
@@ -44,8 +53,12 @@ class SAEConfig(Architecture):
         return VARIANTS[self.variant]
 
     def to_json(self) -> dict[str, object]:
-        """The fields as JSON holds them (tuples become lists)."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """The fields as JSON holds them (tuples become lists); those of `LATER` where they are not their default.
+
+        Checkpoints from before these were fields do not name them, and are gone on with.
+        """
+        fields = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {key: value for key, value in fields.items() if key not in LATER or value != getattr(Architecture, key)}
 
 
 @dataclass(frozen=True)

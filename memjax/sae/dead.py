@@ -1,9 +1,9 @@
-"""Latents that never fire are counted while training; decoder rows are kept at length 1."""
+"""Latents that never fire are counted while training, and the threshold of a shared budget follows."""
 
 import jax.numpy as jnp
 
 from memjax.sae.config import SAEConfig
-from memjax.sae.model import Reconstruction, SAEParams, SAEState
+from memjax.sae.model import Reconstruction, SAEState
 
 
 def observe(state: SAEState, out: Reconstruction, config: SAEConfig) -> SAEState:
@@ -17,16 +17,4 @@ def observe(state: SAEState, out: Reconstruction, config: SAEConfig) -> SAEState
     least = jnp.where(jnp.isfinite(least), least, state.threshold)
     kept = config.threshold_decay
     moved = jnp.where(state.threshold > 0, kept * state.threshold + (1 - kept) * least, least)
-    return SAEState(threshold=moved, idle=idle)
-
-
-def unit_rows(params: SAEParams) -> SAEParams:
-    """Decoder rows at length 1."""
-    length = jnp.linalg.norm(params.w_dec, axis=-1, keepdims=True)
-    return params.replace(w_dec=params.w_dec / jnp.maximum(length, 1e-12))
-
-
-def tangent(grads: SAEParams, params: SAEParams) -> SAEParams:
-    """Without the part of the decoder's gradient that would only change its rows' length."""
-    along = jnp.sum(grads.w_dec * params.w_dec, axis=-1, keepdims=True)
-    return grads.replace(w_dec=grads.w_dec - along * params.w_dec)
+    return state.replace(threshold=moved, idle=idle)

@@ -66,10 +66,16 @@ def placement(members: int, mesh: Mesh) -> NamedSharding:
 
 @partial(jax.jit, static_argnames="recipe")
 def init_members(
-    seeds: Int[Array, " m"], layers: Int[Array, " m"], hyper: Hyper, standardisers: Standardiser, recipe: Recipe
+    seeds: Int[Array, " m"],
+    layers: Int[Array, " m"],
+    hyper: Hyper,
+    standardisers: Standardiser,
+    recipe: Recipe,
+    points: Float[Array, "m c d"] | None = None,
 ) -> Member:
-    """All members before their first step; a member's weights depend on its seed alone, not on its place."""
-    return jax.vmap(partial(init_member, recipe=recipe))(seeds, layers, hyper, standardisers)
+    """All members before their first step; a member's weights depend on its seed and its ``points``, not on its place."""
+    one = partial(init_member, recipe=recipe)
+    return jax.vmap(one)(seeds, layers, hyper, standardisers, points=points)
 
 
 @partial(jax.jit, static_argnames="batch_size")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from memjax.axes import Leaf
+from memjax.checks import expected
 from memjax.sae.config import SAEConfig
 from memjax.sae.model import SAEParams
 from memjax.sae.standardiser import Standardiser
@@ -35,6 +36,9 @@ def fold(params: SAEParams, standardiser: Standardiser, config: SAEConfig) -> tu
     Returns:
         float32 arrays, and a config with ``pre_bias``; both as they were where the standardiser changes nothing.
 
+    Raises:
+        InputError: the encoder is the decoder's transpose, and would not be it any more.
+
     Example:
         >>> ones = np.ones(2, np.float32)
         >>> params = SAEParams(w_enc=np.eye(2, dtype=np.float32), b_enc=ones, w_dec=np.eye(2, dtype=np.float32), b_dec=ones)
@@ -45,6 +49,9 @@ def fold(params: SAEParams, standardiser: Standardiser, config: SAEConfig) -> tu
     if is_identity(standardiser):
         return params, config
     mean, std = _wide(standardiser.mean), _wide(standardiser.std)
+    if config.row.tied and np.any(std != 1):
+        fix = "its encoder is its decoder's transpose: centre its inputs, do not scale them"
+        raise expected(f"standardiser of a {config.variant} autoencoder", "standard deviations of 1", "others", fix)
     w_enc, b_dec = _wide(params.w_enc), _wide(params.b_dec)
     shift = np.zeros(config.latents) if config.pre_bias else b_dec @ w_enc
     raw = {
@@ -59,14 +66,14 @@ def fold(params: SAEParams, standardiser: Standardiser, config: SAEConfig) -> tu
     return params.replace(**changed), dataclasses.replace(config, pre_bias=True)
 
 
-def unfold(folded: SAEParams, biases: Mapping[str, np.ndarray], standardiser: Standardiser) -> SAEParams:
+def unfold(folded: SAEParams, kept: Mapping[str, np.ndarray], standardiser: Standardiser) -> SAEParams:
     """`fold` undone.
 
     Args:
         folded: what it gave.
-        biases: as they were, by field: they cannot be had back from sums that swallowed them.
+        kept: what it does not give back, as it was, by field: biases that sums swallowed, what a decoder was made of.
         standardiser: what was folded.
     """
     std = _wide(standardiser.std)
     w_enc, w_dec = _wide(folded.w_enc) * std[:, None], _wide(folded.w_dec) / std[None]
-    return folded.replace(w_enc=w_enc.astype(np.float32), w_dec=w_dec.astype(np.float32), **biases)
+    return folded.replace(w_enc=w_enc.astype(np.float32), w_dec=w_dec.astype(np.float32), **kept)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from memjax.sae.config import SAEConfig
-from memjax.sae.model import SAEParams, SAEState
+from memjax.sae.model import ArchetypalState, SAEParams, SAEState
 
 
 def init_params(key: Array, config: SAEConfig, centre: Float[Array, " d"] | None = None) -> SAEParams:
@@ -28,5 +28,8 @@ def init_params(key: Array, config: SAEConfig, centre: Float[Array, " d"] | None
 
 
 def init_state(config: SAEConfig) -> SAEState:
-    """No threshold yet, no latent silent yet."""
-    return SAEState(threshold=jnp.zeros((), jnp.float32), idle=jnp.zeros((config.latents,), jnp.int32))
+    """No threshold yet, no latent silent yet; the candidates of ``archetypal`` are zeros until they are known."""
+    threshold, idle = jnp.zeros((), jnp.float32), jnp.zeros((config.latents,), jnp.int32)
+    if config.row.archetypal:
+        return ArchetypalState(threshold, idle, jnp.zeros((config.candidates, config.width), jnp.float32))
+    return SAEState(threshold, idle)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from memjax.sae.architecture import Architecture
-from memjax.sae.model import SAEParams
+from memjax.sae.model import ArchetypalParams, SAEParams
 
 FIRST_THRESHOLD = 0.1
 """Where ``jumprelu`` starts; low enough that nothing is cut off at first on standardised input."""
@@ -58,3 +58,25 @@ def tied_with_gate(key: Array, config: Architecture, centre: Float[Array, " d"] 
     """`tied`, and a magnitude that starts equal to the gate."""
     zeros = jnp.zeros((config.latents,), jnp.float32)
     return tied(key, config, centre).replace(r_mag=zeros, b_mag=zeros)
+
+
+def tied_with_mixture(key: Array, config: Architecture, centre: Float[Array, " d"] | None = None) -> SAEParams:
+    """`tied`, and mixtures of candidates that are not known yet (`at_candidates`): each a candidate of its own, drawn.
+
+    Where there are fewer candidates than latents, each further one is the middle of two.
+    """
+    f, c = config.latents, config.candidates
+    drawn, paired = jax.random.split(jax.random.fold_in(key, 1))
+    first = jax.nn.one_hot(jax.random.permutation(drawn, c)[jnp.arange(f) % c], c)
+    second = jax.nn.one_hot(jax.random.randint(paired, (f,), 0, c), c)
+    mixture = jnp.where(jnp.arange(f)[:, None] < c, first, (first + second) / 2)
+    relaxation = jnp.zeros((f, config.width), jnp.float32)
+    return ArchetypalParams(**vars(tied(key, config, centre)), mixture=mixture, relaxation=relaxation)
+
+
+def at_candidates(params: SAEParams, points: Float[Array, "c d"]) -> SAEParams:
+    """`tied_with_mixture` once the candidates are known: decoder rows there, the encoder gives the projection on each row."""
+    assert isinstance(params, ArchetypalParams), "only archetypal has candidates"
+    rows = params.mixture @ points
+    squared = jnp.maximum(jnp.sum(rows**2, axis=1, keepdims=True), 1e-12)
+    return params.replace(w_dec=rows, w_enc=(rows / squared).T)

@@ -39,7 +39,8 @@ class Tensors:
 
 
 class TensorRow(NamedTuple):
-    """A tensor that a layout has: its name there, our field, and its axes (``d`` width, ``f`` latents; none: one number)."""
+    """A tensor that a layout has: its name there, our field, and its axes: ``d`` width, ``f`` latents, ``c``
+    candidates; none: one number."""
 
     name: str
     field: str
@@ -98,7 +99,7 @@ def arrays_in(
     Raises:
         InputError: one line with every tensor that is missing, not known or of another shape; values that are not finite.
     """
-    sizes = {"d": config.width, "f": config.latents}
+    sizes = {"d": config.width, "f": config.latents, "c": config.candidates}
     wanted = {row.name: tuple(sizes[axis] for axis in row.axes) for row in rows}
     missing, surplus = sorted(wanted.keys() - tensors.shapes), sorted(tensors.shapes.keys() - wanted - set(unused))
     if missing or surplus:
@@ -140,13 +141,15 @@ def assembled_sae(plan: SAEPlan, tensors: Tensors) -> TrainedSAE:
 def parts_of(arrays: Mapping[str, np.ndarray], config: SAEConfig) -> tuple[SAEParams, SAEState]:
     """Parameters and state from arrays by field, of which ``threshold`` goes where the variant has it.
 
-    A threshold below 0 lets through what one of 0 does: latents are not below 0.
+    A threshold below 0 lets through what one of 0 does: latents are not below 0. A tied encoder is had from the decoder.
     """
     rest = dict(arrays)
     threshold = np.maximum(rest.pop("threshold", np.zeros((), np.float32)), 0)
     if config.variant == "jumprelu":
         with np.errstate(divide="ignore"):  # a threshold of 0 is exp(-inf)
             rest["log_threshold"] = np.log(np.broadcast_to(threshold, config.latents))
+    if config.row.tied:
+        rest |= {"w_enc": np.ascontiguousarray(rest["w_dec"].T), "b_enc": np.zeros(config.latents, np.float32)}
     kept = np.float32(0) if config.variant == "jumprelu" else np.float32(threshold.reshape(()))
     return SAEParams(**rest), SAEState(threshold=np.asarray(kept), idle=np.zeros(config.latents, np.int32))
 

@@ -10,9 +10,12 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 from memjax.axes import Leaf, Scalar
+from memjax.precision import products_at
 from memjax.sae.config import FitConfig, SAEConfig
-from memjax.sae.dead import observe, tangent, unit_rows
+from memjax.sae.constraints import tangent
+from memjax.sae.dead import observe
 from memjax.sae.init import init_params, init_state
+from memjax.sae.initialisers import at_candidates
 from memjax.sae.model import SAEParams, SAEState
 from memjax.sae.optimise import make_optimiser, update
 from memjax.sae.reconstruction import objective
@@ -69,14 +72,24 @@ class Member:
 
 
 def init_member(
-    seed: Int[Array, ""], layer: Int[Array, ""], hyper: Hyper, standardiser: Standardiser, recipe: Recipe
+    seed: Int[Array, ""],
+    layer: Int[Array, ""],
+    hyper: Hyper,
+    standardiser: Standardiser,
+    recipe: Recipe,
+    points: Float[Array, "c d"] | None = None,
 ) -> Member:
-    """A member before its first step; inputs are standardised, so the decoder's bias starts at 0."""
-    params = init_params(jax.random.key(seed), recipe.sae)
+    """A member before its first step; inputs are standardised, so the decoder's bias starts at 0.
+
+    ``points`` are the candidates of ``archetypal`` (`memjax.sae.candidates`).
+    """
+    params, state = init_params(jax.random.key(seed), recipe.sae), init_state(recipe.sae)
+    if points is not None:
+        params, state = at_candidates(params, points), state.replace(points=points)
     return Member(
         params=params,
         opt_state=recipe.optimiser(hyper.learning_rate).init(params),
-        state=init_state(recipe.sae),
+        state=state,
         hyper=hyper,
         standardiser=standardiser,
         layer=layer,
@@ -102,7 +115,8 @@ def train_step(member: Member, x: Float[Array, "b d"], recipe: Recipe) -> tuple[
     if sae.unit_norm:
         grads = tangent(grads, params)
     params, opt_state = update(recipe.optimiser(member.hyper.learning_rate), grads, member.opt_state, params)
-    params = unit_rows(params) if sae.unit_norm else params
+    with products_at(recipe.fit.precision):
+        params = sae.row.constraint.derive(sae.row.constraint.project(params, sae), member.state)
     state = observe(member.state, out, sae)
     return member.replace(params=params, opt_state=opt_state, state=state, step=member.step + 1), loss
 

@@ -14,7 +14,10 @@ from memjax.showing import short_repr
 
 @struct.dataclass
 class SAEParams:
-    """Learnt arrays. ``log_threshold`` is of ``jumprelu`` alone, ``r_mag`` and ``b_mag`` are of ``gated`` alone."""
+    """Learnt arrays. ``log_threshold`` is of ``jumprelu`` alone, ``r_mag`` and ``b_mag`` are of ``gated`` alone.
+
+    The ``w_enc`` of ``matching_pursuit`` follows from its ``w_dec`` (`memjax.sae.constraints`).
+    """
 
     w_enc: Leaf  # [d, f]
     b_enc: Leaf  # [f]
@@ -28,6 +31,14 @@ class SAEParams:
 
 
 @struct.dataclass
+class ArchetypalParams(SAEParams):
+    """Learnt arrays of ``archetypal``: its ``w_dec`` follows from these and the candidates (`memjax.sae.constraints`)."""
+
+    mixture: Leaf = None  # [f, c]
+    relaxation: Leaf = None  # [f, d]
+
+
+@struct.dataclass
 class SAEState:
     """What training observes, not learns: the inference threshold of BatchTopK, and how long each latent was silent."""
 
@@ -35,6 +46,13 @@ class SAEState:
     idle: Leaf  # [f]
 
     __repr__ = short_repr
+
+
+@struct.dataclass
+class ArchetypalState(SAEState):
+    """And the candidate points of ``archetypal``, in the standardised space."""
+
+    points: Leaf  # [c, d]
 
 
 @struct.dataclass
@@ -48,9 +66,13 @@ class Reconstruction:
     __repr__ = short_repr
 
 
-def pre_activations(params: SAEParams, x: Float[Array, "b d"], config: Architecture) -> Float[Array, "b f"]:
-    """``(x - pre_bias) @ w_enc + b_enc``; the pre-bias is the decoder's bias where the config asks for it."""
-    centred = x - params.b_dec[None] if config.pre_bias else x
+def centred_inputs(params: SAEParams, x: Float[Array, "b d"], config: Architecture) -> Float[Array, "b d"]:
+    """``x - pre_bias``; the pre-bias is the decoder's bias where the config asks for it."""
+    return x - params.b_dec[None] if config.pre_bias else x
+
+
+def pre_activations(params: SAEParams, centred: Float[Array, "b d"]) -> Float[Array, "b f"]:
+    """``centred @ w_enc + b_enc``."""
     return centred @ params.w_enc + params.b_enc[None]
 
 

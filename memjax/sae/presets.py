@@ -57,7 +57,8 @@ def modern(
         variant: a name of `MODERN`.
         width: of the inputs.
         rows: training rows; a latent silent for two passes over them is dead.
-        latents: the dictionary's size; ``matryoshka`` nests a quarter, a half and all of them.
+        latents: the dictionary's size; ``matryoshka`` nests a quarter, a half and all of them, ``archetypal`` has twice as many
+            candidates.
         epochs, batch_size: of the fit.
 
     Raises:
@@ -78,6 +79,7 @@ def modern(
         prefixes=(latents // 4, latents // 2, latents) if row.nested else (),
         aux_k=min(32, latents) if row.budgeted else 0,
         dead_after=2 * rows,
+        candidates=min(2 * latents, rows) if row.archetypal else 0,
     )
     batch_size = min(batch_size, rows)
     steps = epochs * (rows // batch_size)

@@ -11,14 +11,14 @@ from memjax.records import fields_of, object_of
 from memjax.sae.config import SAEConfig
 from memjax.sae.folding import unfold
 from memjax.sae.layouts import TensorRow, Tensors, arrays_in, assembled_sae, config_in, safetensors_of
-from memjax.sae.model import SAEState
+from memjax.sae.model import ArchetypalParams, ArchetypalState, SAEState
 from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.origin import SAEOrigin
 from memjax.sae.prisma import CONFIG, is_prisma, plan_of_prisma
-from memjax.sae.saelens import CFG, WEIGHTS, plan_of, with_norms
+from memjax.sae.saelens import CFG, WEIGHTS, as_computed, plan_of
 from memjax.sae.standardiser import Standardiser
 from memjax.sae.trained import TrainedSAE
-from memjax.sae.writing import BIASES, KEPT, VERSION
+from memjax.sae.writing import BIASES, KEPT, MIXED, VERSION
 from memjax.seals import file_sum, seal_holds
 from memjax.storage import read_json
 
@@ -102,7 +102,7 @@ def _saelens(home: Path) -> TrainedSAE:
     plan = plan_of(cfg, str(file))
     weights = safetensors_of(check_file(home / WEIGHTS, "autoencoder", "the folder is not whole", "folder"))
     read = assembled_sae(plan, weights)
-    read = read.replace(params=with_norms(read.params, cfg))
+    read = read.replace(params=as_computed(read.params, cfg))
     whole = seal_holds(cfg)
     if whole is None:  # SAELens wrote it
         return read
@@ -132,22 +132,27 @@ def _own(home: Path, read: TrainedSAE, record: Mapping[str, object], whole: bool
     placed = fields_of(TrainedSAE, {name: record[name] for name in PLACED})
     if placed["normalisation"] not in NORMALISATIONS:
         raise ValueError("a normalisation that is not known")
-    biases, state, standardiser = _kept(safetensors_of(kept), config)
-    params = unfold(read.params, biases, standardiser)
+    arrays, state, standardiser = _kept(safetensors_of(kept), config)
+    params = ArchetypalParams(**vars(read.params)) if config.row.archetypal else read.params
+    params = unfold(params, arrays, standardiser)
     params = params if config.variant == "jumprelu" else params.replace(log_threshold=None)
     origin = SAEOrigin.from_json(object_of(record["origin"]))
     return TrainedSAE(params, state, standardiser, config, origin=origin, **placed)
 
 
 def _kept(tensors: Tensors, config: SAEConfig) -> tuple[dict[str, np.ndarray], SAEState, Standardiser]:
-    """What `memjax.sae.writing.kept_of` gave: biases, state, standardiser."""
+    """What `memjax.sae.writing.kept_of` gave: parameters that the folded weights do not give back, state, standardiser."""
     biases = [name for name in BIASES if name != "b_mag" or config.variant == "gated"]
-    axes = {"b_dec": "d", "mean": "d", "std": "d"}
-    rows = tuple(TensorRow(name, name, axes.get(name, "f")) for name in (*biases, "mean", "std"))
+    mixed = MIXED if config.row.archetypal else ()
+    axes = {"b_dec": "d", "mean": "d", "std": "d", "mixture": "fc", "relaxation": "fd", "points": "cd"}
+    rows = tuple(TensorRow(name, name, axes.get(name, "f")) for name in (*biases, *mixed, "mean", "std"))
     arrays = arrays_in(tensors, rows, config, unused=("running_threshold", "idle"))
     sizes = {"running_threshold": (1,), "idle": (config.latents,)}
     if any(tensors.shapes.get(name) != shape for name, shape in sizes.items()) or not (arrays["std"] > 0).all():
         raise ValueError("shapes or standard deviations that are not possible")
     standardiser = Standardiser(mean=arrays.pop("mean"), std=arrays.pop("std"))
     threshold, idle = tensors.read("running_threshold"), tensors.read("idle")
-    return arrays, SAEState(threshold=np.asarray(threshold[0], np.float32), idle=idle.astype(np.int32)), standardiser
+    state = SAEState(np.asarray(threshold[0], np.float32), idle.astype(np.int32))
+    if config.row.archetypal:
+        state = ArchetypalState(**vars(state), points=arrays.pop("points"))
+    return arrays, state, standardiser

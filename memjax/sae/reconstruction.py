@@ -5,7 +5,14 @@ from jaxtyping import Array, Float
 from memjax.axes import Scalar
 from memjax.precision import Precision, at_its_precision
 from memjax.sae.config import SAEConfig
-from memjax.sae.model import Reconstruction, SAEParams, SAEState, decode_latents, pre_activations
+from memjax.sae.model import (
+    Reconstruction,
+    SAEParams,
+    SAEState,
+    centred_inputs,
+    decode_latents,
+    pre_activations,
+)
 
 
 @at_its_precision
@@ -39,8 +46,9 @@ def reconstruct(
         >>> out.latents.shape, bool(((out.latents > 0).sum(1) <= 2).all())
         ((3, 7), True)
     """
-    pre = pre_activations(params, x, config)
-    latents = config.row.activation(params, pre, state, config, training)
+    centred = centred_inputs(params, x, config)
+    pre = pre_activations(params, centred)
+    latents = config.row.activation(params, centred, pre, state, config, training)
     return Reconstruction(pre=pre, latents=latents, recons=decode_latents(params, latents))
 
 
@@ -64,5 +72,6 @@ def objective(
         >>> loss.shape, out.recons.shape
         ((), (3, 5))
     """
-    out = reconstruct(params, x, state, config, True, precision)
-    return config.row.loss(params, x, out, state, config, sparsity), out
+    whole = config.row.constraint.derive(params, state)
+    out = reconstruct(whole, x, state, config, True, precision)
+    return config.row.loss(whole, x, out, state, config, sparsity), out

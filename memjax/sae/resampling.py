@@ -1,5 +1,7 @@
 """Dead latents drawn anew, where the fit asks for it."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -17,7 +19,8 @@ def resample(key: Array, member: Member, x: Float[Array, "n d"], recipe: Recipe)
     """Point dead latents at inputs that are badly reconstructed, and forget their moments.
 
     An input is drawn with probability proportional to its squared loss; the decoder row becomes its residual's direction,
-    the encoder column the same with a fifth of the living ones' mean length, the bias 0.
+    the encoder column the same with a fifth of the living ones' mean length, the bias 0; within the variant's constraint
+    (`memjax.sae.constraints`).
 
     Args:
         key: a JAX key.
@@ -30,7 +33,7 @@ def resample(key: Array, member: Member, x: Float[Array, "n d"], recipe: Recipe)
 
     Reference: Bricken et al. 2023, "Towards Monosemanticity", appendix on neuron resampling.
     """
-    params, state = member.params, member.state
+    params, state, constraint = member.params, member.state, recipe.sae.row.constraint
     dead = state.idle >= recipe.sae.dead_after
     residual = x - reconstruct(params, x, state, recipe.sae, precision=recipe.fit.precision).recons
     loss = jnp.sum(residual**2, axis=1)
@@ -43,8 +46,11 @@ def resample(key: Array, member: Member, x: Float[Array, "n d"], recipe: Recipe)
     new = params.replace(
         w_enc=jnp.where(dead[None], length * rows.T, params.w_enc),
         b_enc=jnp.where(dead, 0.0, params.b_enc),
-        w_dec=jnp.where(dead[:, None], rows, params.w_dec),
+        **_by_latent(
+            lambda old, fresh: jnp.where(dead[:, None], fresh, old), params, constraint.redraw(params, rows, state)
+        ),
     )
+    new = constraint.derive(new, state)
     optimiser = recipe.optimiser(member.hyper.learning_rate)
     kept = living(params, ~dead)
     moments = optax.tree.map_params(optimiser, lambda moment, kept: moment * kept, member.opt_state, kept)
@@ -56,5 +62,11 @@ def living(params: SAEParams, live: Bool[Array, " f"]) -> SAEParams:
     return jax.tree.map(jnp.ones_like, params).replace(
         w_enc=jnp.broadcast_to(live[None], params.w_enc.shape).astype(jnp.float32),
         b_enc=live.astype(jnp.float32),
-        w_dec=jnp.broadcast_to(live[:, None], params.w_dec.shape).astype(jnp.float32),
+        **_by_latent(lambda a: jnp.broadcast_to(live[:, None], a.shape).astype(jnp.float32), params),
     )
+
+
+def _by_latent(change: Callable[..., Array], *each: SAEParams) -> dict[str, Array]:
+    """What becomes of the matrices that have a row for each latent, by field."""
+    names = [name for name in ("w_dec", "mixture", "relaxation") if hasattr(each[0], name)]
+    return {name: change(*(getattr(params, name) for params in each)) for name in names}

@@ -1,7 +1,8 @@
 """SAELens' folders: sae_weights.safetensors and cfg.json, as its version 6 writes them and as earlier ones did.
 
 What each variant becomes stands in its row (`memjax.sae.variants.Variant.saelens`): after training BatchTopK and Matryoshka are
-a JumpReLU whose thresholds are all the same, as SAELens itself saves them, and the paper's is a ``standard`` one.
+a JumpReLU whose thresholds are all the same, as SAELens itself saves them, the paper's is a ``standard`` one, and an archetypal
+one a TopK whose decoder is what the mixtures came to.
 """
 
 import re
@@ -26,9 +27,16 @@ ROWS: dict[str, tuple[TensorRow, ...]] = {
     "topk": STANDARD,
     "jumprelu": (*STANDARD, TensorRow("threshold", "threshold", "f")),
     "gated": GATED,
+    "matching_pursuit": (TensorRow("W_dec", "w_dec", "fd"), TensorRow("b_dec", "b_dec", "d")),
 }
 """Architecture -> its tensors."""
-VARIANT_OF = {"standard": "relu", "topk": "topk", "jumprelu": "jumprelu", "gated": "gated"}
+VARIANT_OF = {
+    "standard": "relu",
+    "topk": "topk",
+    "jumprelu": "jumprelu",
+    "gated": "gated",
+    "matching_pursuit": "matching_pursuit",
+}
 """Architecture -> the variant that reads it."""
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
@@ -43,6 +51,9 @@ FIELDS: dict[str, Allowed] = {
     "k": Allowed("whole", 1, MOST_LATENTS),
     "rescale_acts_by_decoder_norm": Allowed("flag"),
     "finetuning_scaling_factor": Allowed("flag", optional=True),
+    "residual_threshold": Allowed("number", 0, 1e30),
+    "max_iterations": Allowed("whole", 1, MOST_LATENTS, optional=True),
+    "stop_on_duplicate_support": Allowed("flag"),
 }
 """Fields that change what is computed."""
 DEFAULTS: dict[str, object] = {
@@ -53,6 +64,8 @@ DEFAULTS: dict[str, object] = {
     "reshape_activations": "none",
     "rescale_acts_by_decoder_norm": False,
 }
+OF_PURSUIT: dict[str, object] = {"residual_threshold": 1e-2, "max_iterations": None, "stop_on_duplicate_support": True}
+"""Fields of a matching pursuit, and what each is where it is left out; without a number of steps it is ``d_in``."""
 IGNORED = frozenset({"device", "metadata", "sha256", "sae_lens_version"})
 OLD = frozenset(
     """
@@ -107,6 +120,14 @@ def _plan(values: Mapping[str, object], where: str) -> SAEPlan:
         "pre_bias": values["apply_b_dec_to_input"],
         "unit_norm": False,
     }
+    if architecture == "matching_pursuit":
+        told = OF_PURSUIT | values
+        fields |= {
+            "k": told["max_iterations"] or values["d_in"],
+            "tolerance": told["residual_threshold"],
+            "stop_on_repeat": told["stop_on_duplicate_support"],
+            "pre_bias": True,
+        }
     config = config_in(where, fields)
     told = values.get("metadata", {})
     about = {**values, **told} if isinstance(told, Mapping) else dict(values)
@@ -150,8 +171,14 @@ def _text(value: object) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def with_norms(params: SAEParams, cfg: Mapping[str, object]) -> SAEParams:
-    """Parameters whose latents are those that SAELens rescales by the lengths of the decoder's rows, where a cfg.json asks."""
+def as_computed(params: SAEParams, cfg: Mapping[str, object]) -> SAEParams:
+    """Parameters that give what SAELens computes.
+
+    Where a cfg.json asks for it, latents are rescaled by the lengths of the decoder's rows; a matching pursuit that does not
+    subtract the decoder's bias has none.
+    """
+    if cfg.get("architecture") == "matching_pursuit" and cfg.get("apply_b_dec_to_input") is False:
+        return params.replace(b_dec=np.zeros_like(params.b_dec))
     if not cfg.get("rescale_acts_by_decoder_norm"):
         return params
     norms = np.linalg.norm(params.w_dec, axis=1)
@@ -182,4 +209,12 @@ def cfg_of(config: SAEConfig, normalisation: str) -> dict[str, object]:
         "normalize_activations": normalisation,
     }
     del found["rescale_acts_by_decoder_norm"]
-    return found | ({"k": config.k} if config.row.saelens == "topk" else {})
+    own = {
+        "topk": {"k": config.k},
+        "matching_pursuit": {
+            "residual_threshold": config.tolerance,
+            "max_iterations": config.k,
+            "stop_on_duplicate_support": config.stop_on_repeat,
+        },
+    }
+    return found | own.get(config.row.saelens, {})

@@ -68,6 +68,14 @@ def standardiser_of(found: Moments) -> Standardiser:
     )
 
 
+def centring(standardiser: Standardiser) -> Standardiser:
+    """The same mean, and 1 as every standard deviation: for encoders that are their decoder's transpose, of the same vectors.
+
+    Columns scaled by different numbers would leave it the transpose in the standardised space alone.
+    """
+    return Standardiser(mean=standardiser.mean, std=jnp.ones_like(standardiser.std))
+
+
 def fit_standardiser(x: Shaped[np.ndarray | jax.Array, "n d"]) -> Standardiser:
     """`standardiser_of` the `moments` of rows that are in memory.
 

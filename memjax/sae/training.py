@@ -16,6 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Int
 
 from memjax.checks import expected
+from memjax.sae.candidates import candidate_points
 from memjax.sae.checkpoint import Checkpoints, restore_checkpoint, save_checkpoint
 from memjax.sae.config import FitConfig, SAEConfig
 from memjax.sae.divergence import check_finite
@@ -28,7 +29,7 @@ from memjax.sae.ensemble import (
     train_members,
 )
 from memjax.sae.member import Hyper, Member, Recipe
-from memjax.sae.standardiser import Moments, Standardiser, moments, standardiser_of
+from memjax.sae.standardiser import Moments, Standardiser, centring, moments, standardiser_of
 from memjax.sae.stream import Stream, ahead
 
 OnEpoch = Callable[[int, Member, np.ndarray], None]
@@ -65,8 +66,10 @@ def start_members(
     stream: Stream, layers: Int[np.ndarray, " m"], seeds: Int[np.ndarray, " m"], hyper: Hyper, recipe: Recipe
 ) -> Member:
     """Members before their first step; the fields of ``hyper`` are ``[m]`` too."""
-    found = standardisers(stream, layers)
-    return init_members(jnp.asarray(seeds, jnp.int32), jnp.asarray(layers, jnp.int32), hyper, found, recipe)
+    found, sae = standardisers(stream, layers), recipe.sae
+    found = centring(found) if sae.row.tied else found
+    points = candidate_points(stream, layers, found, sae.candidates) if sae.row.archetypal else None
+    return init_members(jnp.asarray(seeds, jnp.int32), jnp.asarray(layers, jnp.int32), hyper, found, recipe, points)
 
 
 def fit_members(

@@ -7,12 +7,14 @@ from jaxtyping import Array
 
 from memjax.sae import activations, initialisers, losses
 from memjax.sae.architecture import Architecture
+from memjax.sae.constraints import FREE, HULL, TIED, Constraint
 from memjax.sae.model import Reconstruction, SAEParams, SAEState
+from memjax.sae.pursuit import matching_pursuit
 
 Initialise = Callable[[Array, Architecture, Array | None], SAEParams]
 """See `memjax.sae.initialisers`."""
 
-Activation = Callable[[SAEParams, Array, SAEState, Architecture, bool], Array]
+Activation = Callable[[SAEParams, Array, Array, SAEState, Architecture, bool], Array]
 """See `memjax.sae.activations`."""
 
 Loss = Callable[[SAEParams, Array, Reconstruction, SAEState, Architecture, Array], Array]
@@ -34,6 +36,7 @@ class Variant:
         reference: where it was published.
         shares_budget: training shares the budget ``k`` over the batch; afterwards a running threshold takes its place.
         nested: every prefix of the latents (`Architecture.prefixes`) is a dictionary of its own.
+        constraint: what its weights are held to (`memjax.sae.constraints`).
         saelens: the architecture of SAELens that encodes the same after training (`memjax.sae.saelens`).
     """
 
@@ -47,11 +50,22 @@ class Variant:
     saelens: str
     shares_budget: bool = False
     nested: bool = False
+    constraint: Constraint = FREE
 
     @property
     def budgeted(self) -> bool:
         """Whether a budget of latents, not a penalty, makes it sparse."""
         return self.sparsity == 0.0
+
+    @property
+    def tied(self) -> bool:
+        """Whether the encoder is the decoder's transpose; inputs are then centred, not scaled (`memjax.sae.standardiser`)."""
+        return self.constraint is TIED
+
+    @property
+    def archetypal(self) -> bool:
+        """Whether decoder rows are mixtures of training rows (`memjax.sae.candidates`)."""
+        return self.constraint is HULL
 
 
 VARIANTS: dict[str, Variant] = {
@@ -127,6 +141,28 @@ VARIANTS: dict[str, Variant] = {
         saelens="jumprelu",
         shares_budget=True,
         nested=True,
+    ),
+    "archetypal": Variant(
+        init=initialisers.tied_with_mixture,
+        activation=activations.topk,
+        loss=losses.topk_loss,
+        sparsity=0.0,
+        title="archetypal",
+        latents="the k largest of each input; decoder rows are mixtures of training vectors",
+        reference="Fel et al. 2025, arXiv 2502.12892",
+        saelens="topk",
+        constraint=HULL,
+    ),
+    "matching_pursuit": Variant(
+        init=initialisers.tied,
+        activation=matching_pursuit,
+        loss=losses.topk_loss,
+        sparsity=0.0,
+        title="matching-pursuit",
+        latents="k steps of matching pursuit",
+        reference="Costa et al. 2025, arXiv 2506.03093",
+        saelens="matching_pursuit",
+        constraint=TIED,
     ),
 }
 """Name -> variant. ``paper`` is the authors' autoencoder; it has a preset of its own (`memjax.sae.presets.paper`)."""

@@ -22,6 +22,8 @@ VERSION = 1
 """Of what memjax adds to a cfg.json."""
 BIASES = ("b_enc", "b_dec", "b_mag")
 """Parameters that are kept as they were; all others are had back from the folded ones."""
+MIXED = ("mixture", "relaxation", "points")
+"""What the decoder of ``archetypal`` was made of."""
 
 
 def save(sae: TrainedSAE, folder: str | Path) -> Path:
@@ -70,8 +72,8 @@ def save(sae: TrainedSAE, folder: str | Path) -> Path:
 def kept_of(sae: TrainedSAE) -> dict[str, np.ndarray]:
     """What the folded weights do not give back."""
     params: SAEParams = sae.params
-    biases = {name: np.asarray(x, np.float32) for name in BIASES if (x := getattr(params, name)) is not None}
-    return biases | {
+    own = {name: x for name, x in (vars(params) | vars(sae.state)).items() if name in (*BIASES, *MIXED)}
+    return {name: np.asarray(x, np.float32) for name, x in own.items() if x is not None} | {
         "mean": np.asarray(sae.standardiser.mean, np.float32),
         "std": np.asarray(sae.standardiser.std, np.float32),
         "running_threshold": np.asarray(sae.state.threshold, np.float32).reshape(1),
