@@ -7,12 +7,14 @@ import itertools
 import re
 import sys
 from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from memjax.checks import InputError
+from memjax.cli.help import Groups, help_text
 from memjax.cli.leaving import run_main as run_main
 from memjax.cli.leaving import told as told
 from memjax.storage import Place, place
@@ -56,7 +58,11 @@ def _names_only(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[tuple[str, 
 
 
 def read_arguments(
-    kind: type[Arguments], description: str, words: Sequence[str] | None = None, program: str | None = None
+    kind: type[Arguments],
+    description: str,
+    words: Sequence[str] | None = None,
+    program: str | None = None,
+    groups: Groups | None = None,
 ) -> Arguments:
     """Parse a command line into a dataclass; fields' docstrings are the help.
 
@@ -65,13 +71,15 @@ def read_arguments(
         description: what ``--help`` says first.
         words: the command line after the program's name; by default ``sys.argv``'s.
         program: how the help calls the program.
+        groups: under which titles the help puts the options (`memjax.cli.help`).
 
     Raises:
         InputError: for a wrong command line, in one line.
     """
     given = list(sys.argv[1:] if words is None else words)
     if {"-h", "--help"} & set(given):
-        return tyro.cli(kind, description=description, args=given, prog=program, registry=NAMES)
+        print(help_text(kind, description, program or Path(sys.argv[0]).name, groups), end="")
+        raise SystemExit(0)
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
