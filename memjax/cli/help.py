@@ -37,6 +37,12 @@ class Option:
     usage: str
     text: str
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What it is called on a command line, with the form that says no."""
+        flag = "--" + self.name.replace("_", "-")
+        return (flag, f"--no-{flag[2:]}") if f"--no-{flag[2:]}" in self.usage else (flag,)
+
 
 def help_text(
     kind: type, description: str, program: str, groups: Groups | None = None, width: int | None = None
