@@ -145,13 +145,13 @@ def check_settings(settings: object, bounds: Mapping[str, tuple[int | float, int
         InputError: at the first, with the field as its argument.
 
     Example:
-        >>> import memjax
-        >>> memjax.SweepSettings(tokens="cls")
+        >>> from dataclasses import dataclass
+        >>> @dataclass
+        ... class Turned:
+        ...     how: Literal["exif", "stored"]
+        >>> check_settings(Turned("up"), {})
         Traceback (most recent call last):
-        memjax.checks.InputError: tokens: expected several, each one of cls, mean, pooled, got the text 'cls'; write ('cls',)
-        >>> memjax.SweepSettings(orientation="up")
-        Traceback (most recent call last):
-        memjax.checks.InputError: orientation: expected one of exif, stored, got 'up'
+        memjax.checks.InputError: how: expected one of exif, stored, got 'up'
     """
     for name, hint in _hints(type(settings)).items():
         value = getattr(settings, name)

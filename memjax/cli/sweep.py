@@ -27,6 +27,7 @@ from tyro.conf import OmitArgPrefixes
 from memjax.checks import InputError, expected, make_folder
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.own_images import open_named_images
+from memjax.metrics import METRICS
 from memjax.pipelines.settings import SweepSettings
 from memjax.schema import check_bounds
 
@@ -82,6 +83,21 @@ class Arguments:
         check_bounds(self, {"heartbeat": (1, 86_400), "processes": (1, 2**16), "process": (0, 2**16 - 1)})
 
 
+GROUPS = {
+    "images and scores": (
+        "dataset", "data_dir", "download", "images", "scores", "score_column", "features_only", "follow_links", "limit",
+    ),
+    "encoders, and how they read images": (
+        "models", "preprocessing", "orientation", "decoder", "protocol", "dtype", "precision",
+    ),
+    "what is measured and kept": ("metrics", "tokens", "patch_layers"),
+    "statistics": ("method", "bootstraps", "seed", "groups", "lowlevel", "predictions", "scheduler"),
+    "running": ("out", "batch_size", "workers", "cache_images", "profile"),
+    "one run of many processes": ("distributed", "coordinator", "processes", "process", "heartbeat"),
+}  # fmt: skip
+"""Of the help."""
+
+
 def open_data(args: Arguments) -> "Dataset":
     """The data set that the arguments name.
 
@@ -125,7 +141,8 @@ def run(args: Arguments) -> int:
 
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Run the sweep; the exit code."""
-    args = read_arguments(Arguments, __doc__ or "", words, program)
+    description = f"{__doc__}\nMetrics, for --metrics: {', '.join(METRICS)}."
+    args = read_arguments(Arguments, description, words, program, GROUPS)
     if args.distributed:
         return run_joined(args)
     if (args.coordinator, args.processes, args.process) != (None, None, None):
