@@ -24,7 +24,9 @@ from memjax.pipelines.sweep_result import (
     Controlled,
     Sweep,
 )  # fmt: skip
+from memjax.promises import FIGURES
 from memjax.report import figures as draw
+from memjax.report.chart import laid_out_once
 from memjax.report.encoder_pairs import corrected_sections, pair_sections, pair_sentences
 from memjax.report.groups import group_sections, group_sentences
 from memjax.report.heads import rho_by_head
@@ -79,10 +81,6 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
     drawn, maps = sweep_figures(analysis.table, context), attention_maps(*shown)
     parts = [*representation_parts(analysis, run, context), readout_part(analysis, run, context)]
     parts += control_sections(result.controlled, run, context)
-    save_figures(
-        folder / "figures", {**drawn, **{name: figure for part in parts for name, figure in part.figures.items()}}
-    )
-    save_figures(folder / "figures", {f"attention_of_{image}": figure for image, figure in maps.items()})
     page = Page(
         run=run,
         table=analysis.table,
@@ -95,7 +93,12 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
         sections=parts,
         findings=readout_findings(result, analysis.readout_ceiling),
     )
-    write_report(folder / REPORT, page)
+    several = [drawn, *(part.figures for part in parts)]
+    own = {name: figure for figures in several for name, figure in figures.items()}
+    with laid_out_once([*own.values(), *maps.values()]):
+        write_report(folder / REPORT, page)  # first, since it is what is looked at
+        save_figures(folder / FIGURES, own)
+        save_figures(folder / FIGURES, {f"attention_of_{image}": figure for image, figure in maps.items()})
 
 
 def readout_findings(result: Sweep, ceiling: Reliability | None) -> list[str]:
