@@ -1,37 +1,15 @@
 """What a sweep shows in the terminal: the strongest correlation of each metric, ceiling and readout, where the files are."""
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from memjax.naming import printable
+from memjax.cli.console import CONSOLE, say, unmarked
 from memjax.outputs import FAILURES, DatasetRecord, Run
 from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
 from memjax.report.labels import MARK, is_number
 from memjax.report.strongest import FEW_INTERVALS, corrected, rivals_sentence, too_few
 from memjax.stats.strongest import FEWEST
 from memjax.store import STORE
-
-
-class _Terminal(Console):
-    """A console that leaves it to `memjax.cli.leaving` what happens when nobody reads its output any more."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-CONSOLE = _Terminal(stderr=False, highlight=False)
-
-
-def say(text: object = "") -> None:
-    """One line as it is: never wrapped, and nothing in it read as markup."""
-    CONSOLE.print(unmarked(text), soft_wrap=True)
-
-
-def unmarked(text: object) -> Text:
-    """A text as it is, in one line: nothing in it is markup."""
-    return Text(printable(str(text)))
 
 
 def show_sweep(result: Sweep) -> None:

@@ -1,13 +1,14 @@
 """PDF files share the fonts that are embedded in them, so that a font is cut down once a process and not once a figure.
 
-matplotlib embeds of each font the characters of one file, and reads the whole font for that: about three quarters of the time that
-the PDF of one figure takes. Its text stays text, of a kind (TrueType) that editors and journals take.
+matplotlib embeds of each font the characters of one file, and reads the whole font for that: about three quarters of the time
+that the PDF of one figure takes. Its text stays text, of a kind (TrueType) that editors and journals take.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import BinaryIO, NamedTuple
+from io import BytesIO
+from typing import NamedTuple
 
 from matplotlib.backends import _backend_pdf_ps
 from matplotlib.font_manager import FontPath
@@ -30,7 +31,7 @@ class CutFont(NamedTuple):
 
     data: bytes
 
-    def save(self, file: BinaryIO, reorderTables: bool = False) -> None:
+    def save(self, file: BytesIO, reorderTables: bool = False) -> None:
         """Write it; the tables stand in the order that they are in."""
         file.write(self.data)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from memjax.stats.blas import threads_for
+from memjax.stats.blas import one_thread_if_small
 from memjax.stats.blocks import How, Scores, correlated, rows_kept, values_read
 from memjax.stats.readout import Readout
 from memjax.stats.readouts import Together, label_table, readout_table, readouts, usable_labels, weight_table
@@ -135,7 +135,7 @@ def analyse(
     """
     settings, y = settings or AnalysisSettings(), np.asarray(values_read(scores)[0], np.float64)
     check_scores_vary(y)
-    with threads_for(len(y) * _columns(measures)):
+    with one_thread_if_small(len(y) * _columns(measures)):
         return _analysed(measures, scores, y, (halves, source), settings, about)
 
 

@@ -1,4 +1,4 @@
-"""How many threads linear algebra gets: one where its matrices are small, since there the others only wait, and use a core each."""
+"""How many threads linear algebra gets: one where its matrices are small, since the others would wait and use up a core each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ SMALL = 2**20
 
 
 @contextmanager
-def threads_for(count: int) -> Iterator[None]:
+def one_thread_if_small(count: int) -> Iterator[None]:
     """A block whose linear algebra has one thread where there are few values, and is left as it is otherwise.
 
     The numbers are the same: the threads of a product share out its rows and columns, not its sums.
 
     Example:
         >>> from threadpoolctl import threadpool_info
-        >>> with threads_for(256 * 39):
+        >>> with one_thread_if_small(256 * 39):
         ...     {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
         {1}
     """
