@@ -68,7 +68,10 @@ def ratios(timings: dict[str, Timing]) -> list[str]:
 
 
 def starts(found: dict[str, Any]) -> None:
-    """Seconds of the package's import and of a sweep's start."""
+    """Seconds of the package's import, of a sweep's start, and of whole commands."""
     print(f"\nimport memjax: {found['import memjax']:.2f} s")
     for name, seconds in found["sweep"].items():
         print(f"sweep of the demo, {name}, to its first measured images: {seconds:.2f} s")
+    for name, row in found["commands"].items():
+        page = f", its page after {row['page_s']:.1f} s" if "page_s" in row else ""
+        print(f"{name}: {row['processor_s']:.2f} s of processor time{page}")

@@ -1,4 +1,4 @@
-"""Starting: fresh processes of `benchmarks/probe.py`, with caches that are empty (first start) or filled (second start).
+"""Starting: fresh processes of `benchmarks/probe.py` and of the command, with caches that are empty or filled.
 
 The caches are memjax's own, of compiled programs, and Python's, of the bytecode of all packages (as it keeps it by default).
 """
@@ -49,15 +49,50 @@ def sweep_start(source: str | None) -> dict[str, float]:
     return found
 
 
+def whole_commands(repeats: int) -> dict[str, dict[str, float]]:
+    """Of the demo, a command's help and a mistake in a command: processor seconds, and of the demo when its page is there.
+
+    The first run of each fills the caches and is not counted; medians of the others.
+    """
+    commands = {"demo": ["sweep"], "help": ["sweep", "--help"], "mistake": ["sweep", "--dataset", "none of that name"]}
+    with tempfile.TemporaryDirectory() as cache:
+        return {name: whole_command(words, repeats, cache) for name, words in commands.items()}
+
+
+def whole_command(words: list[str], repeats: int, cache: str) -> dict[str, float]:
+    """Medians over fresh processes; the folder of results is new each time."""
+    rows = []
+    for place in range(repeats + 1):
+        with tempfile.TemporaryDirectory() as out:
+            ends = ["--out", out] if words == ["sweep"] else []
+            before, begun = os.times(), time.time()
+            subprocess.run(
+                [sys.executable, "-m", "memjax", *words, *ends],
+                capture_output=True,
+                cwd=ROOT,
+                env=_environment(cache),
+                check=False,
+            )
+            after, page = os.times(), Path(out) / "report.html"
+            spent = after.children_user + after.children_system - before.children_user - before.children_system
+            row = {"processor_s": spent, "seconds": time.time() - begun}
+            rows += [row | ({"page_s": page.stat().st_mtime - begun} if page.is_file() else {})] * (place > 0)
+    return {name: float(np.median([row[name] for row in rows])) for name in rows[0]}
+
+
+def _environment(cache: str | None) -> dict[str, str]:
+    """Of a fresh Python that keeps bytecode, and compiled programs, in ``cache``."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return env | ({"MEMJAX_CACHE": cache, "PYTHONPYCACHEPREFIX": f"{cache}/bytecode"} if cache else {})
+
+
 def _python(*arguments: str, cache: str | None = None) -> str:
     """The last line that a fresh Python prints.
 
     Raises:
         RuntimeError: it failed; with what it said.
     """
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    if cache:
-        env |= {"MEMJAX_CACHE": cache, "PYTHONPYCACHEPREFIX": f"{cache}/bytecode"}
+    env = _environment(cache)
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     if done.returncode or not done.stdout.strip():
         raise RuntimeError(f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stderr[-2000:]}")

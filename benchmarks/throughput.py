@@ -196,6 +196,7 @@ def main() -> int:
         starts: dict[str, Any] = {}
         if args.start:
             starts = {"import memjax": start_up.import_seconds(args.repeats), "sweep": start_up.sweep_start(None)}
+            starts["commands"] = start_up.whole_commands(args.repeats)
             show.starts(starts)
     if args.json:
         made = {"machine": about, "encoders": results, "starts": starts}

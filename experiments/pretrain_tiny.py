@@ -28,7 +28,7 @@ import optax
 from memjax import devices
 from memjax.checks import expected, make_folder
 from memjax.cli.arguments import read_arguments, run_main
-from memjax.cli.terminal import say
+from memjax.cli.console import say
 from memjax.models.config import DecoderConfig, ViTConfig
 from memjax.models.vit import ViTParams
 from memjax.progress import progress_of

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # for editors and type checkers; tests hold it to the table b
     from memjax.measure import features
     from memjax.metrics import METRICS, Metric
     from memjax.models.vit import encode
-    from memjax.paper.inputs import PaperSettings, PaperSources
+    from memjax.paper.settings import PaperSettings, PaperSources
     from memjax.pipelines.atlas import AtlasResult, atlas
     from memjax.pipelines.causes import CausesResult, measure_causes
     from memjax.pipelines.compare import DatasetComparison, compare_datasets
@@ -62,8 +62,8 @@ _NAMES = {
     "AtlasResult": "memjax.pipelines.atlas",
     "AtlasSettings": "memjax.latents.settings",
     "reproduce_paper": "memjax.pipelines.paper",
-    "PaperSources": "memjax.paper.inputs",
-    "PaperSettings": "memjax.paper.inputs",
+    "PaperSources": "memjax.paper.settings",
+    "PaperSettings": "memjax.paper.settings",
     "PaperResult": "memjax.pipelines.paper",
     # A score for a new image
     "fit_predictor": "memjax.pipelines.predictors",

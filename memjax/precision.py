@@ -19,8 +19,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Literal, ParamSpec, TypeVar, get_args
 
-import jax
-
 from memjax.checks import expected
 
 Precision = Literal["highest", "high", "default"]
@@ -43,12 +41,14 @@ def products_at(precision: str) -> AbstractContextManager[None]:
         InputError: no such precision.
 
     Example:
-        >>> import jax.numpy as jnp
+        >>> import jax, jax.numpy as jnp
         >>> with products_at("high"):
         ...     lowered = jax.jit(lambda x: x @ x).lower(jnp.ones((2, 2), jnp.float32))
         >>> "[HIGH, HIGH]" in lowered.as_text()
         True
     """
+    import jax  # only here: a command line names a precision without it
+
     check_precision(precision)
     return jax.default_matmul_precision(precision)
 
@@ -59,7 +59,7 @@ def at_its_precision(function: Callable[P, R]) -> Callable[P, R]:
     It holds whatever the caller's own default is, and for the gradient too. A jit outside has to keep ``precision`` static.
 
     Example:
-        >>> import jax.numpy as jnp
+        >>> import jax, jax.numpy as jnp
         >>> square = at_its_precision(lambda x, precision="highest": x @ x)
         >>> "[HIGHEST, HIGHEST]" in jax.jit(square).lower(jnp.ones((2, 2), jnp.float32)).as_text()
         True
@@ -80,7 +80,7 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     """``function`` with every matrix product traced inside it at ``highest``: where a precision is no choice, as in statistics.
 
     Example:
-        >>> import jax.numpy as jnp
+        >>> import jax, jax.numpy as jnp
         >>> product = full_precision(lambda x: x @ x)
         >>> "HIGHEST" in jax.jit(product).lower(jnp.ones((2, 2), jnp.float32)).as_text()
         True

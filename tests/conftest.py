@@ -80,7 +80,7 @@ def leave_undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     from memjax.pipelines import sweep_report
     from memjax.report import page
 
-    monkeypatch.setattr(sweep_report, "save_figures", lambda folder, drawn: None)
+    monkeypatch.setattr(sweep_report, "save_figures", lambda folder, drawn, *_: None)
     monkeypatch.setattr(page, "_vector", lambda name, figure: page.Shown(name, "", "", ""))
     monkeypatch.setattr(page, "_raster", lambda name, figure: page.Shown(name, "", "", ""))
 

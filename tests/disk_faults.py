@@ -102,7 +102,7 @@ def main() -> None:
 
     def undrawn(on: bool) -> None:
         empty = lambda name, figure: page.Shown(name, "", "", "")  # noqa: E731
-        sweep_report.save_figures = (lambda folder, figures: None) if on else drawn[0]
+        sweep_report.save_figures = (lambda folder, figures, *_: None) if on else drawn[0]
         page._vector, page._raster = (empty, empty) if on else drawn[1:]
 
     def sweep(out: Path) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import architectures, generated_images, machine, turns
+from benchmarks import architectures, generated_images, machine, start_up, turns
 from memjax.images import decode
 from memjax.models import families
 
@@ -56,6 +56,12 @@ def test_a_fresh_process_says_how_it_started():
     assert {"import_s", "load_s", "compile_s", "first_batch_s", "second_batch_s", "peak_mib"} == set(laps)
     assert min(laps.values()) > 0
     assert 100 < laps["peak_mib"] < 4000
+
+
+def test_a_whole_command_says_what_it_took(tmp_path):
+    found = start_up.whole_command(["sweep", "--help"], 1, str(tmp_path))
+    assert set(found) == {"processor_s", "seconds"}, "a help has no page"
+    assert 0 < found["processor_s"] < 60
 
 
 def test_the_statistics_of_a_store_say_time_memory_and_table(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 import memjax
 from memjax.cli import sweep as command
-from memjax.paper.inputs import PaperSettings
+from memjax.paper.settings import PaperSettings
 from memjax.pipelines import baseline_settings, sae_settings, settings
 from memjax.pipelines.baseline_settings import BaselineSettings
 from tests.command import exit_code

@@ -12,8 +12,9 @@ import xarray as xr
 from memjax.cli import paper as command
 from memjax.paper.claims import Weighed, fair_choice, feature_claims, verdict_of, within
 from memjax.paper.claims_of_loss import BETTER, LOSS, MAGNITUDE, label_prediction, weigh_claims
-from memjax.paper.inputs import Inputs, PaperSettings, PaperSources
+from memjax.paper.inputs import Inputs
 from memjax.paper.released import Released
+from memjax.paper.settings import PaperSettings, PaperSources
 from memjax.pipelines.paper import paper_claims
 from tests.command import exit_code
 

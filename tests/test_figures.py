@@ -1,17 +1,23 @@
 """Figures: what they show, that they are the same each time, and that they say when data are synthetic."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends import _backend_pdf_ps
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
 from memjax.checks import InputError
-from memjax.report import epochs, figures, readout
-from memjax.report.labels import Context
+from memjax.report import epochs, figures, pdf_fonts, readout
+from memjax.report.chart import PNG_DPI, laid_out_once
+from memjax.report.labels import Context, Label
 from memjax.report.style import COLOURS, encoder_styles
 from tests import fake_run
 
@@ -143,6 +149,74 @@ def test_save_writes_the_same_bytes_each_time(tmp_path: Path) -> None:
     for one, other in zip(first, again, strict=True):
         assert one.read_bytes() == other.read_bytes()
         assert b"CreationDate" not in one.read_bytes()
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """The PNG that a figure's file has."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=PNG_DPI)
+    return np.asarray(Image.open(file))
+
+
+def test_one_layout_serves_all_files_and_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = [pixels(figure) for figure in several()]
+    found, layouts = several(), []
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", counted(ConstrainedLayoutEngine.execute, layouts))
+    with laid_out_once(found):
+        again = [pixels(figure) for figure in found]
+        for figure in found:
+            figure.savefig(io.BytesIO(), format="svg")
+            figure.savefig(io.BytesIO(), format="pdf")
+    assert len(layouts) == len(found)
+    for one, other in zip(alone, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    pixels(found[0])
+    assert len(layouts) == len(found) + 1, "after the block a figure is laid out anew, as it may have changed"
+
+
+def several() -> list[Figure]:
+    """One figure of each kind that a sweep draws."""
+    table, values = fake_run.table(), np.linspace(0, 1, 60)
+    weights = pd.DataFrame({"model": "m", "metric": "cls_mean", "layer": [1, 2], "weight": [0.1, -0.2]})
+    maps, image = np.linspace(0, 1, 32).reshape(2, 4, 4), np.full((8, 8, 3), 90, np.uint8)
+    return [
+        figures.overview(table, fake_run.CONTEXT),
+        figures.rho_by_layer(table, "cls_mean", fake_run.CONTEXT),
+        figures.score_scatter(values, values**2, ("m", "cls_mean", 3)),
+        figures.attention_over_image(image, maps, "a.jpg", "enc", synthetic=True),
+        readout.layer_map(weights, "m"),
+    ]
+
+
+def counted(function: Callable[..., object], calls: list[object]) -> Callable[..., object]:
+    def count(*args: object, **options: object) -> object:
+        calls.append(args)
+        return function(*args, **options)
+
+    return count
+
+
+@pytest.mark.skipif(not hasattr(_backend_pdf_ps, "SubsetResults"), reason="an earlier matplotlib cuts fonts otherwise")
+def test_pdf_files_share_their_fonts_and_keep_their_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = Context(labels={"a": Label("First fine effect", ""), "b": Label("Zwölfter Џ", "")})
+    first, second, foreign = [
+        figures.rho_by_layer(fake_run.table().assign(metric=name), name, context) for name in ("cls_max", "a", "b")
+    ]
+    cuts: list[object] = []
+    pdf_fonts._cut_down.cache_clear()
+    monkeypatch.setattr(pdf_fonts, "_CUT", counted(pdf_fonts._CUT, cuts))
+    original = _backend_pdf_ps.get_glyphs_subset
+    files = [figures.save_figure(first, tmp_path, "first")[1]]
+    made = len(cuts)
+    files.append(figures.save_figure(second, tmp_path, "second")[1])
+    assert 2 <= made <= len(cuts) <= 4, "regular and bold, letters and ligatures"
+    before = len(cuts)
+    files.append(figures.save_figure(foreign, tmp_path, "foreign")[1])
+    assert len(cuts) > before, "characters that are not shared get a cut of their own"
+    assert _backend_pdf_ps.get_glyphs_subset is original
+    for file in files:
+        written = file.read_bytes()
+        assert [part in written for part in (b"/ToUnicode", b"/FontFile2", b"/Type3")] == [True, True, False]
 
 
 def test_figures_leave_global_settings_alone() -> None:

@@ -13,7 +13,7 @@ import memjax
 from memjax.cli import sweep as command
 from memjax.loader import batches
 from memjax.models import hub
-from memjax.pipelines.settings import run_identity
+from memjax.pipelines.identity import run_identity
 from memjax.preprocessing import BY_FAMILY, CLIP_MEAN, HALF, IMAGENET_MEAN, PROCESSORS, Preprocessing
 from tests import tiny_families
 from tests.command import exit_code

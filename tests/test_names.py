@@ -60,7 +60,7 @@ def on_screen(monkeypatch, act) -> str:
     screen = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict", newline="")
     console = Console(file=screen, highlight=False, width=100, force_terminal=False)
     with monkeypatch.context() as patched:
-        patched.setattr(terminal, "CONSOLE", console)
+        patched.setattr("memjax.cli.console.CONSOLE", console)
         act(console)
     screen.flush()
     return screen.buffer.getvalue().decode("utf-8")

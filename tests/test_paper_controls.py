@@ -12,8 +12,8 @@ from PIL import Image
 
 from memjax.checks import InputError
 from memjax.cli import paper as command
-from memjax.paper.inputs import PaperSettings, PaperSources
 from memjax.paper.results import compute
+from memjax.paper.settings import PaperSettings, PaperSources
 from memjax.pipelines import paper as pipeline
 from memjax.pipelines.lowlevel_controls import images_of
 from memjax.stats.reliability import Reliability

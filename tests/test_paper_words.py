@@ -10,9 +10,10 @@ import xarray as xr
 import memjax
 from memjax.paper import headline, tables
 from memjax.paper.disagreements import CORRECTED, HITS, disagreements
-from memjax.paper.inputs import PaperSettings, PaperSources, dealt_consistency
+from memjax.paper.inputs import dealt_consistency
 from memjax.paper.page import found_words, shown_table
 from memjax.paper.released import Released, read_memcat
+from memjax.paper.settings import PaperSettings, PaperSources
 from memjax.pipelines.sae_settings import SAESettings
 from memjax.report.labels import Context, is_per_image, place_words
 from memjax.report.seen import seen_words, trained_on_them

@@ -9,7 +9,7 @@ import memjax
 from memjax.checks import InputError
 from memjax.cli import sweep as command
 from memjax.extract import identity, stored_variables
-from memjax.pipelines.settings import model_record
+from memjax.pipelines.identity import model_record
 from memjax.pipelines.tokens import load_representations, open_group
 from memjax.store import open_features
 from tests import tiny_families

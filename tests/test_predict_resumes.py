@@ -13,8 +13,8 @@ from memjax.checks import InputError
 from memjax.cli import predict as command
 from memjax.outputs import DatasetRecord
 from memjax.pipelines import scored_parts
+from memjax.pipelines.identity import model_record
 from memjax.pipelines.predictions import predict_images
-from memjax.pipelines.settings import model_record
 from memjax.predictor.calibration import Residuals
 from memjax.predictor.domain import Domain
 from memjax.predictor.places import Place

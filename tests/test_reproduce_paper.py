@@ -15,9 +15,9 @@ from memjax.checks import InputError
 from memjax.cli import paper as command
 from memjax.cli.arguments import told
 from memjax.paper import published, tables
-from memjax.paper.inputs import PaperSettings, PaperSources
 from memjax.paper.released import LAYERWISE, read_isola, read_memcat, read_released
 from memjax.paper.results import compute
+from memjax.paper.settings import PaperSettings, PaperSources
 from memjax.pipelines import paper as pipeline
 from memjax.report import epochs
 from memjax.stats.reliability import Reliability

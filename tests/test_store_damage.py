@@ -43,7 +43,7 @@ def photos(tmp_path_factory) -> Path:
 def finished(photos, tmp_path_factory) -> memjax.Sweep:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("memjax.extract.CHUNK", CHUNK)
-        patch.setattr("memjax.pipelines.sweep_report.save_figures", lambda folder, drawn: None)
+        patch.setattr("memjax.pipelines.sweep_report.save_figures", lambda folder, drawn, *_: None)
         return run(photos, tmp_path_factory.mktemp("finished"))
 
 

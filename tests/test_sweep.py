@@ -158,7 +158,7 @@ def write(self, chunk, *rest):
         os.kill(os.getpid(), 9)
     written(self, chunk, *rest)
 memjax.store.Writer.write = write
-sweep_report.save_figures = lambda folder, drawn: None
+sweep_report.save_figures = lambda folder, drawn, *_: None
 def largest(block, layout):
     return block.attention.max()
 settings = memjax.SweepSettings(metrics={"my_peak": memjax.Metric(largest, at="block")}, bootstraps=20)

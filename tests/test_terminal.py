@@ -4,9 +4,11 @@ import re
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from memjax.cli import terminal
-from memjax.cli.terminal import broken, strongest_of_each, survivors, title_of, without_correlation
+from memjax.cli import console
+from memjax.cli.console import broken
+from memjax.cli.terminal import strongest_of_each, survivors, title_of, without_correlation
 from tests import fake_run
 
 NUMBER = re.compile(r"[-+]?\d+\.\d+|[-+]\d+")
@@ -31,10 +33,10 @@ def test_a_path_is_never_broken() -> None:
 
 
 def shown(table: pd.DataFrame, width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    console = terminal._Terminal(force_terminal=True, width=width, color_system=None, highlight=False)
-    monkeypatch.setattr(terminal, "CONSOLE", console)
-    with console.capture() as caught:
-        console.print(strongest_of_each(table, fake_run.RUN))
+    terminal = Console(force_terminal=True, width=width, color_system=None, highlight=False)
+    monkeypatch.setattr(console, "CONSOLE", terminal)
+    with terminal.capture() as caught:
+        terminal.print(strongest_of_each(table, fake_run.RUN))
     return caught.get().splitlines()
 
 

@@ -13,7 +13,7 @@ from memjax.encoder import Encoder
 from memjax.models import port
 from memjax.models.presets import PRESETS, Preset
 from memjax.models.untrained import PREFIX, UNTRAINED, architecture_of, fresh_params, parse_untrained
-from memjax.pipelines.settings import UNTRAINED_NOTE
+from memjax.pipelines.identity import UNTRAINED_NOTE
 
 TINY = f"{PREFIX}memjax/tiny"
 

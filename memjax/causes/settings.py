@@ -2,11 +2,13 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from memjax.checks import expected
-from memjax.metrics import Metric, requested
 from memjax.schema import check_settings
+
+if TYPE_CHECKING:
+    from memjax.metrics import Metric
 
 BOUNDS = {"most_images": (2, 1_000_000), "donors": (1, 64), "latents": (1, 4096), "seed": (0, 2**32 - 1)}
 """Of the settings that are numbers."""
@@ -49,7 +51,7 @@ class CausesSettings:
         check_settings(self, BOUNDS)
         self.measured()
 
-    def measured(self) -> dict[str, Metric]:
+    def measured(self) -> "dict[str, Metric]":
         """The metrics by name.
 
         Raises:
@@ -57,6 +59,8 @@ class CausesSettings:
         """
         if not self.metrics:
             return {}
+        from memjax.metrics import requested  # loads JAX; not for a command's help
+
         usable = {name: row for name, row in requested(self.metrics).items() if not row.per_head and not row.needs}
         if lacking := [name for name in self.metrics if name not in usable and name not in GROUPS]:
             raise expected("metrics", f"among {', '.join(usable) or 'those of layers'}", lacking[0], argument="metrics")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Float
 
 from memjax.causes.latent_measuring import LatentEffects

@@ -28,12 +28,11 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax import devices
 from memjax.checks import expected
 from memjax.cli.arguments import FolderOrUrl, read_arguments
+from memjax.cli.console import say
 from memjax.cli.demo import demo_tokens
 from memjax.cli.own_images import open_own_images
-from memjax.cli.terminal import say
 from memjax.latents.settings import AtlasSettings
 from memjax.storage import Place
 
@@ -69,6 +68,8 @@ class Arguments:
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Map, and tell; the exit code."""
     args = read_arguments(Arguments, __doc__ or "", words, program)
+    from memjax import devices
+
     devices.use_cores()
     devices.use_cache()
     from memjax.pipelines.atlas import atlas

@@ -46,13 +46,11 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax import devices
 from memjax.checks import expected
 from memjax.cli.arguments import FolderOrUrl, read_arguments
+from memjax.cli.console import say
 from memjax.cli.demo import demo_tokens
 from memjax.cli.own_images import open_named_images
-from memjax.cli.terminal import say
-from memjax.outputs import FAILURES
 from memjax.pipelines.autoencoder_settings import AutoencoderSettings
 from memjax.pipelines.baseline_settings import BaselineSettings
 
@@ -97,6 +95,8 @@ class Arguments:
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Measure and report; the exit code."""
     args = read_arguments(Arguments, __doc__ or "", words, program)
+    from memjax import devices
+
     devices.use_cores()
     devices.use_cache()
     from memjax.pipelines.autoencoder import measure_autoencoder
@@ -161,6 +161,8 @@ def show_baselines(found: "BaselineResult") -> None:
     joined = "" if found.store is None else f"; measures per image: {found.store}"
     say(f"table: {found.out}{joined}")
     if found.run.failures:
+        from memjax.outputs import FAILURES
+
         say(f"{found.run.failures} images could not be used: {found.out / FAILURES} says why")
 
 

@@ -27,12 +27,10 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax import devices
 from memjax.causes.settings import CausesSettings
 from memjax.cli import predict
 from memjax.cli.arguments import FolderOrUrl, read_arguments
-from memjax.cli.terminal import say
-from memjax.outputs import FAILURES, REPORT
+from memjax.cli.console import say
 from memjax.predictor.settings import PredictorSettings
 from memjax.schema import check_bounds
 
@@ -93,6 +91,8 @@ class Arguments:
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Take out, and tell; the exit code."""
     args = read_arguments(Arguments, __doc__ or "", words, program)
+    from memjax import devices
+
     devices.use_cores()
     devices.use_cache()
     wanted = args.of_prediction()
@@ -103,6 +103,8 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
 
     found = measure_causes(predictor, images, args.out, args.settings, batch_size=args.batch_size)
     show_causes(found)
+    from memjax.outputs import FAILURES, REPORT
+
     say(f"page: {found.out / REPORT}")
     if found.run.failures:
         say(f"{found.run.failures} images could not be used: {found.out / FAILURES} says why")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memjax.cli.arguments import FolderOrUrl, read_arguments
-from memjax.cli.terminal import say
+from memjax.cli.console import say
 
 
 @dataclass(frozen=True)

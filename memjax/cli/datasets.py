@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from memjax.cli.arguments import read_arguments
-from memjax.cli.terminal import CONSOLE, say
+from memjax.cli.console import CONSOLE, say
 
 
 @dataclass(frozen=True)

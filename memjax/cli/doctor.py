@@ -21,7 +21,7 @@ from pathlib import Path
 
 from memjax.checks import InputError
 from memjax.cli.arguments import FolderOrUrl, read_arguments
-from memjax.cli.terminal import say
+from memjax.cli.console import say
 from memjax.storage import Place
 
 GIB = 2**30

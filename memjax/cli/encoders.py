@@ -15,7 +15,7 @@ from rich.table import Table
 
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments
-from memjax.cli.terminal import CONSOLE
+from memjax.cli.console import CONSOLE
 
 
 @dataclass(frozen=True)

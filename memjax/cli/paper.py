@@ -32,17 +32,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes
 
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments
-from memjax.cli.terminal import CONSOLE, say
-from memjax.outputs import FAILURES
-from memjax.paper.inputs import PaperSettings, PaperSources
+from memjax.cli.console import CONSOLE, say
+from memjax.paper.settings import PaperSettings, PaperSources
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from memjax.pipelines.paper import PaperResult
 
 
@@ -115,17 +115,21 @@ def show(result: "PaperResult") -> None:
     for sentence in result.disagreements:
         say(f"- {sentence}")
     if len(result.failures):
+        from memjax.outputs import FAILURES
+
         say(f"Images that could not be used for the controls: {len(result.failures)}; {result.out / FAILURES} says why")
     say(f"Report, tables, figures and run.json: {result.out}")
 
 
-def with_layer_words(rows: pd.DataFrame) -> pd.DataFrame:
+def with_layer_words(rows: "pd.DataFrame") -> "pd.DataFrame":
     """Layers as whole numbers, empty where there is none."""
     return rows.assign(layer=["" if layer != layer else f"{layer:.0f}" for layer in rows["layer"]])
 
 
-def print_table(title: str, rows: pd.DataFrame) -> None:
+def print_table(title: str, rows: "pd.DataFrame") -> None:
     """A table in the terminal."""
+    import pandas as pd
+
     shown = Table(title=title, title_justify="left")
     for column in rows.columns:
         shown.add_column(column, justify="right" if pd.api.types.is_numeric_dtype(rows[column]) else "left")

@@ -32,11 +32,9 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax import devices
 from memjax.checks import check_folder, expected
 from memjax.cli.arguments import FolderOrUrl, read_arguments
-from memjax.cli.terminal import say
-from memjax.outputs import FAILURES, REPORT
+from memjax.cli.console import say
 from memjax.predictor.settings import PredictorSettings
 from memjax.schema import check_bounds
 
@@ -86,6 +84,8 @@ class Arguments:
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Fit, or load, and predict; the exit code."""
     args = read_arguments(Arguments, __doc__ or "", words, program)
+    from memjax import devices
+
     devices.use_cores()
     devices.use_cache()
     images = images_named(args)
@@ -196,6 +196,8 @@ def show_predictions(found: "PredictedImages") -> None:
         say(f"against people's scores, n = {e.n:,}: rho {e.rho:+.3f} [{e.ci_low:+.3f}, {e.ci_high:+.3f}]{seen}")
         covered = f"{e.coverage:.1%} [{e.coverage_low:.1%}, {e.coverage_high:.1%}]"
         say(f"  intervals of {e.level:.0%} cover {covered}; predictions less scores: {e.bias:+.3f} on average")
+    from memjax.outputs import FAILURES, REPORT
+
     say(f"page: {found.out / REPORT}")
     if found.run.failures:
         say(f"{found.run.failures} images could not be used: {found.out / FAILURES} says why")

@@ -33,10 +33,9 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax import devices
 from memjax.cli.arguments import FolderOrUrl, read_arguments
+from memjax.cli.console import say
 from memjax.cli.demo import demo_tokens
-from memjax.cli.terminal import say
 from memjax.pipelines.sae_settings import SAESettings
 
 if TYPE_CHECKING:
@@ -57,6 +56,8 @@ class Arguments:
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Train and report; the exit code."""
     args = read_arguments(Arguments, __doc__ or "", words, program)
+    from memjax import devices
+
     devices.use_cores()
     devices.use_cache()
     from memjax.pipelines.saes import train_saes

@@ -29,6 +29,7 @@ from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.own_images import open_named_images
 from memjax.metrics import METRICS
 from memjax.pipelines.settings import SweepSettings
+from memjax.progress import stage_of
 from memjax.schema import check_bounds
 
 if TYPE_CHECKING:
@@ -124,13 +125,14 @@ def open_data(args: Arguments) -> "Dataset":
 
 def run(args: Arguments) -> int:
     """One process's part of the run; the exit code."""
+    with stage_of("reading the data set", True):
+        dataset = open_data(args)  # before all that a mistake in the command does not need
     from memjax import devices, processes
     from memjax.cli.terminal import show_sweep
     from memjax.pipelines.sweep import sweep
 
     devices.use_cores()
     devices.use_cache()
-    dataset = open_data(args)
     profile = args.profile and make_folder(args.profile, "profile", argument="profile")
     with devices.profiled(profile):
         result = sweep(dataset, args.models, args.out, args.settings, scheduler=args.scheduler)

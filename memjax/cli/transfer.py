@@ -26,10 +26,9 @@ from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes
 
-from memjax import devices
 from memjax.checks import expected
 from memjax.cli.arguments import FolderOrUrl, read_arguments
-from memjax.cli.terminal import say
+from memjax.cli.console import say
 from memjax.predictor.settings import PredictorSettings
 
 
@@ -47,6 +46,8 @@ class Arguments:
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Fit on each, and hold against each; the exit code."""
     args = read_arguments(Arguments, __doc__ or "", words, program)
+    from memjax import devices
+
     devices.use_cores()
     if len(args.runs) == 1:
         return _official(args)

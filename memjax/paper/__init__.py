@@ -8,8 +8,8 @@ call: `memjax.reproduce_paper`. The public names; each is imported when first us
 from memjax.lazy import attach
 
 _NAMES = {
-    "PaperSources": "memjax.paper.inputs",
-    "PaperSettings": "memjax.paper.inputs",
+    "PaperSources": "memjax.paper.settings",
+    "PaperSettings": "memjax.paper.settings",
     # The authors' files
     "read_released": "memjax.paper.released",
     "read_memcat": "memjax.paper.released",

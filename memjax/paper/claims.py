@@ -13,8 +13,9 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.stats import rankdata
 
-from memjax.paper.inputs import Inputs, PaperSettings
+from memjax.paper.inputs import Inputs
 from memjax.paper.released import ENCODERS
+from memjax.paper.settings import PaperSettings
 from memjax.stats.correlation import Correlations, correlate
 from memjax.stats.over_layers import nested_choice
 from memjax.stats.partial import one_hot, partial_correlation

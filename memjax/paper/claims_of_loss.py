@@ -19,8 +19,9 @@ from memjax.paper.claims import (
     partial_row,
     verdict_of,
 )
-from memjax.paper.inputs import Inputs, PaperSettings
+from memjax.paper.inputs import Inputs
 from memjax.paper.released import ENCODERS, Released
+from memjax.paper.settings import PaperSettings
 from memjax.stats.correlation import correlate
 from memjax.stats.intervals import fisher_z
 from memjax.stats.partial import partial_correlation

@@ -10,8 +10,9 @@ from memjax.outputs import Run, failure_table
 from memjax.paper import headline
 from memjax.paper.claims_of_loss import CLAIMS
 from memjax.paper.claims_page import WEIGHED, shown_claims
-from memjax.paper.inputs import Inputs, PaperSettings
+from memjax.paper.inputs import Inputs
 from memjax.paper.results import Results
+from memjax.paper.settings import PaperSettings
 from memjax.paper.tables import IMAGE, READOUT
 from memjax.report import epochs, figures
 from memjax.report.labels import Context, interval_text, is_per_image, probability

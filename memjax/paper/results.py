@@ -11,8 +11,9 @@ from memjax.paper import tables
 from memjax.paper.by_source import source_table
 from memjax.paper.disagreements import disagreements
 from memjax.paper.given_category import glm_given_category
-from memjax.paper.inputs import ImageStatistics, Inputs, PaperSettings, dealt_consistency
+from memjax.paper.inputs import ImageStatistics, Inputs, dealt_consistency
 from memjax.paper.regimes import regime_table
+from memjax.paper.settings import PaperSettings
 from memjax.stats.analysis import AboutImages, Analysis, AnalysisSettings, analyse
 from memjax.stats.partial import one_hot
 from memjax.stats.readout import Readout

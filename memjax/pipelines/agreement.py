@@ -12,7 +12,8 @@ from memjax.datasets import Dataset
 from memjax.datasets.content import content_digest
 from memjax.encoder import Encoder
 from memjax.outputs import plain_json
-from memjax.pipelines.settings import HOW, SweepSettings
+from memjax.pipelines.identity import HOW
+from memjax.pipelines.settings import SweepSettings
 from memjax.storage import Place, listing, write_atomically
 
 SEEING = 15

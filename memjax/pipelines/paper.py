@@ -29,8 +29,6 @@ from memjax.outputs import (
 from memjax.paper.claims_of_loss import CLAIMS, Claims, weigh_claims
 from memjax.paper.inputs import (
     Inputs,
-    PaperSettings,
-    PaperSources,
     ceiling_of_sources,
     check_groups,
     halves_of,
@@ -38,6 +36,7 @@ from memjax.paper.inputs import (
     with_columns,
 )  # fmt: skip
 from memjax.paper.results import Results, compute
+from memjax.paper.settings import PaperSettings, PaperSources
 from memjax.pipelines.lowlevel_controls import image_statistics, images_of
 from memjax.pipelines.rival_entries import rivals_in
 from memjax.promises import start_writing

@@ -1,24 +1,18 @@
 """The settings of a sweep: what changes its numbers, and how it is done. The command's help reads the field docstrings."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from memjax import __version__
-from memjax.datasets import Dataset
-from memjax.encoder import Encoder
-from memjax.extract import Plan
-from memjax.fast_pixels import check_fast_installed
-from memjax.metrics import METRICS, Metric, metric_identity, requested
-from memjax.models.untrained import UNTRAINED
-from memjax.outputs import Json, ModelRecord, plain_json
 from memjax.precision import Precision, check_precision
 from memjax.preprocessing import Decoder, Orientation
 from memjax.schema import check_settings
-from memjax.selection import Selection
+
+if TYPE_CHECKING:  # what a command line is read by stays light; the rest is imported when the settings are used
+    from memjax.extract import Plan
+    from memjax.metrics import Metric
+    from memjax.outputs import Json
 
 BOUNDS = {
     "batch_size": (1, 2**20),
@@ -29,7 +23,10 @@ BOUNDS = {
 }
 """Of the settings that are numbers."""
 
-MetricChoice = Sequence[str] | Mapping[str, Metric] | Sequence[str | Mapping[str, Metric]]
+if TYPE_CHECKING:
+    MetricChoice = Sequence[str] | Mapping[str, Metric] | Sequence[str | Mapping[str, Metric]]
+else:
+    MetricChoice = Sequence[str] | Mapping[str, object] | Sequence[str | Mapping[str, object]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,84 +91,40 @@ class SweepSettings:
         check_settings(self, BOUNDS)
         check_precision(self.precision)
 
-    def chosen_metrics(self) -> dict[str, Metric]:
+    def chosen_metrics(self) -> "dict[str, Metric]":
         """Name -> row, in the order of the tables.
 
         Raises:
             InputError: an unknown name, or an own metric under a built-in's.
         """
+        from memjax.metrics import requested
+
         return requested(self.metrics)
 
-    def plan(self) -> Plan:
+    def plan(self) -> "Plan":
         """What the extraction is told.
 
         Raises:
             InputError: an unknown metric; a decoder whose packages are missing.
         """
+        from memjax.extract import Plan
+        from memjax.fast_pixels import check_fast_installed
+        from memjax.selection import Selection
+
         if self.decoder == "fast":
             check_fast_installed()
         metrics = tuple(self.chosen_metrics().items())
         selection = Selection(metrics, tuple(self.tokens), tuple(self.patch_layers))
         return Plan(self.protocol, self.batch_size, selection, self.workers, self.cache_images)
 
-    def to_json(self) -> dict[str, Json]:
+    def to_json(self) -> "dict[str, Json]":
         """For run.json and the run's identity; a user's own metric by the SHA-256 of what it computes."""
+        from memjax.metrics import METRICS, metric_identity
+        from memjax.outputs import plain_json
+
         found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         found["metrics"] = [
             name if METRICS.get(name) is row else {name: metric_identity(row)}
             for name, row in self.chosen_metrics().items()
         ]
         return {name: plain_json(value) for name, value in found.items()}
-
-
-HOW = ("workers", "cache_images", "preprocessing", "predictions")
-"""Settings that say how a run is done, and leave its results as they are, or stand in its identity by what they name."""
-
-
-def run_identity(settings: SweepSettings, dataset: Dataset, encoders: Sequence[Encoder], predictions: str = "") -> str:
-    """SHA-256 of what a sweep's results depend on: settings, data (how many of its images too), encoders, the version; of
-    ``predictions`` from elsewhere the checksum."""
-    changing = {name: value for name, value in settings.to_json().items() if name not in HOW}
-    weights = [
-        {"name": encoder.label, "checksum": encoder.checksum, "preprocessing": encoder.preprocessing.to_json()}
-        for encoder in encoders
-    ]
-    parts = [changing, dataset.info["fingerprint"], len(dataset), weights, __version__, predictions]
-    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
-
-
-def model_record(encoder: Encoder, tokens: Sequence[str] = ()) -> ModelRecord:
-    """An encoder as run.json has it, where ``tokens`` were asked for."""
-    notes = (
-        UNTRAINED_NOTE if encoder.revision == UNTRAINED else "",
-        _assumed(encoder) if encoder.preprocessing.origin == "assumed" else "",
-        without_output(encoder) if "pooled" in tokens and not encoder.config.has_output else "",
-    )
-    return ModelRecord(
-        model=encoder.label,
-        name=encoder.name,
-        revision=encoder.revision,
-        sha256=encoder.checksum,
-        family=encoder.config.family,
-        preprocessing=encoder.preprocessing.to_json(),
-        note="; ".join(filter(None, notes)),
-    )
-
-
-UNTRAINED_NOTE = "not trained: the weights are drawn at random, as a control"
-"""What has to be said of an encoder without training."""
-
-
-def without_output(encoder: Encoder) -> str:
-    """What has to be said of an encoder of which a pooled output was asked for."""
-    return f"no pooled output is kept of {encoder.label}: it has no head that makes one of the last layer"
-
-
-def _assumed(encoder: Encoder) -> str:
-    """What has to be said of pixels that are made in the family's way because nothing says how."""
-    pre = encoder.preprocessing
-    how = f"resize {pre.resize}, crop {pre.crop}, mean {pre.mean}, std {pre.std}"
-    return (
-        f"no preprocessor_config.json says how its pixels are made; assumed is the published way of {encoder.config.family} "
-        f"({how})"
-    )

@@ -32,7 +32,8 @@ from memjax.outputs import (
 )
 from memjax.pipelines.agreement import agree_on_place, agree_on_run
 from memjax.pipelines.controls import Controls, read_controls
-from memjax.pipelines.settings import SweepSettings, model_record, run_identity, without_output
+from memjax.pipelines.identity import model_record, run_identity, without_output
+from memjax.pipelines.settings import SweepSettings
 from memjax.pipelines.sweep_result import (
     Sweep,
     features_of,
@@ -43,7 +44,7 @@ from memjax.pipelines.sweep_result import (
     stored_metrics,
 )
 from memjax.pipelines.values import noted
-from memjax.progress import ProgressCallback, progress_of, tell
+from memjax.progress import ProgressCallback, progress_of, stage_of, tell
 from memjax.promises import start_writing, unfinish
 from memjax.stats.scores import check_scores_vary
 from memjax.storage import Place, asked, locked, results_folder, staged
@@ -98,7 +99,10 @@ def sweep(
         if dataset.scored:
             check_scores_vary(dataset.table["memorability"].to_numpy(np.float64), f"scores of data set {dataset.name}")
         controls = read_controls(dataset, settings)
-        job = _Job(dataset, load_encoders(encoders, settings), where, settings, controls, scheduler)
+        mine = progress if processes.this()[0] == 0 else False
+        with stage_of("loading encoders", mine):
+            loaded = load_encoders(encoders, settings)
+        job = _Job(dataset, loaded, where, settings, controls, scheduler)
         agree_on_run(job.dataset, job.encoders, settings, controls.checksum)
         made = _run(job, progress)
     return dataclasses.replace(made, kept=kept)
@@ -109,7 +113,8 @@ def _run(job: "_Job", progress: bool | ProgressCallback) -> Sweep:
     where, first = job.out, processes.this()[0] == 0
     with locked(where) if first else machine_faults_told(where):
         agree_on_place(where)
-        repaired = asked(lambda: mended(job, progress), where) if first else []
+        with stage_of("verifying what is in the store", progress if first else False):
+            repaired = asked(lambda: mended(job, progress), where) if first else []
         processes.wait_for_all("store verified")
         before, broken = asked(lambda: finished_run(where, job.identity, job.models, job.dataset.scored), where)
         processes.wait_for_all("start")
@@ -205,7 +210,7 @@ def measure(job: _Job, progress: bool | ProgressCallback) -> tuple[list[Failure]
     """Extract into the store; the failures of all encoders and of the data set, and seconds spent."""
     failures, started, plan = list(job.dataset.rejected), time.perf_counter(), job.settings.plan()
     for encoder in job.encoders:
-        with progress_of(encoder.label, len(job.dataset), progress) as advance:
+        with progress_of(encoder.label, len(job.dataset), progress, first="compiling") as advance:
             failures += extract(
                 job.dataset, encoder, job.out, plan, advance, functools.partial(tell, progress=progress)
             )
@@ -254,8 +259,9 @@ def conclude(
         InputError: no image could be used; failures.csv then says why. Or an encoder gave no finite value, or what was written
             is not what can be read.
     """
-    for model in job.models:
-        asked(functools.partial(verify_group, job.out, group_name(model)), job.out)
+    with stage_of("verifying the store", progress):
+        for model in job.models:
+            asked(functools.partial(verify_group, job.out, group_name(model)), job.out)
     result = asked(lambda: measured(job, failures, seconds, repaired), job.out)
     with staged(job.out, last=RUN) as folder:
         writing = asked(lambda: start_writing(job.out, folder), job.out)
@@ -271,12 +277,13 @@ def conclude(
 
 
 def _with_analysis(job: _Job, result: Sweep, folder: Path, progress: bool | ProgressCallback) -> Sweep:
-    from memjax.pipelines.sweep_analysis import analyse_sweep  # scipy and matplotlib: not before the last image
-    from memjax.pipelines.sweep_report import write_findings
+    with stage_of("correlations, intervals, readouts", progress), cluster(job.scheduler, job.out / STORE):
+        from memjax.pipelines.sweep_analysis import analyse_sweep  # scipy: not before the last image
 
-    with cluster(job.scheduler, job.out / STORE):
         analysed, analysis = analyse_sweep(
             result, job.dataset, job.controls, functools.partial(tell, progress=progress)
         )
-    write_findings(folder, analysed, analysis, (job.dataset, job.encoders[0]))
+    with stage_of("loading what draws", progress):
+        from memjax.pipelines.sweep_report import write_findings  # matplotlib: not before the last image
+    write_findings(folder, analysed, analysis, (job.dataset, job.encoders[0]), progress)
     return analysed

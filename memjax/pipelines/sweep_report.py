@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,10 @@ from memjax.pipelines.sweep_result import (
     Controlled,
     Sweep,
 )  # fmt: skip
+from memjax.progress import Advance, ProgressCallback, progress_of, stage_of
+from memjax.promises import FIGURES
 from memjax.report import figures as draw
+from memjax.report.chart import laid_out_once
 from memjax.report.encoder_pairs import corrected_sections, pair_sections, pair_sentences
 from memjax.report.groups import group_sections, group_sentences
 from memjax.report.heads import rho_by_head
@@ -54,16 +58,22 @@ def context_of(result: Sweep) -> Context:
     return Context(run.method, run.level, run.dataset.synthetic, run.ceiling, labels)
 
 
-def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple[Dataset, Encoder]) -> None:
-    """Tables, figures and the page.
+def write_findings(
+    folder: Path,
+    result: Sweep,
+    analysis: Analysis,
+    shown: tuple[Dataset, Encoder],
+    progress: bool | ProgressCallback = False,
+) -> None:
+    """Tables, then the page, which is what is looked at, then the figures' files; each figure is laid out once.
 
     Args:
         folder: where to.
         result: the sweep with its analysis.
         analysis: where its tables come from.
         shown: where the images on the page are, and whose attention is drawn over them.
+        progress: True for a bar over the figures, and a spinner before.
     """
-    run, context = result.run, context_of(result)
     tables = {
         CORRELATIONS: analysis.table,
         READOUTS: analysis.readouts,
@@ -76,26 +86,34 @@ def write_findings(folder: Path, result: Sweep, analysis: Analysis, shown: tuple
     for name, table in tables.items():
         if table is not None:
             write_table(table, folder, name)
-    drawn, maps = sweep_figures(analysis.table, context), attention_maps(*shown)
+    with ExitStack() as held:
+        with stage_of("page", progress):
+            page = findings_page(result, analysis, shown)
+            several = [page.figures, *(part.figures for part in page.sections)]
+            drawn = {name: figure for figures in several for name, figure in figures.items()}
+            drawn |= {f"attention_of_{image}": figure for image, figure in page.attention.items()}
+            held.enter_context(laid_out_once(drawn.values()))
+            write_report(folder / REPORT, page)
+        advance = held.enter_context(progress_of("figures", len(drawn), progress is True, unit="figures"))
+        save_figures(folder / FIGURES, drawn, advance)
+
+
+def findings_page(result: Sweep, analysis: Analysis, shown: tuple[Dataset, Encoder]) -> Page:
+    """What the page of a sweep shows; see `write_findings`."""
+    run, context = result.run, context_of(result)
     parts = [*representation_parts(analysis, run, context), readout_part(analysis, run, context)]
-    parts += control_sections(result.controlled, run, context)
-    save_figures(
-        folder / "figures", {**drawn, **{name: figure for part in parts for name, figure in part.figures.items()}}
-    )
-    save_figures(folder / "figures", {f"attention_of_{image}": figure for image, figure in maps.items()})
-    page = Page(
+    return Page(
         run=run,
         table=analysis.table,
         context=context,
         failures=failed_images(result.failures),
         features=result.features,
-        figures=drawn,
+        figures=sweep_figures(analysis.table, context),
         thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),
-        attention=maps,
-        sections=parts,
+        attention=attention_maps(*shown),
+        sections=[*parts, *control_sections(result.controlled, run, context)],
         findings=readout_findings(result, analysis.readout_ceiling),
     )
-    write_report(folder / REPORT, page)
 
 
 def readout_findings(result: Sweep, ceiling: Reliability | None) -> list[str]:
@@ -133,14 +151,15 @@ def shared_with(metric: str) -> str:
     return METRICS[metric].multiple_of if metric in METRICS else ""
 
 
-def save_figures(folder: Path, drawn: Mapping[str, Figure]) -> None:
-    """PNG and PDF of each; a metric that shares another's figure gets a copy under its own name."""
+def save_figures(folder: Path, drawn: Mapping[str, Figure], advance: Advance = lambda added: None) -> None:
+    """PNG and PDF of each, which are counted; a metric that shares another's figure gets a copy under its own name."""
     stems = file_stems(drawn)
     for name, figure in drawn.items():
         files = draw.save_figure(figure, folder, stems[name])
         for twin in (metric for metric in METRICS if shared_with(metric) == name):
             for file in files:
                 shutil.copyfile(file, file.with_stem(twin))
+        advance(1)
 
 
 def representation_parts(analysis: Analysis, run: Run, context: Context) -> list[Section]:

@@ -16,9 +16,10 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
-from memjax.report.chart import Chart
+from memjax.report.chart import PNG_DPI, Chart, laid_out_once
 from memjax.report.labels import Context, count, interval_text, plain, shorten, signed
 from memjax.report.panel import draw_panel, legend_entries, strongest_side
+from memjax.report.pdf_fonts import shared_fonts
 from memjax.report.strongest import too_few
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
 from memjax.stats.strongest import FEWEST
@@ -195,8 +196,8 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Pa
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
-    with style():
-        figure.savefig(png, dpi=200, metadata={"Software": None})
+    with style(), shared_fonts(), laid_out_once([figure]):
+        figure.savefig(png, dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
         figure.savefig(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return png, pdf
 

@@ -34,6 +34,7 @@ _RC = {
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.titlesize": 10,
+    "axes.titley": 1.0,  # where matplotlib finds it too, with no ticks at the top, by a look at every label in each drawing
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

@@ -14,7 +14,7 @@ Methodol. 15.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Float
 
 FEWEST_SETS = 2

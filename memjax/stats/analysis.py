@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from memjax.stats.blas import one_thread_if_small
 from memjax.stats.blocks import How, Scores, correlated, rows_kept, values_read
 from memjax.stats.readout import Readout
 from memjax.stats.readouts import Together, label_table, readout_table, readouts, usable_labels, weight_table
@@ -134,6 +135,18 @@ def analyse(
     """
     settings, y = settings or AnalysisSettings(), np.asarray(values_read(scores)[0], np.float64)
     check_scores_vary(y)
+    with one_thread_if_small(len(y) * _columns(measures)):
+        return _analysed(measures, scores, y, (halves, source), settings, about)
+
+
+def _analysed(
+    measures: Measures,
+    scores: Scores,
+    y: np.ndarray,
+    halves: tuple[np.ndarray | Reliability | None, str],
+    settings: AnalysisSettings,
+    about: AboutImages | None,
+) -> Analysis:
     most = _readout_images(measures, settings)
     found = correlated(measures, scores, How(settings.method, settings.bootstraps, settings.seed, most))
     columns, table, sample = found.columns, found.table, rows_kept(y, most, settings.seed)
@@ -145,8 +158,8 @@ def analyse(
     how = ReadoutSettings(settings.folds, settings.repeats, seed=settings.seed)
     if wanted and chosen.models:
         predicted = readouts(chosen, y, about.together, how)
-    ceiling = ceiling_for(halves, settings.method, source)
-    rank_ceiling = ceiling if settings.method == "spearman" else ceiling_for(halves, "spearman", source)
+    ceiling = ceiling_for(halves[0], settings.method, halves[1])
+    rank_ceiling = ceiling if settings.method == "spearman" else ceiling_for(halves[0], "spearman", halves[1])
     rows = weights = beside = None
     if predicted:
         rows = readout_table(predicted, columns.keys.assign(rho=found.ranked), rank_ceiling)
@@ -163,8 +176,11 @@ def _readout_images(measures: Measures, settings: AnalysisSettings) -> int:
     """How many images the readout is made from at most."""
     if settings.readout_values is None:
         return sys.maxsize
-    columns = sum(values.shape[1] for metrics in measures.values() for values in metrics.values())
-    return max(settings.readout_images, settings.readout_values // max(1, columns))
+    return max(settings.readout_images, settings.readout_values // max(1, _columns(measures)))
+
+
+def _columns(measures: Measures) -> int:
+    return sum(values.shape[1] for metrics in measures.values() for values in metrics.values())
 
 
 def ceiling_for(halves: np.ndarray | Reliability | None, method: str, source: str = "") -> Reliability | None:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 
 from memjax.checks import expected
 from memjax.stats import resampling

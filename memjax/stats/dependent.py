@@ -7,7 +7,7 @@ images.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 
 from memjax.checks import expected
 

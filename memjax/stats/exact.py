@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 
 from memjax.stats.bounds import held
 from memjax.stats.correlation import Correlations, check_columns, complete_groups, correlate

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Bool, Float, Int
 
 from memjax.stats.ordering import order_of

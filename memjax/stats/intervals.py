@@ -1,7 +1,7 @@
 """Confidence intervals of correlations: percentile, BCa, and Fisher's z. NaN, ties, constants: see `correlation`."""
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 
 from memjax.checks import expected
 from memjax.stats import resampling

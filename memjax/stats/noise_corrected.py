@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Float, Int
 
 from memjax.stats.influence import ranked, spearman_influence

@@ -4,7 +4,7 @@
 """
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Float
 
 from memjax.checks import expected

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 
 from memjax.checks import expected
 from memjax.stats.bounds import held

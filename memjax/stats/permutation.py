@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Array, Float, Int
 
 from memjax.checks import expected

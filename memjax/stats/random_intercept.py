@@ -10,8 +10,7 @@ Reference: Patterson & Thompson 1971, Biometrika 58. `statsmodels` (MixedLM) giv
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Float, Int
 
 from memjax.checks import expected

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Float, Int
 
 from memjax.stats.influence import ranked, spearman_influence

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy  # its parts are loaded when first used
 from jaxtyping import Bool, Float
 
 from memjax.stats.correlation import coefficient, complete_groups, holm

@@ -12,7 +12,7 @@ from memjax.models.config import ViTConfig
 from memjax.models.edits import Edit
 from memjax.models.vit import ViTParams
 from memjax.outputs import DatasetRecord
-from memjax.pipelines.settings import model_record
+from memjax.pipelines.identity import model_record
 from memjax.predictor import Predictor
 from memjax.predictor.calibration import Residuals
 from memjax.predictor.domain import Domain
