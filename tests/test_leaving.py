@@ -222,3 +222,23 @@ def test_threads_that_wait_for_each_other_hold_no_error_up(ends, code, tmp_path)
     )
     assert done.returncode == code
     assert done.stderr.count("\n") == 1
+
+
+def test_an_interruption_while_python_ends_leaves_the_result_as_it_is(tmp_path):
+    """What is registered first runs last: the interruption comes when the program has left."""
+    program = (
+        "import atexit, os, signal; atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+        "from memjax.cli import leaving\n"
+        "leaving.run_main(lambda: print('done') or 1)"
+    )
+    environment = {**os.environ, "MEMJAX_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "done\n", "")

@@ -6,6 +6,7 @@ log is; 130 interrupted (Ctrl-C); 141 nobody reads the output any more; 143 term
 """
 
 import _thread
+import atexit
 import os
 import re
 import select
@@ -38,6 +39,9 @@ def run_main(main: Callable[[], int]) -> None:
     if code not in (DONE, SOME_FAILED):
         _wait_for_no_thread(code)
     _flush()
+    atexit.register(
+        signal.signal, signal.SIGINT, signal.SIG_IGN
+    )  # all is said: Ctrl-C while Python ends changes no exit code
     sys.exit(code)
 
 

@@ -27,7 +27,6 @@ from tyro.conf import OmitArgPrefixes
 from memjax.checks import InputError, expected, make_folder
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.own_images import open_named_images
-from memjax.metrics import METRICS
 from memjax.pipelines.settings import SweepSettings
 from memjax.progress import stage_of
 from memjax.schema import check_bounds
@@ -143,8 +142,7 @@ def run(args: Arguments) -> int:
 
 def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     """Run the sweep; the exit code."""
-    description = f"{__doc__}\nMetrics, for --metrics: {', '.join(METRICS)}."
-    args = read_arguments(Arguments, description, words, program, GROUPS)
+    args = read_arguments(Arguments, __doc__ or "", words, program, GROUPS)
     if args.distributed:
         return run_joined(args)
     if (args.coordinator, args.processes, args.process) != (None, None, None):

@@ -62,7 +62,8 @@ class SweepSettings:
     method: Literal["spearman", "pearson", "kendall"] = "spearman"
     """Correlation coefficient."""
     metrics: MetricChoice = ("default",)
-    """Metrics by name; `default`: those of the paper, `all`: every one. In Python also {name: Metric}, beside the default."""
+    """Metrics by name; `default`: those of the paper, `all`: every one; a name that is none is answered with all that are.
+    In Python also {name: Metric}, beside the default."""
     tokens: tuple[Literal["cls", "mean", "pooled"], ...] = ()
     """Token vectors to keep in the store too, for autoencoders and baselines: cls and mean of every layer; pooled: what the
     encoder's head makes of the last layer (CLIP's projection, SigLIP's attention pooling; elsewhere the normed cls)."""

@@ -4,6 +4,7 @@ matplotlib embeds of each font the characters of one file, and reads the whole f
 that the PDF of one figure takes. Its text stays text, of a kind (TrueType) that editors and journals take.
 """
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
@@ -24,6 +25,12 @@ LAYOUT = frozenset({"GDEF", "GPOS", "GSUB", "MATH"})
 """Tables of a font that say where glyphs are placed, which in a PDF file has been done."""
 
 _CUT = _backend_pdf_ps.get_glyphs_subset
+
+REPLACEABLE = hasattr(_backend_pdf_ps, "SubsetResults") and [*inspect.signature(_CUT).parameters] == [
+    "fontfile",
+    "glyphs",
+]
+"""Whether this matplotlib cuts fonts in the way that is replaced here."""
 
 
 class CutFont(NamedTuple):
@@ -47,9 +54,9 @@ class Cut(NamedTuple):
 def shared_fonts() -> Iterator[None]:
     """A block in which PDF files share fonts. matplotlib has no setting for that: its function is replaced, and put back.
 
-    Before matplotlib 3.11 that function is another one, and stays.
+    Where that function is another one than matplotlib 3.11's, it stays, and files take longer.
     """
-    if not hasattr(_backend_pdf_ps, "SubsetResults"):
+    if not REPLACEABLE:
         yield
         return
     before = _backend_pdf_ps.get_glyphs_subset
