@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar, cast, get_args, runtime_checkable
 
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
@@ -101,9 +101,8 @@ def find_shards(shards: NamedShards) -> list[Shard]:
     Raises:
         InputError: there is none, one is missing, or not all are of one kind.
     """
-    check_kind(
-        shards, (str, Path, Place, Iterable), "shards", "a folder, a pattern, or a list of files", argument="images"
-    )
+    kinds = (str, *get_args(Place), Iterable)
+    check_kind(shards, kinds, "shards", "a folder, a pattern, or a list of files", argument="images")
     several = [shards] if isinstance(shards, (str, Path, Place)) else list(shards)
     urls = list(dict.fromkeys(url for one in several for url in _named(str(one))))
     told = ", ".join(str(one) for one in several[:3])
