@@ -120,9 +120,17 @@ def test_headline_names_the_largest_and_its_interval() -> None:
     assert best is not None
     assert abs(best.rho) == table.rho.abs().max()
     sentence = headline(table, fake_run.CONTEXT).replace("\xa0", " ")
-    assert f"({best.metric}) at layer {best.layer} of {best.model} is the strongest" in sentence
+    assert f"({best.metric}) of {best.model} is the strongest" in sentence, (
+        "a measure of the whole image is at no layer"
+    )
     ceiling = np.sqrt(2 * 0.779 / 1.779)  # of all observers' scores, from their halves
     assert f"{100 * abs(best.rho) / ceiling:.0f} % of the human ceiling" in sentence
+    by_layer = table[~table.metric.isin(["delta_first_last", "delta_total"])]
+    best = best_row(by_layer)
+    assert best is not None
+    assert f"({best.metric}) at layer {best.layer} of {best.model} is the strongest" in headline(
+        by_layer, fake_run.CONTEXT
+    )
 
 
 def test_headline_claims_nothing_where_chance_would_do() -> None:
