@@ -109,10 +109,24 @@ class Board:
             try:
                 return self.client.blocking_key_value_get(key, int(SLICE * 1000))
             except RuntimeError:
-                self.check()
+                self._check_but(key)
             if not said and time.monotonic() - begun > SAYING:
                 said = True
                 self.say(f"{self.me} waits for {whom}")
+
+    def _check_but(self, key: str) -> None:
+        """`check`, unless the value of ``key`` is there by now: its process may have set it and ended since the last look."""
+        try:
+            self.check()
+        except ProcessLostError:
+            try:
+                self.client.blocking_key_value_get(key, 1)
+            except RuntimeError:
+                pass
+            else:
+                self.lost = ""
+                return
+            raise
 
     def agree(self, facts: Mapping[str, str]) -> None:
         """Go on if every process has the same facts; all have to call it in the same order.
