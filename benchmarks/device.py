@@ -12,6 +12,7 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import jax
@@ -63,17 +64,26 @@ def program(encoder: Encoder, kind: str) -> Callable:
     return devices.data_parallel(jax.vmap(one, in_axes=(None, 0)), mesh)
 
 
-def rate(encoder: Encoder, kind: str, size: int, rounds: int) -> float:
-    """Images a second, warm: the median of the rounds."""
+def batch_of(encoder: Encoder, factor: int) -> int:
+    """Images over all devices: ``factor`` times as many as a sweep takes by default."""
+    return factor * batching.images_per_device(encoder.config, encoder.preprocessing.image_size) * jax.device_count()
+
+
+def warm(encoder: Encoder, kind: str, size: int) -> Callable[[], jax.Array]:
+    """The `program` of a batch of random grey levels that lie on the devices, after its first run."""
     mesh = devices.data_mesh()
     levels = np.random.default_rng(0).integers(0, 256, (size, *encoder.preprocessing.image_size, 3), np.uint8)
-    run, params, batch = program(encoder, kind), devices.replicate(encoder.params, mesh), devices.split(levels, mesh)
-    times = max(1, 256 // size)
-    jax.block_until_ready(run(params, batch))
-    seconds = []
+    run = partial(program(encoder, kind), devices.replicate(encoder.params, mesh), devices.split(levels, mesh))
+    jax.block_until_ready(run())
+    return run
+
+
+def rate(encoder: Encoder, kind: str, size: int, rounds: int) -> float:
+    """Images a second, warm: the median of the rounds."""
+    run, times, seconds = warm(encoder, kind, size), max(1, 256 // size), []
     for _ in range(rounds):
         start = time.perf_counter()
-        jax.block_until_ready([run(params, batch) for _ in range(times)])
+        jax.block_until_ready([run() for _ in range(times)])
         seconds.append(time.perf_counter() - start)
     return size * times / statistics.median(seconds)
 
@@ -130,9 +140,7 @@ def random_encoder(name: str, dtype: str, precision: str) -> Encoder:
 def row(name: str, dtype: str, precision: str, factor: int, rounds: int) -> str:
     """One encoder, type, precision and batch."""
     encoder = random_encoder(name, dtype, precision)
-    size = (
-        factor * batching.images_per_device(encoder.config, encoder.preprocessing.image_size) * jax.local_device_count()
-    )
+    size = batch_of(encoder, factor)
     sweep, alone = (rate(encoder, kind, size, rounds) for kind in ("sweep", "forward"))
     flops = architectures.work(encoder.config, encoder.preprocessing.image_size[0]).flops
     peak = PEAKS.get(jax.devices()[0].device_kind)

@@ -1,4 +1,4 @@
-"""Where an accelerator's time goes: its kernels by the operation of memjax that they compute, from a trace of whole batches.
+"""Where an accelerator's time goes: its kernels, each with the operation that the trace names for it, if any, of whole batches.
 
   python benchmarks/kernels.py --encoders clip-b16                 a sweep's program, bfloat16
   python benchmarks/kernels.py --kinds forward --rows 30
@@ -8,21 +8,20 @@ Weights and images are random, as in `benchmarks/device.py`. A share is of the t
 
 import collections
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import jax
-import numpy as np
 from jax.profiler import ProfileData
 
-from benchmarks.device import program, random_encoder
-from memjax import batching, devices
+from benchmarks.device import batch_of, random_encoder, warm
+from memjax.checks import expected
 from memjax.cli.arguments import read_arguments, run_main
-from memjax.encoder import Encoder
 
 BATCHES = 8
-"""Traced, after two that are not."""
+"""Traced, after one that is not."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +42,23 @@ class Arguments:
     """Operations shown."""
 
 
-def traced(encoder: Encoder, kind: str, size: int) -> Path:
-    """The file of a trace of `BATCHES` batches of ``size`` images."""
-    mesh = devices.data_mesh()
-    levels = np.random.default_rng(0).integers(0, 256, (size, *encoder.preprocessing.image_size, 3), np.uint8)
-    run, params, batch = program(encoder, kind), devices.replicate(encoder.params, mesh), devices.split(levels, mesh)
-    for _ in range(2):
-        jax.block_until_ready(run(params, batch))
-    folder = Path(tempfile.mkdtemp())
-    with jax.profiler.trace(str(folder)):
-        jax.block_until_ready([run(params, batch) for _ in range(BATCHES)])
-    (found,) = folder.rglob("*.xplane.pb")
-    return found
+def traced(run: Callable[[], jax.Array]) -> ProfileData:
+    """The trace of `BATCHES` batches."""
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder):
+            jax.block_until_ready([run() for _ in range(BATCHES)])
+        (found,) = Path(folder).rglob("*.xplane.pb")
+        return ProfileData.from_file(str(found))
 
 
-def times(file: Path) -> dict[tuple[str, str], float]:
+def times(trace: ProfileData) -> dict[tuple[str, str], float]:
     """``(kernel, operation)`` -> microseconds, over all devices of the trace."""
     spent: dict[tuple[str, str], float] = collections.Counter()
-    for plane in ProfileData.from_file(str(file)).planes:
+    for plane in trace.planes:
         if not plane.name.startswith("/device:"):
             continue
         for line in plane.lines:
-            if not line.name.startswith(
-                "Stream"
-            ):  # the other lines show the same time again, by module or by operation
+            if not line.name.startswith("Stream"):  # other lines show the same time again
                 continue
             for event in line.events:
                 stats = dict(event.stats)
@@ -81,10 +73,11 @@ def main() -> int:
     print(f"{jax.devices()[0].device_kind}; jax {jax.__version__}")
     for name in args.encoders:
         encoder = random_encoder(name, args.dtype, args.precision)
-        size = args.factor * batching.images_per_device(encoder.config, encoder.preprocessing.image_size)
-        size *= jax.local_device_count()
+        size = batch_of(encoder, args.factor)
         for kind in args.kinds:
-            spent = times(traced(encoder, kind, size))
+            spent = times(traced(warm(encoder, kind, size)))
+            if not spent:
+                raise expected("kernels in the trace", "those of an accelerator", f"none on {jax.default_backend()}")
             whole = sum(spent.values())
             print(
                 f"\n{name}, {args.dtype}, {kind}: {whole / BATCHES / size:.1f} us of kernels an image, {size} images\n"

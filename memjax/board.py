@@ -109,24 +109,21 @@ class Board:
             try:
                 return self.client.blocking_key_value_get(key, int(SLICE * 1000))
             except RuntimeError:
-                self._check_but(key)
+                try:
+                    self.check()
+                except ProcessLostError:  # the one that is gone may have set the value and ended since the last look
+                    if (left := self._set_already(key)) is None:
+                        raise
+                    return left
             if not said and time.monotonic() - begun > SAYING:
                 said = True
                 self.say(f"{self.me} waits for {whom}")
 
-    def _check_but(self, key: str) -> None:
-        """`check`, unless the value of ``key`` is there by now: its process may have set it and ended since the last look."""
+    def _set_already(self, key: str) -> str | None:
         try:
-            self.check()
-        except ProcessLostError:
-            try:
-                self.client.blocking_key_value_get(key, 1)
-            except RuntimeError:
-                pass
-            else:
-                self.lost = ""
-                return
-            raise
+            return self.client.blocking_key_value_get(key, 1)
+        except RuntimeError:
+            return None
 
     def agree(self, facts: Mapping[str, str]) -> None:
         """Go on if every process has the same facts; all have to call it in the same order.

@@ -89,6 +89,11 @@ def what_is(value: object) -> str:
     return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
+def is_torch(value: object) -> bool:
+    """Whether something is torch's, which is not imported for it."""
+    return type(value).__module__.partition(".")[0] == "torch"
+
+
 def settings_of(given: Settings | None, kind: type[Settings]) -> Settings:
     """Settings that were given, or those of the default.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from memjax.checks import InputError, expected, what_is
+from memjax.checks import InputError, expected, is_torch, what_is
 from memjax.preprocessing import Preprocessing, normalise_table
 
 MAKE = "memjax.read_images(images, encoder.preprocessing) makes them of files, PIL images and uint8 arrays"
@@ -78,11 +78,7 @@ def check_image(image: object) -> None:
 
 
 def _is_array(value: object) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype") and not _is_torch(value)
-
-
-def _is_torch(value: object) -> bool:
-    return type(value).__module__.partition(".")[0] == "torch"
+    return hasattr(value, "shape") and hasattr(value, "dtype") and not is_torch(value)
 
 
 def _told(array: Any) -> str:
@@ -103,7 +99,7 @@ def _as_array(pixels: Any) -> Any:
         raise expected("pixels", "images of one size", f"shapes {shapes}", MAKE, "pixels")
     if _is_array(pixels):
         return pixels
-    if _is_torch(pixels) and hasattr(pixels, "shape"):
+    if is_torch(pixels) and hasattr(pixels, "shape"):
         first = len(pixels.shape) == 4 and pixels.shape[1] == 3
         fix = f"write {'pixels.permute(0, 2, 3, 1).numpy()' if first else 'pixels.numpy()'}"
         raise expected(

@@ -198,6 +198,19 @@ def test_output_that_goes_nowhere_is_no_traceback(line, code, said):
     assert errors.count("\n") == said, errors
 
 
+def ended(program: str, cache: Path) -> subprocess.CompletedProcess[str]:
+    """A program of Python's in a process of its own, once it has ended."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MEMJAX_CACHE": str(cache)},
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("ends", "code"), [("raise OSError(28, 'No space left on device', 'x')", 2), ("raise KeyError(1)", 70)]
@@ -210,16 +223,7 @@ def test_threads_that_wait_for_each_other_hold_no_error_up(ends, code, tmp_path)
         f"def main():\n    {ends}\n"
         "leaving.run_main(main)"
     )
-    environment = {**os.environ, "MEMJAX_CACHE": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
+    done = ended(program, tmp_path)
     assert done.returncode == code
     assert done.stderr.count("\n") == 1
 
@@ -231,14 +235,5 @@ def test_an_interruption_while_python_ends_leaves_the_result_as_it_is(tmp_path):
         "from memjax.cli import leaving\n"
         "leaving.run_main(lambda: print('done') or 1)"
     )
-    environment = {**os.environ, "MEMJAX_CACHE": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
+    done = ended(program, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (1, "done\n", "")

@@ -57,7 +57,7 @@ def spec(name: str) -> Spec:
     """
     if not isinstance(name, str) or name not in SPECS:
         known = ", ".join(SPECS)
-        own = "or memjax.open_folder for a folder of your own images"
+        own = "or use a folder of your own images (memjax.open_folder)"
         raise InputError(f"data set {name!r}: unknown; known are {known}, {own}", argument="dataset")
     return SPECS[name]
 

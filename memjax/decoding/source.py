@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image as PILImage
 
-from memjax.checks import InputError, expected, what_is
+from memjax.checks import InputError, expected, is_torch, what_is
 
 MAX_BYTES = 256 * 2**20
 """Largest file read, in bytes."""
@@ -72,7 +72,7 @@ def check_form(source: object) -> None:
 
 def _remedy(source: object) -> str:
     """What to do about something that is no image; empty where there is nothing to say."""
-    if type(source).__module__.partition(".")[0] == "torch":
+    if is_torch(source):
         return "write image.permute(1, 2, 0).numpy() for uint8 [y, x, 3]"
     if isinstance(source, list):
         return "write np.array(image, np.uint8)"
@@ -109,7 +109,7 @@ def check_list(images: object, wanted: str) -> None:
         fix = f"write sorted(Path({name!r}).iterdir())" if Path(name).is_dir() else f"write [{name!r}]"
     elif isinstance(images, (bytes, PILImage.Image)) or (isinstance(images, np.ndarray) and images.ndim != 4):
         fix = "write [image]"
-    elif type(images).__module__.partition(".")[0] == "torch":
+    elif is_torch(images):
         fix = "write images.permute(0, 2, 3, 1).numpy() for uint8 [b, y, x, 3]"
     elif hasattr(images, "columns"):
         fix = "write list(frame['image']), its column of paths"

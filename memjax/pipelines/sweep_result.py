@@ -13,6 +13,7 @@ from memjax.datasets import Failure
 from memjax.naming import group_name
 from memjax.outputs import FAILURES, REPORT, RUN, Run, read_failures, read_run, read_table
 from memjax.promises import broken_promises
+from memjax.report.labels import place_words
 from memjax.stats.reliability import Reliability
 from memjax.storage import Place, TemporaryFolder, place
 from memjax.store import (
@@ -108,7 +109,7 @@ class Sweep:
             parts.append("no correlation")
         else:
             best = known.loc[known["rho"].abs().idxmax()]
-            told = f"{best['rho']:+.3f} ({best['metric']}, layer {best['layer']}, {best['model']})"
+            told = f"{best['rho']:+.3f} ({best['metric']} {place_words(best['model'], best['metric'], best['layer'])})"
             parts.append(f"{len(known)} correlations, the largest {told}")
         parts += [f"{len(self.failures)} failures"] if len(self.failures) else []
         return f"<Sweep of {of}: {'; '.join(parts)}; in {self.out}>"
