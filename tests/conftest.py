@@ -1,6 +1,8 @@
 """Strict numerics for every test: no silent promotion, full float32 matmuls, checked shapes, warnings as errors."""
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -18,10 +20,15 @@ import matplotlib
 import numpy as np
 import pytest
 
+from memjax.cache import cache_dir
+
 matplotlib.use("Agg")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
+# A program is compiled once for all files, workers and stages of a check; `drop_programs` keeps it from filling the memory.
+jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "tests"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,6 +71,16 @@ def dinov2_dir() -> Path:
     return reference("../models/dinov2-small").resolve()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def drop_programs() -> Iterator[None]:
+    """Compiled programs are dropped after each file: each maps memory, and of maps a process may have 65,530 (Linux'
+    vm.max_map_count).
+    """
+    yield
+    jax.clear_caches()
+    gc.collect()
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20250901)
@@ -81,7 +98,7 @@ def leave_undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     from memjax.report import page
 
     monkeypatch.setattr(sweep_report, "save_figures", lambda folder, drawn, *_: None)
-    monkeypatch.setattr(page, "_vector", lambda name, figure: page.Shown(name, "", "", ""))
+    monkeypatch.setattr(page, "_chart", lambda name, figure: page.Shown(name, "", "", ""))
     monkeypatch.setattr(page, "_raster", lambda name, figure: page.Shown(name, "", "", ""))
 
 

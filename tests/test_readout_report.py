@@ -66,7 +66,9 @@ def test_section_has_figures_for_every_encoder(tables) -> None:
     wanted = {"readout", *(f"readout_{kind}_{model}" for kind in ("weights", "importance") for model in ("one", "two"))}
     assert set(part.figures) == wanted
     assert "Folds at random." in part.paragraphs
-    assert f"{100 * tables[0]['rho'].iloc[0] / 0.936:.0f}" in part.paragraphs[0]
+    said = show.sentences(tables[0], fake_run.CONTEXT.ceiling)
+    assert f"{100 * tables[0]['rho'].iloc[0] / 0.936:.0f}" in said[0]
+    assert not set(said) & set(part.paragraphs), "they stand once, in the page's lead"
     assert part.table is not None
     assert part.table.iloc[0]["metric"] == "Mean activation of the cls token"
 

@@ -92,7 +92,7 @@ GROUPS = {
     ),
     "what is measured and kept": ("metrics", "tokens", "patch_layers"),
     "statistics": ("method", "bootstraps", "seed", "groups", "lowlevel", "predictions", "scheduler"),
-    "running": ("out", "batch_size", "workers", "cache_images", "profile"),
+    "running": ("out", "title", "batch_size", "workers", "cache_images", "profile"),
     "one run of many processes": ("distributed", "coordinator", "processes", "process", "heartbeat"),
 }  # fmt: skip
 """Of the help."""

@@ -86,8 +86,7 @@ def sections(results: Results, drawn: Mapping[str, Figure], settings: PaperSetti
         repeats = tables["readout"]["repeats"].iloc[0]
         how = f"At most {settings.folds} folds {kind}, drawn at random {repeats} times (seed {settings.seed})."
         context = Context(ceiling=results.ceiling)
-        labels = tables.get("label_baselines")
-        parts.append(readout_section(tables["readout"], tables["readout_weights"], context, how, labels))
+        parts.append(readout_section(tables["readout"], tables["readout_weights"], context, how))
     if "controls" in tables:
         parts.append(Section("Controls held constant", CONTROLS, {}, strongest(tables["controls"])))
     if "categories" in tables:

@@ -13,7 +13,7 @@ from memjax.images import ImageError, ImageSource, decode, normalise, resize_cro
 from memjax.preprocessing import Orientation
 from memjax.report.figures import attention_over_image
 
-THUMBNAIL = 224
+THUMBNAIL = 320
 """Longest side of an image in the report, in pixels."""
 
 

@@ -87,6 +87,8 @@ class SweepSettings:
     lowlevel: bool = False
     """Give every correlation with contrast, colourfulness and edge density of the images held constant too; each image is
     decoded once more."""
+    title: str | None = None
+    """Of the report page; the data set's name follows it."""
 
     def __post_init__(self) -> None:
         check_settings(self, BOUNDS)
@@ -124,6 +126,8 @@ class SweepSettings:
         from memjax.outputs import plain_json
 
         found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if self.title is None:  # runs that were made before it could be named stay recognised
+            del found["title"]
         found["metrics"] = [
             name if METRICS.get(name) is row else {name: metric_identity(row)}
             for name, row in self.chosen_metrics().items()

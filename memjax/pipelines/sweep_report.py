@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -31,7 +32,10 @@ from memjax.report import figures as draw
 from memjax.report.chart import laid_out_once
 from memjax.report.encoder_pairs import corrected_sections, pair_sections, pair_sentences
 from memjax.report.groups import group_sections, group_sentences
+from memjax.report.headline import claimed_row
 from memjax.report.heads import rho_by_head
+from memjax.report.heatmap import rho_map
+from memjax.report.kept import drawn_once, shared_with
 from memjax.report.labels import Context, Label, head_of
 from memjax.report.lowlevel import lowlevel_sections, lowlevel_sentences
 from memjax.report.notebook import run_html
@@ -39,7 +43,9 @@ from memjax.report.page import Page, Section, write_report
 from memjax.report.predictions import prediction_sections, prediction_sentences
 from memjax.report.readout import READOUT_TITLE, readout_section, sentences
 from memjax.report.representations import representation_section, representation_sentences
+from memjax.report.scores import score_distribution
 from memjax.report.seen import seen_words
+from memjax.report.style import encoder_styles
 from memjax.stats.analysis import READOUT_IMAGES, Analysis
 from memjax.stats.reliability import Reliability
 from memjax.stats.repeats import FOLDS
@@ -89,8 +95,9 @@ def write_findings(
     with ExitStack() as held:
         with stage_of("page", progress):
             page = findings_page(result, analysis, shown)
-            several = [page.figures, *(part.figures for part in page.sections)]
-            drawn = {name: figure for figures in several for name, figure in figures.items()}
+            several = [page.lead, page.figures, *(part.figures for part in page.sections)]
+            drawn = metric_figures(analysis.table, context_of(result))
+            drawn = {name: figure for figures in [*several, drawn] for name, figure in figures.items()}
             drawn |= {f"attention_of_{image}": figure for image, figure in page.attention.items()}
             held.enter_context(laid_out_once(drawn.values()))
             write_report(folder / REPORT, page)
@@ -109,6 +116,8 @@ def findings_page(result: Sweep, analysis: Analysis, shown: tuple[Dataset, Encod
         failures=failed_images(result.failures),
         features=result.features,
         figures=sweep_figures(analysis.table, context),
+        lead=lead_figures(result, analysis.table, context),
+        title=str(run.settings.get("title") or "") or Page.title,
         thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),
         attention=attention_maps(*shown),
         sections=[*parts, *control_sections(result.controlled, run, context)],
@@ -131,24 +140,34 @@ def readout_findings(result: Sweep, ceiling: Reliability | None) -> list[str]:
     return [*said, *sentences(result.readouts, ceiling, labels), *seen_words(result.features)]
 
 
+def lead_figures(result: Sweep, table: pd.DataFrame, context: Context) -> dict[str, Figure]:
+    """What stands below the headline: every correlation as a map, the strongest one's images, and the scores."""
+    kept, best = drawn_once(table), claimed_row(table, result.run.strongest)
+    drawn = {"map": rho_map(kept, context)} if len(kept) else {}
+    if best is not None and (model := str(best["model"])) in result.features:
+        group, place = result.features[model], (model, str(best["metric"]), int(best["layer"]))
+        if place[1] in group:
+            values = group[place[1]].sel(layer=place[2])
+            colour = encoder_styles(table)[model].colour
+            drawn["strongest"] = draw.score_scatter(
+                values.values.astype(float), values["memorability"].values, place, context, colour
+            )
+    scores = next((group["memorability"].values for group in result.features.values()), np.empty(0))
+    return drawn | ({"scores": score_distribution(scores, context)} if np.isfinite(scores).any() else {})
+
+
 def sweep_figures(table: pd.DataFrame, context: Context) -> dict[str, Figure]:
-    """The overview, then one figure a metric; a metric by head is one map, a fixed multiple of another shares its figure."""
+    """All metrics beside each other, and a map for a metric by head."""
     heads = dict.fromkeys(found[0] for metric in pd.unique(table["metric"]) if (found := head_of(metric)))
-    kept = _drawn_once(table)
+    kept = drawn_once(table)
     drawn = {"overview": draw.overview(kept, context)} if len(kept) else {}
-    drawn |= {str(metric): draw.rho_by_layer(kept, metric, context) for metric in pd.unique(kept["metric"])}
     return drawn | {metric: rho_by_head(table, metric, context) for metric in heads}
 
 
-def _drawn_once(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the rows of single heads, and of metrics that are a fixed multiple of another one in the table."""
-    metrics = set(table["metric"])
-    return table[[head_of(m) is None and shared_with(m) not in metrics for m in table["metric"]]]
-
-
-def shared_with(metric: str) -> str:
-    """The metric that this one is a fixed multiple of, so that its correlations are the same; empty for most."""
-    return METRICS[metric].multiple_of if metric in METRICS else ""
+def metric_figures(table: pd.DataFrame, context: Context) -> dict[str, Figure]:
+    """One figure a metric, for the folder alone; a fixed multiple of another shares its figure."""
+    kept = drawn_once(table)
+    return {str(metric): draw.rho_by_layer(kept, metric, context) for metric in pd.unique(kept["metric"])}
 
 
 def save_figures(folder: Path, drawn: Mapping[str, Figure], advance: Advance = lambda added: None) -> None:
@@ -184,7 +203,7 @@ def readout_part(analysis: Analysis, run: Run, context: Context) -> Section:
     if analysis.sample is not None:
         how += f" It is of {len(analysis.sample):,} images, drawn at random from those with a score."
     ranked = Context("spearman", run.level, context.synthetic, analysis.readout_ceiling, context.labels)
-    return readout_section(analysis.readouts, analysis.weights, ranked, how, analysis.labels)
+    return readout_section(analysis.readouts, analysis.weights, ranked, how)
 
 
 def control_sections(found: Controlled, run: Run, context: Context) -> list[Section]:
@@ -214,7 +233,7 @@ def control_sentences(result: Sweep) -> list[str]:
 
 def notebook_html(result: Sweep) -> str:
     """A result as a notebook shows it."""
-    kept = None if result.table is None else _drawn_once(result.table)
+    kept = None if result.table is None else drawn_once(result.table)
     ranked = result.run.ceiling if result.run.method == "spearman" else None
     return run_html(
         f"Sweep of {result.run.dataset.name}",

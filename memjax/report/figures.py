@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from memjax.checks import expected
 from memjax.report.chart import PNG_DPI, Chart, laid_out_once
-from memjax.report.labels import Context, count, interval_text, plain, shorten, signed
+from memjax.report.labels import Context, count, interval_text, is_per_image, plain, shorten, signed
 from memjax.report.panel import draw_panel, legend_entries, strongest_side
 from memjax.report.pdf_fonts import shared_fonts
 from memjax.report.strongest import too_few
@@ -28,6 +28,8 @@ from memjax.stats.table import CORRELATION_COLUMNS
 SYNTHETIC = "Synthetic data: generated images and scores, no human memory."
 SYNTHETIC_IMAGE = "Synthetic: a generated image, seen by no one."
 CONTEXT = Context()
+MANY = 2000
+"""Images from which a scatter counts them in hexagons."""
 _X_LABEL = "layer (0: embeddings; i: after block i)"
 
 
@@ -110,6 +112,8 @@ def score_scatter(
 ) -> Figure:
     """A metric's value against the score of each image, with the median score in ten groups of equal size.
 
+    From `MANY` images on, the dots are counted in hexagons: the darker, the more images.
+
     Args:
         values: the metric at one layer, NaN where it has none (left out).
         scores: memorability, same order.
@@ -121,12 +125,16 @@ def score_scatter(
     kept = np.isfinite(values) & np.isfinite(scores)
     x, y = values[kept], scores[kept]
     label = context.label(metric)
-    title = f"{label.title}, layer {layer}"
+    title = label.title if is_per_image(metric) else f"{label.title}, layer {layer}"
     with style():
         figure = Chart(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
-        size, alpha = (14, 0.45) if len(x) < 1000 else (6, 0.25)
-        axes.scatter(x, y, s=size, alpha=alpha, color=colour, linewidths=0, rasterized=len(x) > 500)
+        if len(x) >= MANY:
+            axes.hexbin(x, y, gridsize=36, mincnt=1, bins="log", cmap="Blues", linewidths=0.1, rasterized=True)
+        else:
+            axes.scatter(
+                x, y, s=14 if len(x) < 1000 else 6, alpha=0.45, color=colour, linewidths=0, rasterized=len(x) > 500
+            )
         if len(x) >= 50:
             groups = np.array_split(np.argsort(x, kind="stable"), 10)
             centres, medians = [np.median(x[g]) for g in groups], [np.median(y[g]) for g in groups]
@@ -135,9 +143,10 @@ def score_scatter(
         axes.set_xlabel(f"{label.title} ({label.unit})" if label.unit else label.title)
         axes.set_ylabel("memorability (score of the data set)")
         _title(figure, title)
+        dots = "darker hexagons hold more images" if len(x) >= MANY else "each dot an image"
         note = f"{shorten(model)} · n = {count(len(x))} images" + (f"\n{SYNTHETIC}" if context.synthetic else "")
         axes.set_title(note, loc="left", fontsize=8.5, color=_note_colour(context.synthetic))
-        figure.set_label(f"{title} of {model} against memorability; each dot an image, n = {count(len(x))}.")
+        figure.set_label(f"{title} of {model} against memorability; {dots}, n = {count(len(x))}.")
     return figure
 
 

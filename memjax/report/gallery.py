@@ -16,7 +16,7 @@ from memjax.report.labels import Context, plain
 Thumbnails = Callable[[list[str]], Mapping[str, bytes]]
 """Image ids -> encoded images (any format that pillow reads); an id may be left out."""
 
-EDGE = 168
+EDGE = 288
 """Longest side of a thumbnail in the page, in pixels."""
 
 
@@ -120,5 +120,5 @@ def data_uri(data: bytes) -> str:
         return ""
     image.thumbnail((EDGE, EDGE))
     small = io.BytesIO()
-    image.save(small, "JPEG", quality=80)
+    image.save(small, "JPEG", quality=75)
     return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode("ascii")

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jinja2
@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 
 from memjax.outputs import Run
 from memjax.report import labels
+from memjax.report.citations import citations
+from memjax.report.explore import drawn_ceiling, explorer, vega
 from memjax.report.gallery import NOTHING, Gallery, Thumbnails, gallery
 from memjax.report.headline import caveats, claimed_row, headline
 from memjax.report.labels import Context
@@ -30,10 +32,9 @@ from memjax.stats.table import CORRELATION_COLUMNS
 MAX_FAILURES = 200
 """Failures listed in the page; the rest are in failures.csv."""
 
-PAPER = (
-    "Takmaz, E., Gatt, A., & Dotlačil, J. (2025). Traces of image memorability in vision encoders: Activations, "
-    "attention distributions and autoencoder losses. arXiv:2509.01453. MemVis workshop, ICCV 2025."
-)
+
+LARGEST = 300_000
+"""Characters of a chart as SVG, from which on it is put into the page as a PNG."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure as the template shows it. ``alt`` is its first sentence, ``caption`` the whole."""
+    """A figure as the template shows it. ``alt`` is its first sentence, ``caption`` the whole; a ``chart`` follows the page's
+    colours."""
 
     name: str
     source: str
     alt: str
     caption: str
+    chart: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class Page:
             none, whose page has a ``headline`` of its own.
         context: coefficient, ceiling and labels, as in the figures.
         features: encoder -> data set of the feature store (dims image, layer; coords image, memorability).
-        figures: name -> figure, shown in this order; a figure's label is its caption.
+        figures: name -> figure, shown in this order; a figure's label is its caption. Folded up where there is a lead.
+        lead: the figures below the headline; the first stands for the charts that answer, in print and where no script runs.
         failures: columns ``image, stage, error``.
         thumbnails: image ids -> encoded images, asked once for the few that are shown.
         attention: image id -> figure of its attention maps (`memjax.report.figures.attention_over_image`).
@@ -87,6 +91,7 @@ class Page:
     failures: pd.DataFrame
     features: Mapping[str, xr.Dataset] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    lead: Mapping[str, Figure] = field(default_factory=dict)
     thumbnails: Thumbnails | None = None
     attention: Mapping[str, Figure] = field(default_factory=dict)
     sections: Sequence[Section] = ()
@@ -107,13 +112,16 @@ def write_report(path: str | Path, page: Page) -> None:
         symbol=page.context.symbol,
         method=page.context.method,
         summary=_summary(page),
-        figures=[_vector(name, figure) for name, figure in page.figures.items()],
+        lead=[_chart(name, figure) for name, figure in page.lead.items()],
+        figures=[_chart(name, figure) for name, figure in page.figures.items()],
+        folded=bool(page.lead),
+        contents=_contents(page),
         attention=[_raster(name, figure) for name, figure in page.attention.items()],
-        sections=[(part, [_vector(*item) for item in part.figures.items()]) for part in page.sections],
+        sections=[(part, [_chart(*item) for item in part.figures.items()]) for part in page.sections],
         failures=page.failures.head(MAX_FAILURES).astype(str).to_dict("records"),
         failure_count=len(page.failures),
         provenance=list(flatten(run.to_json())),
-        citations=[PAPER, *filter(None, [run.dataset.citation])],
+        citations=citations(run),
         **_of_correlations(page),
     )  # fmt: skip
     Path(path).write_text(text, encoding="utf-8", newline="\n")
@@ -124,10 +132,11 @@ def _of_correlations(page: Page) -> dict[str, object]:
     table, context, run = page.table, page.context, page.run
     if table is None:
         own = {"headline": page.headline, "caveats": page.notes or (), "few_intervals": "", "ceiling": None}
-        return own | {"correlated": False, "rows": (), "gallery": page.gallery}
+        return own | {"correlated": False, "rows": (), "gallery": page.gallery, "explorer": None}
     best, ceiling = claimed_row(table, run.strongest), context.ceiling
     return {
         "correlated": True,
+        **(_explorer(table, context) if page.lead else {"explorer": None}),
         "headline": page.headline or headline(table, context, run.strongest),
         "caveats": caveats(table, context.synthetic, run.strongest, context.method)
         if page.notes is None
@@ -152,13 +161,9 @@ def environment(*parts: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    here = Path(__file__).parent
     for kind, suffix in (("style", ".css"), ("script", ".js")):
-        files = [(here / name).with_suffix(suffix) for name in ("page", *parts)]
-        text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-        environment.globals[kind] = Markup(text)
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-        environment.globals[f"{kind}_hash"] = Markup(f"'sha256-{digest}'")
+        text = "\n".join(_own_file(name + suffix) for name in ("page", *parts))
+        environment.globals |= _allowed(kind, text)
     formats = (
         labels.signed, labels.interval_text, labels.probability, labels.count, labels.share, labels.ceiling_words,
     )  # fmt: skip
@@ -167,6 +172,48 @@ def environment(*parts: str) -> jinja2.Environment:
     environment.globals["number"] = lambda value: f"{value:.4g}".replace("-", "−") if labels.is_number(value) else "–"
     environment.filters["sortable"] = lambda value: repr(float(value)) if labels.is_number(value) else ""
     return environment
+
+
+def _own_file(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+def _allowed(kind: str, text: str) -> dict[str, Markup]:
+    """A style or script, and its hash for the content policy: nothing else of its kind runs."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return {kind: Markup(text), f"{kind}_hash": Markup(f"'sha256-{digest}'")}
+
+
+def _explorer(table: pd.DataFrame, context: Context) -> dict[str, object]:
+    """The charts that answer: what they show as JSON without a ``<``, and their scripts."""
+    found = explorer(table, context)
+    if found is None:
+        return {"explorer": None}
+    text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    scripts = _allowed("vega", vega()) | _allowed("explore", _own_file("explore.js"))
+    return {"explorer": Markup(text), "ceiling_drawn": drawn_ceiling(table, context) is not None, **scripts}
+
+
+def _contents(page: Page) -> list[tuple[str, str]]:
+    """Anchor and heading of each section, in the page's order."""
+    correlated, figures = page.table is not None, bool(page.figures)
+    strips = page.gallery.strips or (correlated and page.features)
+    listed = [
+        ("result", "Result", True),
+        ("glance", "At a glance", bool(page.lead)),
+        ("ceiling", "Human ceiling", correlated),
+        ("figures", "Figures", figures and not page.lead),
+        *((f"section-{i}", part.title, True) for i, part in enumerate(page.sections, start=1)),
+        ("figures", "Each metric by layer", figures and bool(page.lead)),
+        ("extremes", "Images at the extremes", bool(strips)),
+        ("attention", "Attention maps", bool(page.attention)),
+        ("table", "All correlations", correlated),
+        ("what", "What was run", True),
+        ("failures", "Images that could not be used", True),
+        ("provenance", "Provenance", True),
+        ("cite", "How to cite", True),
+    ]
+    return [(anchor, title) for anchor, title, there in listed if there]
 
 
 def _summary(page: Page) -> list[tuple[str, str]]:
@@ -217,13 +264,14 @@ def flatten(value: object, name: str = "") -> list[tuple[str, str]]:
     return [(name, text)]
 
 
-def _vector(name: str, figure: Figure) -> Shown:
-    """A figure as an SVG in a data URI: its ids cannot meet another figure's."""
-    return _shown(name, figure, "svg", "image/svg+xml")
+def _chart(name: str, figure: Figure) -> Shown:
+    """A chart as an SVG in a data URI, whose ids cannot meet another chart's; a large one as a PNG, which is smaller then."""
+    found = _shown(name, figure, "svg", "image/svg+xml")
+    return found if len(found.source) <= LARGEST else _shown(name, figure, "png", "image/png")
 
 
 def _raster(name: str, figure: Figure) -> Shown:
-    return _shown(name, figure, "png", "image/png")
+    return replace(_shown(name, figure, "png", "image/png"), chart=False)
 
 
 def _shown(name: str, figure: Figure, kind: str, mime: str) -> Shown:

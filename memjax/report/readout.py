@@ -26,17 +26,14 @@ SHOWN = 20
 """Rows of the table of importance in the section."""
 
 
-def readout_section(
-    table: pd.DataFrame, weights: pd.DataFrame, context: Context, how: str, labels: pd.DataFrame | None = None
-) -> Section:
-    """The readout as a part of the report page.
+def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context, how: str) -> Section:
+    """The readout as a part of the report page, below `sentences`, which stand in its lead.
 
     Args:
         table: from `memjax.stats.readouts.readout_table`.
         weights: from `memjax.stats.readouts.weight_table`.
         context: its ceiling is Spearman's.
         how: folds and groups in a sentence.
-        labels: from `memjax.stats.readouts.label_table`.
     """
     models = list(pd.unique(weights["model"]))
     drawn = {"readout": readout_beside(table, context)}
@@ -47,7 +44,6 @@ def readout_section(
     return Section(
         READOUT_TITLE,
         [
-            *sentences(table, context.ceiling, labels),
             how,
             *CAVEATS,
             *_notes(table, weights, context),
@@ -153,8 +149,7 @@ def readout_beside(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:
         )
         figure.legend(handles=_entries(context.ceiling), loc="outside lower center", ncols=3)
     end = f" {SYNTHETIC}" if context.synthetic else ""
-    said = " ".join(sentences(table, context.ceiling))
-    figure.set_label(f"All measures together, beside the best single one. {said}{end}")
+    figure.set_label(f"All measures together, beside the best single one, with 95 % intervals.{end}")
     return figure
 
 

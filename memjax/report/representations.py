@@ -49,7 +49,7 @@ def _sentence(row: dict, ceiling: Reliability | None) -> str:
 
 
 def representation_section(table: pd.DataFrame, context: Context, how: str) -> Section:
-    """The readouts of token vectors as a part of the page.
+    """The readouts of token vectors as a part of the page, below `representation_sentences`, which stand in its lead.
 
     Args:
         table: from `memjax.stats.representations.read_representations`.
@@ -59,7 +59,7 @@ def representation_section(table: pd.DataFrame, context: Context, how: str) -> S
     drawn = {"representations": rho_of_layers(table, context)}
     words = {ALL_LAYERS: "all", CHOSEN_LAYER: "chosen in the training part"}
     shown = table.assign(layer=[words.get(layer, layer) for layer in table["layer"]]).round(3)
-    return Section(TITLE, [*representation_sentences(table, context.ceiling), how, *CAVEATS], drawn, shown)
+    return Section(TITLE, [how, *CAVEATS], drawn, shown)
 
 
 def rho_of_layers(table: pd.DataFrame, context: Context) -> Figure:
@@ -86,10 +86,7 @@ def rho_of_layers(table: pd.DataFrame, context: Context) -> Figure:
         if context.synthetic:
             panels[0].text(0.02, 0.02, SYNTHETIC, transform=panels[0].transAxes, fontsize=7.5, color=WARNING)
     end = f" {SYNTHETIC}" if context.synthetic else ""
-    said = " ".join(representation_sentences(table, context.ceiling))
-    figure.set_label(
-        f"{title}: one layer's vectors at a time, with 95 % bands; dotted, all layers together. {said}{end}"
-    )
+    figure.set_label(f"{title}: one layer's vectors at a time, with 95 % bands; dotted, all layers together.{end}")
     return figure
 
 
