@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from jupyter_client import AsyncKernelManager
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "JAX_PLATFORMS": "cpu"}
 
@@ -34,10 +34,11 @@ def on_files(files, config):
 def executed(path: Path) -> nbformat.NotebookNode:
     """A notebook with the outputs of its cells."""
     notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as sockets:
+        local = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})  # no port is opened
         resources = {"metadata": {"path": folder}}
-        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")  # no port is opened
-        return NotebookClient(notebook, km=kernel, timeout=300, resources=resources).execute()
+        client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources, config=local)
+        return client.execute()
 
 
 def shown(notebook: nbformat.NotebookNode, name: str) -> tuple[str, dict[str, bytes]]:

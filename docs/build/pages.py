@@ -24,8 +24,7 @@ def address() -> str:
 
 
 def on_config(config):
-    """Link the repository where its address is known; a notebook is the page that `docs/build/notebooks.py` makes of it."""
-    config.repo_url = address() or None
+    """A notebook is the page that `docs/build/notebooks.py` makes of it. (No ``repo_url``: the theme would ask a forge for stars.)"""
     config.nav = as_pages(config.nav)
     return config
 
