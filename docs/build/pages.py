@@ -24,7 +24,7 @@ def address() -> str:
 
 
 def on_config(config):
-    """A notebook is the page that `docs/build/notebooks.py` makes of it. (No ``repo_url``: the theme would ask a forge for stars.)"""
+    """A notebook is the page that `docs/build/notebooks.py` makes of it. No ``repo_url``: the theme asks a forge for stars."""
     config.nav = as_pages(config.nav)
     return config
 
