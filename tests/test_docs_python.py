@@ -1,14 +1,13 @@
 """Python on the pages of docs/ runs as pasted: each page's blocks, one after the other, in an empty folder."""
 
 import re
-import types
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import memjax
+from memjax.baselines import autoencoder_weights
 from tests import explained, exposed
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -27,7 +26,7 @@ ELSEWHERE = {
 }
 
 
-def for_explaining(home: Path) -> dict[str, object]:
+def for_explaining(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """An encoder, a score that is linear in its hidden states, and an image."""
     kind = "clip"
     pixels = explained.image(kind)
@@ -40,7 +39,7 @@ def for_explaining(home: Path) -> dict[str, object]:
     }
 
 
-def for_predictor(home: Path) -> dict[str, object]:
+def for_predictor(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """A sweep with token vectors, and a new image."""
     settings = memjax.SweepSettings(metrics=("cls_norm",), tokens=("cls", "mean"), bootstraps=20)
     dataset = memjax.open_dataset("demo", limit=60)
@@ -49,11 +48,13 @@ def for_predictor(home: Path) -> dict[str, object]:
     return {}
 
 
-def for_autoencoder(home: Path) -> dict[str, object]:
+def for_autoencoder(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """A narrow network with random weights; LNSIM's place is taken by images of one's own."""
     exposed.save_random(home / "autoencoder.safetensors")
     own = memjax.open_folder(exposed.make_images(home, broken=None), home / "scores.csv")
-    return {"memjax": types.SimpleNamespace(open_dataset=lambda name, folder: own)}
+    monkeypatch.setattr(autoencoder_weights, "BLOCKS", exposed.WIDTHS)
+    monkeypatch.setattr(memjax, "open_dataset", lambda name, folder: own, raising=False)
+    return {}
 
 
 GIVEN = {"explaining.md": for_explaining, "predictor.md": for_predictor, "vgg_autoencoder.md": for_autoencoder}
@@ -75,11 +76,9 @@ def test_every_page_with_python_is_known() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")  # of runs without a folder
-@pytest.mark.parametrize(("page", "made"), [*((page, lambda home: {}) for page in HERE), *GIVEN.items()])
-def test_the_python_of_a_page_runs_as_pasted(
-    page: str, made: Callable[[Path], dict[str, object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("page", [*HERE, *GIVEN])
+def test_the_python_of_a_page_runs_as_pasted(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names = made(tmp_path)
+    names = GIVEN[page](tmp_path, monkeypatch) if page in GIVEN else {}
     for code in blocks(page):
         exec(compile(code, page, "exec"), names)
