@@ -3,11 +3,14 @@
 import json
 import subprocess
 import tomllib
+import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
 from tests.test_quickstart import RUNNER, code_cells
+from tests.test_site import LINK
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = """
@@ -25,10 +28,22 @@ def done(command: list[object], **options: object) -> str:
     return made.stdout
 
 
+def check_description(wheel: Path) -> None:
+    """README is in the wheel, as a package index shows it, and no link of it leads nowhere."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("METADATA")]
+        metadata = message_from_bytes(archive.read(name))
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    description = str(metadata.get_payload())
+    assert description.startswith("# memjax")
+    assert not LINK.search(description)
+
+
 @pytest.mark.slow
 def test_the_wheel_alone_does_the_main_job(tmp_path: Path) -> None:
     done(["uv", "build", "--wheel", "--out-dir", tmp_path / "dist", ROOT])
     (wheel,) = (tmp_path / "dist").glob("memjax-*.whl")
+    check_description(wheel)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     (tmp_path / "constraints.txt").write_text("\n".join(project["tool"]["uv"]["constraint-dependencies"]) + "\n")
     home = tmp_path / "home"

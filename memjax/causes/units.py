@@ -8,7 +8,8 @@ from flax import struct
 
 from memjax.axes import Leaf
 
-HEAD, ATTENTION, MLP, BLOCK = PARTS = ("head", "attention", "mlp", "block")
+PARTS = ("head", "attention", "mlp", "block")
+HEAD, ATTENTION, MLP, BLOCK = PARTS
 """One head; all heads of a block; its MLP; the block itself, which then leaves the stream as it entered."""
 
 
