@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -104,7 +105,7 @@ class Page:
 
 def write_report(path: str | Path, page: Page) -> None:
     """Write the report of one run into one HTML file, whose folder must exist."""
-    run = page.run
+    run, correlated = page.run, _of_correlations(page)
     text = environment().get_template("page.html.j2").render(
         title=f"{page.title}: {run.dataset.name}",
         findings=page.findings,
@@ -115,19 +116,19 @@ def write_report(path: str | Path, page: Page) -> None:
         lead=[_chart(name, figure) for name, figure in page.lead.items()],
         figures=[_chart(name, figure) for name, figure in page.figures.items()],
         folded=bool(page.lead),
-        contents=_contents(page),
+        contents=_contents(page, bool(correlated["gallery"].strips)),
         attention=[_raster(name, figure) for name, figure in page.attention.items()],
         sections=[(part, [_chart(*item) for item in part.figures.items()]) for part in page.sections],
         failures=page.failures.head(MAX_FAILURES).astype(str).to_dict("records"),
         failure_count=len(page.failures),
         provenance=list(flatten(run.to_json())),
         citations=citations(run),
-        **_of_correlations(page),
+        **correlated,
     )  # fmt: skip
     Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _of_correlations(page: Page) -> dict[str, object]:
+def _of_correlations(page: Page) -> dict[str, Any]:
     """What the template shows of a correlation table; of a run without one its own headline alone."""
     table, context, run = page.table, page.context, page.run
     if table is None:
@@ -194,10 +195,9 @@ def _explorer(table: pd.DataFrame, context: Context) -> dict[str, object]:
     return {"explorer": Markup(text), "ceiling_drawn": drawn_ceiling(table, context) is not None, **scripts}
 
 
-def _contents(page: Page) -> list[tuple[str, str]]:
+def _contents(page: Page, strips: bool) -> list[tuple[str, str]]:
     """Anchor and heading of each section, in the page's order."""
     correlated, figures = page.table is not None, bool(page.figures)
-    strips = page.gallery.strips or (correlated and page.features)
     listed = [
         ("result", "Result", True),
         ("glance", "At a glance", bool(page.lead)),
@@ -205,7 +205,7 @@ def _contents(page: Page) -> list[tuple[str, str]]:
         ("figures", "Figures", figures and not page.lead),
         *((f"section-{i}", part.title, True) for i, part in enumerate(page.sections, start=1)),
         ("figures", "Each metric by layer", figures and bool(page.lead)),
-        ("extremes", "Images at the extremes", bool(strips)),
+        ("extremes", "Images at the extremes", strips),
         ("attention", "Attention maps", bool(page.attention)),
         ("table", "All correlations", correlated),
         ("what", "What was run", True),
