@@ -16,6 +16,7 @@ import numpy as np
 from memjax import devices, processes
 from memjax.axes import Sizes
 from memjax.batching import batch_size, images_per_device, power_of_two
+from memjax.checks import InputError
 from memjax.datasets import Dataset, Failure
 from memjax.datasets.content import Content
 from memjax.decoding import VERSION
@@ -29,10 +30,10 @@ from memjax.naming import group_name
 from memjax.predecoded import image_cache
 from memjax.selection import Selection, check_metrics, variables, working_bytes
 from memjax.storage import Place, asked
-from memjax.store import DECODING, OWN, Opening, Variable, Writer, note_versions, open_writer
+from memjax.store import DECODING, OWN, Opening, Variable, Writer, known_identity, note_versions, open_writer
 
-CHUNK = 256
-"""Images in a chunk of the store, at most."""
+CHUNK, SMALL_CHUNK, PARTS = 256, 16, 8
+"""Images in a chunk of the store, at most, and of a small data set at least; and how many chunks that has, about."""
 
 CHUNK_BYTES = 2**28
 """Values that are gathered before they are written, in bytes, at most (but for one batch)."""
@@ -191,8 +192,21 @@ def watching(writer: Writer, shown: int, report: Progress) -> Progress:
 def opening_of(dataset: Dataset, encoder: Encoder, out: Place, plan: Plan) -> Opening:
     """What an encoder's group of the store is opened for."""
     kept = stored_variables(encoder, plan.selection)
-    chunk = images_per_chunk({name: variable.sizes for name, variable in kept.items()})
-    return Opening(out, group_name(encoder.label), dataset, kept, identity(dataset, encoder, plan), chunk)
+    group = group_name(encoder.label)
+    chunk = stored_chunk(out, group)
+    if chunk is None:
+        chunk = images_per_chunk({name: variable.sizes for name, variable in kept.items()}, len(dataset))
+    return Opening(out, group, dataset, kept, identity(dataset, encoder, plan), chunk)
+
+
+def stored_chunk(out: Place, group: str) -> int | None:
+    """Images a chunk of a group that was begun before, whatever would be chosen now; None where there is none to go on with."""
+    try:
+        stored = asked(lambda: known_identity(out, group), out)
+    except InputError:
+        return None  # it can't be read: opening the group says why
+    chunk = None if stored is None else stored.get("chunk")
+    return chunk if isinstance(chunk, int) and 0 < chunk <= CHUNK else None
 
 
 def shared_writer(opening: Opening) -> Writer:
@@ -214,13 +228,19 @@ def measuring_versions(decoder: str) -> dict[str, str]:
     return {name: version(name) for name in (*MEASURING, *packages_of(decoder))}
 
 
-def images_per_chunk(kept: dict[str, Sizes]) -> int:
-    """`CHUNK`, or fewer images (a power of two) where their values would not fit in `CHUNK_BYTES`.
+def images_per_chunk(kept: dict[str, Sizes], images: int) -> int:
+    """`CHUNK`; of few images about an eighth of them, so that an interruption loses few; or fewer where their values would not
+    fit in `CHUNK_BYTES`. A power of two.
 
     It depends on nothing that may change when a run is resumed: neither on the batch nor on the devices.
+
+    Args:
+        kept: axes of what is kept of an image.
+        images: of the data set.
     """
     image = 4 * sum(math.prod(sizes.values()) for sizes in kept.values())
-    return min(CHUNK, power_of_two(CHUNK_BYTES // image))
+    share = max(SMALL_CHUNK, power_of_two(images // PARTS))
+    return min(CHUNK, share, power_of_two(CHUNK_BYTES // image))
 
 
 @dataclasses.dataclass(frozen=True)

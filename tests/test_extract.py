@@ -14,7 +14,7 @@ from memjax import devices
 from memjax.batching import batch_size
 from memjax.checks import InputError
 from memjax.datasets import open_folder
-from memjax.extract import CHUNK, Plan, extract, images_per_chunk
+from memjax.extract import CHUNK, SMALL_CHUNK, Plan, extract, images_per_chunk, stored_chunk
 from memjax.images import normalise
 from memjax.loader import batches
 from memjax.measure import compiled
@@ -82,9 +82,75 @@ def test_every_patch_is_kept_at_the_layers_asked_for(folder, encoder, tmp_path):
 
 
 def test_a_chunk_is_bounded_in_bytes():
-    assert images_per_chunk({"a": {"layer": 13}}) == CHUNK
-    assert images_per_chunk({"patches": {"patch_layer": 12, "patch": 256, "width": 384}}) == 32
-    assert images_per_chunk({"patches": {"patch_layer": 99, "patch": 9999, "width": 9999}}) == 1
+    for images, chunk in (
+        (0, 16),
+        (60, 16),
+        (128, 16),
+        (256, 32),
+        (1000, 64),
+        (2047, 128),
+        (2048, CHUNK),
+        (10**8, CHUNK),
+    ):
+        assert images_per_chunk({"a": {"layer": 13}}, images) == chunk
+    for images, most in ((10**6, 32), (60, SMALL_CHUNK)):
+        assert images_per_chunk({"patches": {"patch_layer": 12, "patch": 256, "width": 384}}, images) == most
+        assert images_per_chunk({"patches": {"patch_layer": 99, "patch": 9999, "width": 9999}}, images) == 1
+
+
+def test_of_a_small_study_whole_batches_outlive_an_interruption(encoder, tmp_path):
+    dataset, plan = memjax.open_dataset("demo", limit=60), Plan(batch_size=8)
+
+    def cut(chunks: int) -> None:
+        seen: list[int] = []
+
+        def stop(added: int) -> None:
+            seen.append(added)
+            if sum(seen) > chunks * SMALL_CHUNK:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            extract(dataset, encoder, tmp_path / "cut", plan, stop)
+
+    for chunks in (1, 3):
+        cut(chunks)
+        assert len(list((tmp_path / "cut" / "progress" / "memjax--tiny").glob("0*.json"))) == chunks
+    added: list[int] = []
+    extract(dataset, encoder, tmp_path / "cut", plan, added.append)
+    assert added[0] == 48, "all but the images of the last chunk were kept"
+    assert sum(added) == 60
+    extract(dataset, encoder, tmp_path / "whole", plan)
+    assert tree(tmp_path / "cut") == tree(tmp_path / "whole")
+
+
+def test_a_store_of_larger_chunks_goes_on_with_its_own(folder, encoder, tmp_path, monkeypatch):
+    """As version 0.2 wrote them: 256 images a chunk, however few there are."""
+    dataset, plan = open_folder(folder, folder / "scores.csv"), Plan(batch_size=4)
+    monkeypatch.setattr("memjax.extract.SMALL_CHUNK", CHUNK)
+    extract(dataset, encoder, tmp_path / "old", plan)
+    before = tree(tmp_path / "old")
+    marker = tmp_path / "old" / "progress" / "memjax--tiny" / "000000.json"
+    monkeypatch.undo()
+    added: list[int] = []
+    extract(dataset, encoder, tmp_path / "old", plan, added.append)
+    assert added[0] == 9, "nothing was measured again"
+    marker.unlink()
+    extract(dataset, encoder, tmp_path / "old", plan)
+    assert tree(tmp_path / "old") == before
+    assert json.loads((marker.parent / "created").read_text())["identity"]["chunk"] == CHUNK
+    monkeypatch.setattr("memjax.extract.SMALL_CHUNK", 2)
+    extract(dataset, encoder, tmp_path / "small", plan)
+    old, small = (open_features(tmp_path / name)["memjax--tiny"] for name in ("old", "small"))
+    for name in old.data_vars:
+        np.testing.assert_array_equal(old[name].values, small[name].values)
+
+
+def test_an_unreadable_group_is_told_as_before(folder, encoder, tmp_path):
+    dataset = open_folder(folder, folder / "scores.csv")
+    (tmp_path / "progress" / "memjax--tiny" / "created").mkdir(parents=True)
+    assert stored_chunk(tmp_path, "memjax--tiny") is None
+    with pytest.raises(InputError, match="folder where a file belongs"):
+        memjax.sweep(dataset, encoder, tmp_path, memjax.SweepSettings(bootstraps=20), progress=False)
 
 
 def test_cut_off_and_resumed_gives_the_same_bytes(folder, encoder, tmp_path, monkeypatch):

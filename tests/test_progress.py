@@ -11,9 +11,15 @@ from rich.console import Console
 
 import memjax
 from memjax import progress
+from memjax.baselines import kinds as baseline_kinds
+from memjax.baselines.proxies import PROXIES
+from memjax.checks import InputError
 from memjax.cli.main import COMMANDS
+from memjax.model_names import check_model_name
 from memjax.pipelines import sweep_report
 from memjax.progress import progress_of, stage_of
+from memjax.sae import kinds as sae_kinds
+from memjax.sae.variants import VARIANTS
 
 ROOT = Path(__file__).resolve().parents[1]
 HELPED = """
@@ -26,8 +32,6 @@ for command in sys.argv[1:]:
     found[command] = sorted({"jax", "flax", "pandas", "scipy", "zarr", "xarray", "matplotlib"} & set(sys.modules))
 print(json.dumps(found))
 """
-WITH_ROWS = ("saes", "baselines")
-"""Commands whose help lists rows of a table that holds JAX's functions."""
 
 
 def test_a_stage_that_lasts_leaves_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
@@ -75,16 +79,42 @@ def test_the_page_is_there_before_the_figures_files_which_are_counted(
 
 
 def test_help_loads_nothing_that_only_a_run_needs() -> None:
-    light = [command for command in COMMANDS if command not in WITH_ROWS]
-    done = subprocess.run([sys.executable, "-c", HELPED, *light], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == {command: [] for command in light}
+    command = [sys.executable, "-c", HELPED, *COMMANDS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {command: [] for command in COMMANDS}
 
 
-def test_a_mistake_in_the_command_is_told_without_jax() -> None:
+def test_what_help_says_of_rows_is_what_the_tables_hold() -> None:
+    assert [name for name in VARIANTS if name != "paper"] == list(sae_kinds.MODERN)
+    assert list(PROXIES) == list(baseline_kinds.MEASURES)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--dataset", "nope"], "data set 'nope': unknown"),
+        (["--models", "memjax/tiny", "nope"], "model 'nope': expected a hub id (owner/name) or a folder"),
+    ],
+)
+def test_a_mistake_in_the_command_is_told_without_jax(words: list[str], said: str) -> None:
     code = (
         "import sys; from memjax.cli.main import main; from memjax.checks import InputError\n"
-        "try: main(['sweep', '--dataset', 'nope'])\n"
+        f"try: main(['sweep', *{words!r}])\n"
         "except InputError as error: print('jax' in sys.modules, error)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("False data set 'nope': unknown")
+    assert done.stdout.startswith(f"False {said}")
+
+
+@pytest.mark.parametrize("name", ["nope", "/nowhere/encoder", "./encoder", "a/b/c"])
+def test_a_name_is_refused_at_once_as_the_loader_refuses_it(name: str) -> None:
+    with pytest.raises(InputError) as early:
+        check_model_name(name)
+    with pytest.raises(InputError) as late:
+        memjax.load(name)
+    assert str(early.value) == str(late.value)
+
+
+def test_names_that_may_be_are_left_to_the_loader(tmp_path: Path) -> None:
+    for name in ("memjax/tiny", "facebook/dinov2-small@abc", str(tmp_path), "memjax/random:nope"):
+        check_model_name(name)

@@ -8,8 +8,10 @@ display of a cell's last value, is checked by its kind.
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -68,11 +70,49 @@ def test_every_cell_runs(tmp_path: Path) -> None:
     )
     assert list(shown) == [name for name, _ in code_cells()]
     for name, kind in {
-        "maps": "Figure",
-        "figure": "Figure",
-        "correlate": "Figure",
+        "data": "Dataset",
+        "images": "Figure",
         "sweep": "Sweep",
         "table": "DataFrame",
+        "figure": "Figure",
+        "readout": "DataFrame",
+        "predictor": "Predictor",
+        "predict": "DataFrame",
+        "sae": "DataFrame",
+        "correlate": "Figure",
     }.items():
         assert kind in shown[name].split()
-    assert "96 images" in done.stdout
+    assert "60/60" in done.stdout
+    assert "epoch 10 of 10" in done.stdout
+    assert re.search(r"^\S+report\.html$", done.stdout, re.M), "the page is named"
+
+
+def test_it_installs_from_the_address_of_the_project() -> None:
+    """One place has the repository's address: the package's metadata; where that has none, the reader puts it in."""
+    project = tomllib.loads((NOTEBOOK.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = project["urls"].get("Repository", "https://ADDRESS-OF-THE-REPOSITORY")
+    (install,) = [source for name, source in code_cells() if name == "install"]
+    assert f'REPOSITORY = "{address}"' in install
+    assert NOTEBOOK.read_text(encoding="utf-8").count("https://") == 1, "no other repository is named"
+
+
+def test_the_install_line_runs_where_memjax_is_missing() -> None:
+    """As on Colab: the first import fails, the line is run, then the import is tried again."""
+    (install,) = [source for name, source in code_cells() if name == "install"]
+    runner = f"""
+import builtins, sys
+told, real = [], builtins.__import__
+def missing(name, *rest):
+    if name == "memjax" and not told:
+        raise ModuleNotFoundError(name)
+    return real(name, *rest)
+class Shell:
+    def run_line_magic(self, *words):
+        told.append(words)
+builtins.__import__ = missing
+builtins.get_ipython = Shell
+exec({install!r})
+print(told, memjax.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", runner], capture_output=True, text=True, check=True, timeout=120)
+    assert re.fullmatch(r"\[\('pip', 'install --quiet git\+https://\S+'\)\] memjax", done.stdout.strip())

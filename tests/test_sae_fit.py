@@ -82,3 +82,16 @@ def test_every_variant_says_what_it_is():
         assert row.title, name
         assert "20" in row.reference, name
         assert row.nested <= row.shares_budget <= row.budgeted, name
+
+
+def test_every_epoch_is_told_and_changes_no_number(x, capsys):
+    told = []
+    fitted = sae.fit(x, small(), progress=lambda *seen: told.append(seen))
+    assert told == [("autoencoders", done, 3) for done in (1, 2, 3)]
+    assert capsys.readouterr().out == ""
+    quiet = sae.fit(x, small(), progress=False)
+    assert capsys.readouterr().out == ""
+    shown = sae.fit(x, small())
+    assert "3/3" in capsys.readouterr().out
+    for other in (quiet, shown):
+        np.testing.assert_array_equal(fitted.errors, other.errors)

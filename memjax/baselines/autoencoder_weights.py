@@ -1,17 +1,16 @@
 """The weights that a VGG-16 autoencoder starts from: a whole pretrained autoencoder, or VGG-16 with a decoder from a seed."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
 from memjax.baselines.autoencoder import BatchNorm, DecoderBlock, ImageAutoencoder, NormedConvolution, seeded_decoder
 from memjax.baselines.convolutions import Convolution, FoundTensors
+from memjax.baselines.kinds import Origin
 from memjax.baselines.vgg import BLOCKS, load_vgg
 from memjax.checks import check_file
 from memjax.models import hub
-
-Origin = Literal["pretrained autoencoder", "VGG-16, decoder from a seed"]
 
 PREFIX = "module."
 """Of the names of a network that torch trained on several devices."""

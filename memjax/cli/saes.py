@@ -18,8 +18,8 @@ Without arguments: the paper's protocol on the embedded demo (synthetic). The sa
 
 It writes to --out: sae_epochs (rho by epoch, layer, seed and space, with intervals; CSV and Parquet), sae_layers (each score by
 layer, mean over seeds, and the mean of the seeds' rho; rho_given_length is what is left once the length of the token vector is
-held constant), a figure of rho by epoch, saes/ (a folder for each autoencoder, which SAELens reads too: docs/autoencoders.md),
-checkpoints/, run.json; and the scores per image into the feature store as metrics
+held constant), report.html (all of it on a page), figures of rho by epoch and by layer, saes/ (a folder for each autoencoder,
+which SAELens reads too: docs/autoencoders.md), checkpoints/, run.json; and the scores per image into the feature store as metrics
 (sae_error, sae_l0, ...; modern: sae_batchtopk_error, ...; with --token: sae_patches_error, ...; of the paper's protocol with
 --folds: sae_unseen_error, ...; of paper-split: sae_split_error, ...): run the sweep again, and its table, figures and report show
 them.
@@ -80,4 +80,4 @@ def show_saes(found: "SAEResult", scored: str) -> None:
             say(
                 f"      of the mean error over {seeds} seeds; mean of the seeds' own rho {row['mean_rho_over_seeds']:+.3f}"
             )
-    say(f"tables and figure: {found.out}; scores per image: {found.store}")
+    say(f"report: {found.report}; scores per image: {found.store}")

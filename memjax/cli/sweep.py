@@ -27,6 +27,7 @@ from tyro.conf import OmitArgPrefixes
 from memjax.checks import InputError, expected, make_folder
 from memjax.cli.arguments import FolderOrUrl, read_arguments
 from memjax.cli.own_images import open_named_images
+from memjax.model_names import check_model_name
 from memjax.pipelines.settings import SweepSettings
 from memjax.progress import stage_of
 from memjax.schema import check_bounds
@@ -124,6 +125,8 @@ def open_data(args: Arguments) -> "Dataset":
 
 def run(args: Arguments) -> int:
     """One process's part of the run; the exit code."""
+    for name in args.models:
+        check_model_name(name)
     with stage_of("reading the data set", True):
         dataset = open_data(args)  # before all that a mistake in the command does not need
     from memjax import devices, processes

@@ -35,7 +35,7 @@ class EditLatent:
     Example:
         >>> import jax, numpy as np, memjax
         >>> vectors = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
-        >>> sae = memjax.sae.fit(vectors, preset="topk").saes[0].replace(layer=2)
+        >>> sae = memjax.sae.fit(vectors, preset="topk", progress=False).saes[0].replace(layer=2)
         >>> stream = jnp.asarray(vectors[:3])
         >>> same = EditLatent(sae, latent=0)(jnp.int32(2), "after", stream)
         >>> more = EditLatent(sae, latent=0, plus=1.0)(jnp.int32(2), "after", stream)

@@ -28,7 +28,7 @@ def pooled_latents(sae: TrainedSAE, x: Float[np.ndarray, "b p d"], pool: Pool, r
     Example:
         >>> from memjax import sae
         >>> x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-        >>> one = sae.fit(x, sae.modern("topk", width=6, rows=40, latents=8, epochs=1, batch_size=10)).saes[0]
+        >>> one = sae.fit(x, sae.modern("topk", width=6, rows=40, latents=8, epochs=1, batch_size=10), progress=False).saes[0]
         >>> whole = np.asarray(one.encode(x)).reshape(10, 4, 8).max(axis=1)
         >>> np.allclose(pooled_latents(one, x.reshape(10, 4, 6), "max", 6), whole, atol=1e-5)
         True

@@ -33,7 +33,7 @@ def scored_images(sae: TrainedSAE, dataset: str, ids: np.ndarray, token: str) ->
     Example:
         >>> from memjax import sae
         >>> x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-        >>> one = sae.fit(x, sae.modern("topk", width=6, rows=40, latents=8, epochs=1, batch_size=10)).saes[0]
+        >>> one = sae.fit(x, sae.modern("topk", width=6, rows=40, latents=8, epochs=1, batch_size=10), progress=False).saes[0]
         >>> scored_images(one, "mine", np.array(["a", "b"]), "cls").how
         'not known'
     """

@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from memjax.checks import InputError, check_file, expected
+from memjax.model_names import TINY, check_model_name
 from memjax.models import foreign
 from memjax.models.presets import REVISIONS
 from memjax.schema import shown_name
 from memjax.storage import read_json
 
-TINY = "memjax/tiny"
 STEM, OPEN_CLIP_STEM = "model", "open_clip_model"
 """Names of weights' files, without ``.safetensors``."""
 _PATTERNS = [
@@ -74,9 +74,8 @@ def locate(name: str) -> Location:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return Location(folder.resolve(), name, "local")
+    check_model_name(name)
     hub_id, _, revision = name.partition("@")
-    if folder.is_absolute() or name.startswith(".") or hub_id.count("/") != 1 or folder.exists():
-        raise expected(f"model {name!r}", "a hub id (owner/name) or a folder with config.json", "no such folder")
     return _download(hub_id, revision or REVISIONS.get(hub_id))
 
 

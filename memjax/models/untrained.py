@@ -17,13 +17,14 @@ import jax
 import numpy as np
 
 from memjax.checks import InputError, expected
+from memjax.model_names import UNTRAINED_PREFIX
 from memjax.models import families, hub, port, presets
 from memjax.models.config import ViTConfig
 from memjax.models.folders import describe
 from memjax.models.positions import sincos_table
 from memjax.models.vit import ViTParams
 
-PREFIX, UNTRAINED = "memjax/random:", "untrained"
+PREFIX, UNTRAINED = UNTRAINED_PREFIX, "untrained"
 """What the name of an encoder without training begins with, and its revision."""
 
 STD = 0.02

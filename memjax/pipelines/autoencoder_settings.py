@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from memjax.baselines.autoencoder_weights import Origin
+from memjax.baselines.kinds import Origin
 from memjax.checks import expected
 from memjax.schema import check_settings
 

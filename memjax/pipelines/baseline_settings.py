@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from memjax.baselines.proxies import PROXIES, ProxyOptions
-from memjax.baselines.sparse_coding import SparseCodingConfig
+from memjax.baselines.kinds import MEASURES
 from memjax.checks import expected
 from memjax.schema import check_settings
 
-NAMES = tuple(PROXIES)
-QUICK = tuple(name for name in NAMES if not name.startswith("sparse_coding"))
+QUICK = tuple(name for name in MEASURES if not name.startswith("sparse_coding"))
 """Measures that take seconds a layer; sparse coding takes minutes."""
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a command line is read by stays light; the rest is imported when the settings are used
+    from memjax.baselines.proxies import ProxyOptions
+
     ProxyName = str
 else:
-    ProxyName = Literal[NAMES]  # the rows themselves, so that a command's help and errors list them
+    ProxyName = Literal[MEASURES]  # the rows themselves, so that a command's help and errors list them
 
 BOUNDS = {
     "layers": (0, 2**10),
@@ -72,12 +72,15 @@ class BaselineSettings:
     def __post_init__(self) -> None:
         check_settings(self, BOUNDS)
         if not self.measures:
-            raise expected("measures", f"some of {', '.join(PROXIES)}", "none", argument="measures")
-        if unknown := sorted(set(self.measures) - set(PROXIES)):
-            raise expected("measures", f"among {', '.join(PROXIES)}", unknown, argument="measures")
+            raise expected("measures", f"some of {', '.join(MEASURES)}", "none", argument="measures")
+        if unknown := sorted(set(self.measures) - set(MEASURES)):
+            raise expected("measures", f"among {', '.join(MEASURES)}", unknown, argument="measures")
 
-    def options(self) -> ProxyOptions:
+    def options(self) -> "ProxyOptions":
         """What the measures are told."""
+        from memjax.baselines.proxies import ProxyOptions
+        from memjax.baselines.sparse_coding import SparseCodingConfig
+
         coding = SparseCodingConfig(units=self.units, codewords=self.codewords, batches=self.batches)
         return ProxyOptions(self.seed, coding, self.folds, self.neighbours, self.components, self.variance)
 

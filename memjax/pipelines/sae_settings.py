@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from memjax.checks import expected
 from memjax.precision import Precision
-from memjax.sae.presets import MODERN, PAPER_SEEDS, SPLIT_PARTS, SAEPreset, modern, paper, paper_split
-from memjax.sae.stream import Stream
+from memjax.sae.kinds import MODERN, PAPER_SEEDS, SPLIT_PARTS
 from memjax.schema import check_bounds, check_settings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a command line is read by stays light; the rest is imported when the settings are used
+    from memjax.sae.presets import SAEPreset
+    from memjax.sae.stream import Stream
+
     ModernVariant = str
 else:
     ModernVariant = Literal[MODERN]  # the rows themselves, so that a command's help and errors list them
@@ -135,7 +137,7 @@ class SAESettings:
             return "trained on four fifths of the images it scores"
         return "trained on the images it scores" if self.chosen_folds == 1 else "out of sample"
 
-    def preset(self, width: int, stream: Stream) -> SAEPreset:
+    def preset(self, width: int, stream: "Stream") -> "SAEPreset":
         """The protocol's preset, changed as the settings say.
 
         Args:
@@ -145,19 +147,23 @@ class SAESettings:
         preset = self._paper_preset(width) if self.is_paper else self._modern_preset(width, stream)
         epochs = preset.fit.epochs if self.epochs is None else self.epochs
         fit = replace(preset.fit, epochs=epochs, precision=self.precision)
-        return SAEPreset(
-            sae=preset.sae,
+        return replace(
+            preset,
             fit=fit,
             learning_rate=preset.learning_rate if self.learning_rate is None else self.learning_rate,
             sparsity=preset.sparsity if self.sparsity is None else self.sparsity,
         )
 
-    def _paper_preset(self, width: int) -> SAEPreset:
+    def _paper_preset(self, width: int) -> "SAEPreset":
+        from memjax.sae.presets import paper, paper_split
+
         preset = paper(width) if self.protocol == "paper" else paper_split(width)
         sae = replace(preset.sae, latents=self.latents or preset.sae.latents)
         return replace(preset, sae=sae, fit=replace(preset.fit, batch_size=self.batch_size or preset.fit.batch_size))
 
-    def _modern_preset(self, width: int, stream: Stream) -> SAEPreset:
+    def _modern_preset(self, width: int, stream: "Stream") -> "SAEPreset":
+        from memjax.sae.presets import modern
+
         batch = self.batch_size or (1024 if self.token == "patches" else 64)
         rows = [stream.rows(block).shape[1] for block in range(stream.images.blocks)]
         epochs = 20 if self.epochs is None else self.epochs

@@ -1,7 +1,6 @@
-"""The tables of trained autoencoders: rho by epoch and seed, rho by layer, and the figure of the first."""
+"""The tables of trained autoencoders: rho by epoch and seed, rho by layer."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ from jaxtyping import Float
 
 from memjax.pipelines.sae_epochs import EpochScores
 from memjax.sae.presets import SPACES
+from memjax.stats.correlation import benjamini_hochberg
 from memjax.stats.exact import reported
 from memjax.stats.partial import partial_correlation
 from memjax.stats.reliability import Reliability
@@ -103,19 +103,21 @@ def with_seed_means(table: pd.DataFrame, by_epoch: pd.DataFrame, metric: str) ->
     return table.assign(mean_rho_over_seeds=means.where(table["metric"] == metric))
 
 
+def with_q(table: pd.DataFrame) -> pd.DataFrame:
+    """A layer table with q beside p: Benjamini-Hochberg over the layers of each score."""
+    q = [benjamini_hochberg(rows["p"].to_numpy()) for _, rows in table.groupby("metric", sort=False)]
+    found, place = table.copy(), table.columns.get_loc("p") + 1
+    found.insert(place, "q", np.concatenate(q))
+    return found
+
+
 def seeds_by_epoch(table: pd.DataFrame, layer: int) -> pd.DataFrame:
-    """Mean, ddof-1 std and best of rho over seeds, one row an epoch and space, as `memjax.report.epochs` takes it."""
+    """Rho over seeds, one row an epoch and space, as `memjax.report.epochs` takes it: mean, ddof-1 std, best and lowest; and
+    the mean of the ends of the seeds' intervals, which is no narrower than an interval of their mean."""
     rows = table[table["layer"] == layer]
-    found = rows.groupby(["model", "space", "epoch"], sort=False)["rho"].agg(["mean", "std", "max", "count"])
-    found = found.reset_index().rename(columns={"max": "best", "count": "seeds"})
+    of = {"mean": "mean", "std": "std", "best": "max", "lowest": "min", "highest": "max", "seeds": "count"}
+    named = {name: ("rho", how) for name, how in of.items()}
+    named |= {end: (end, "mean") for end in ("ci_low", "ci_high")}
+    found = rows.groupby(["model", "space", "epoch"], sort=False).agg(**named).reset_index()
     found["model"] = [f"{row.model}, layer {layer}, {row.space}" for row in found.itertuples()]
     return found.fillna({"std": 0.0})
-
-
-def draw_epochs(table: pd.DataFrame, folder: Path, ceiling: Reliability | None, synthetic: bool) -> None:
-    """The figure of rho by epoch of the last layer, PNG and PDF."""
-    from memjax.report.epochs import rho_by_epoch  # loads matplotlib; not before the training
-    from memjax.report.figures import save_figure
-
-    rows = seeds_by_epoch(table, int(table["layer"].max()))
-    save_figure(rho_by_epoch(rows, ceiling, synthetic), folder, "sae_rho_by_epoch")

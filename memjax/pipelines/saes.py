@@ -1,7 +1,6 @@
 """Does the reconstruction loss of sparse autoencoders tell how memorable an image is? Trained, scored, correlated, written."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -13,13 +12,15 @@ import xarray as xr
 
 from memjax import devices
 from memjax.checks import make_folder, path_of, settings_of
-from memjax.outputs import Run, now, plain_json, started, versions, write_table
+from memjax.outputs import REPORT, Run, now, plain_json, started, versions, write_table
 from memjax.pipelines.sae_epochs import EpochScores, epoch_scores
 from memjax.pipelines.sae_folders import save_saes, with_scores
+from memjax.pipelines.sae_report import told_by_epoch, write_sae_page
 from memjax.pipelines.sae_settings import SAESettings
-from memjax.pipelines.sae_tables import draw_epochs, epoch_table, layer_table, with_ceiling, with_seed_means
+from memjax.pipelines.sae_tables import epoch_table, layer_table, with_ceiling, with_q, with_seed_means
 from memjax.pipelines.sweep_result import Sweep, place_of
 from memjax.pipelines.tokens import Representations, join_scores, load_representations, open_group
+from memjax.progress import stage_of
 from memjax.promises import start_writing
 from memjax.sae.checkpoint import Checkpoints, open_manager, saved_position, without_messages_of_failures
 from memjax.sae.divergence import check_finite
@@ -47,13 +48,14 @@ class SAEResult:
     Attributes:
         by_epoch: rho of the reconstruction error after each epoch: ``model, variant, layer, seed, epoch, space, loss,
             explained_variance, dead_fraction, rho, ci_low, ci_high, p, n[, rho_over_ceiling]``.
-        by_layer: rho of each score after the last epoch, mean over seeds: ``model, metric, layer, rho, ci_low, ci_high, p, n,
-            rho_given_length, given_ci_low, given_ci_high, mean_rho_over_seeds[, rho_over_ceiling]``; ``rho`` is that of the
-            mean over seeds, ``mean_rho_over_seeds`` the mean of each seed's rho (of the reconstruction error only).
+        by_layer: rho of each score after the last epoch, mean over seeds: ``model, metric, layer, rho, ci_low, ci_high, p, q,
+            n, rho_given_length, given_ci_low, given_ci_high, mean_rho_over_seeds[, rho_over_ceiling]``; ``rho`` is that of the
+            mean over seeds, ``mean_rho_over_seeds`` the mean of each seed's rho (of the reconstruction error only), ``q`` is
+            Benjamini-Hochberg over the layers of one score.
         scores: name (``sae_error``, ``sae_topk_l0``, ...) -> that score of every image, dims ``image, layer``.
         saes: the trained autoencoders, layer by layer, in each seed by seed, in each fold by fold.
         run: the record of the run, as in run.json.
-        out: folder of tables, figure, autoencoders, checkpoints and run.json.
+        out: folder of tables, figures, report.html, autoencoders, checkpoints and run.json.
         store: the feature store, which now has the scores as metrics.
         kept: the temporary folder of a run without ``out``, which lives as long as the result.
     """
@@ -76,6 +78,11 @@ class SAEResult:
             f"<SAEResult of {first.encoder}, {self.run.dataset.name}{synthetic}: {len(self.saes)} autoencoders "
             f"({first.config.variant}, {first.config.width} to {first.config.latents} latents){told}; in {self.out}>"
         )
+
+    @property
+    def report(self) -> Path:
+        """The report page."""
+        return self.out / REPORT
 
     def save(self, folder: str | Path) -> tuple[Path, ...]:
         """Write every autoencoder to a folder of its own, as `memjax.sae.save` does: ``layer_11_seed_0``, or with ``_fold_3``.
@@ -135,10 +142,11 @@ def train_saes(
         run: a sweep that kept token vectors (``SweepSettings(tokens=("cls",))``), its folder, or its features.zarr.
         settings: what to train; by default `SAESettings()`, the paper's protocol.
         out: the results' folder; None for a temporary one, which lives as long as the result.
-        progress: True for a line after each epoch, False for none, or a function that is called ``(epoch, epochs, mean loss)``.
+        progress: True for a line after each epoch and a spinner for what follows, False for none, or a function that is called
+            ``(epoch, epochs, mean loss)``.
 
     Returns:
-        Tables, scores and the autoencoders.
+        Tables, scores, the autoencoders, and the path of a report page.
 
     Raises:
         memjax.checks.InputError: no such store, encoder, token or layer; too few images; another run in ``out``.
@@ -159,8 +167,10 @@ def train_saes(
         job = _plan(settings, features)
         epochs, members = _train(job, folder, progress)
         writing = start_writing(folder, folder, kept=("epochs", "checkpoints", SAES))
-        found = _analyse(job, epochs, members, folder, kept)
-        _write(job, found)
+        with stage_of("correlations and intervals", progress is True):
+            found = _analyse(job, epochs, members, folder, kept)
+        with stage_of("autoencoders, tables, figures and page", progress is True):
+            _write(job, found)
         return replace(found, run=writing.finish(found.run))
 
 
@@ -181,7 +191,6 @@ def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[lis
     about = {**job.identity(), "devices": jax.device_count(), "jax": jax.__version__}
     mark, shape = json.dumps(about, sort_keys=True), (*job.grid.shape[:2], job.data.images.n)
     found: dict[int, EpochScores] = {}
-    tell = _told_by_epoch(fit.epochs) if progress is True else progress or None
 
     def keep(epoch: int, members: Member, losses: np.ndarray) -> None:
         evaluation = evaluate(members, job.data.images, sae, mesh, fit.precision)
@@ -194,21 +203,12 @@ def _train(job: _Job, folder: Path, progress: bool | EpochCallback) -> tuple[lis
     with without_messages_of_failures(), open_manager(folder / "checkpoints") as manager:
         checkpoints = Checkpoints(manager, about)
         before = epochs_before(job.stream, recipe, saved_position(checkpoints) or 0)
+        tell = told_by_epoch(before) if progress is True else progress or None
         for epoch in range(1, before + 1):  # now, not after hours of training
             found[epoch] = EpochScores.load(home / f"{epoch}.npz", epoch, mark, shape)
         start = job.grid.start(job.stream, job.preset, recipe)
         members = fit_members(start, job.stream, recipe, mesh, checkpoints, keep)
     return [found[epoch] for epoch in range(1, fit.epochs + 1)], members
-
-
-def _told_by_epoch(epochs: int) -> EpochCallback:
-    """A function that prints a line an epoch, with the seconds since now."""
-    begun = time.perf_counter()
-
-    def tell(epoch: int, epochs: int, loss: float) -> None:
-        print(f"epoch {epoch} of {epochs}: loss {loss:.4g}, {time.perf_counter() - begun:.0f} s", flush=True)
-
-    return tell
 
 
 def _analyse(
@@ -235,7 +235,7 @@ def _analyse(
     )
     by_epoch = epoch_table(epochs, names, data.y, n_boot)
     by_layer = layer_table(scores, lengths, group.model, data.y, n_boot)
-    by_layer = with_seed_means(by_layer, by_epoch, f"{job.settings.prefix}_error")
+    by_layer = with_seed_means(with_q(by_layer), by_epoch, f"{job.settings.prefix}_error")
     return SAEResult(
         by_epoch=with_ceiling(by_epoch, group.ceiling),
         by_layer=with_ceiling(by_layer, group.ceiling),
@@ -274,11 +274,11 @@ def _saes(job: _Job, members: Member, record: Run) -> tuple[TrainedSAE, ...]:
 
 
 def _write(job: _Job, found: SAEResult) -> None:
-    """Tables, figure, autoencoders, and the scores into the store."""
+    """Tables, figures, page, autoencoders, and the scores into the store."""
     if job.settings.save_saes:
         found.save(found.out / SAES)
     write_table(found.by_epoch, found.out, EPOCHS)
     write_table(found.by_layer, found.out, LAYERS)
-    draw_epochs(found.by_epoch, found.out / "figures", found.run.ceiling, found.run.dataset.synthetic)
+    write_sae_page(found, job.settings)
     about = {"command": found.run.command, "synthetic": found.run.dataset.synthetic, **job.identity()}
     join_scores(job.data, found.scores, json.dumps(about, sort_keys=True), found.out)

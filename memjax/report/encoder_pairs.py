@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from memjax.report.labels import count, equals, interval_text, probability, signed
+from memjax.report.labels import column_words, count, equals, interval_text, probability, signed
 from memjax.report.page import Section
 from memjax.stats.encoder_pairs import PENALTIES_COMPARED, STRONGEST_MEASURE
 from memjax.stats.out_of_fold import CHOSEN
@@ -53,7 +53,8 @@ def pair_sections(table: pd.DataFrame | None) -> Sequence[Section]:
     """The part of the page; none of a single encoder."""
     if table is None:
         return ()
-    out = table[["compared", "first", "second"]].assign(**{"ρ first": table["first_rho"].map(signed)})
+    out = table[["compared"]].assign(**{name: table[name].map(column_words) for name in ("first", "second")})
+    out["ρ first"] = table["first_rho"].map(signed)
     out["ρ second"] = table["second_rho"].map(signed)
     ends = map(interval_text, table["difference_low"], table["difference_high"])
     out["difference"] = [f"{signed(value)} {end}" for value, end in zip(table["difference"], ends, strict=True)]
@@ -67,7 +68,8 @@ def corrected_sections(table: pd.DataFrame | None) -> Sequence[Section]:
         return ()
     first = table.iloc[0]
     said = f"Ceiling {first['ceiling']:.3f} {interval_text(first['ceiling_low'], first['ceiling_high'])}."
-    out = table[["what", "model"]].assign(ρ=table["rho"].map(signed))
+    out = pd.DataFrame({"what": table["what"].map(column_words), "model": table["model"]})
+    out["ρ"] = table["rho"].map(signed)
     ends = map(interval_text, table["corrected_low"], table["corrected_high"])
     out["corrected"] = [f"{signed(value)} {end}" for value, end in zip(table["corrected"], ends, strict=True)]
     return [Section(CORRECTED_TITLE, [said, CORRECTED_NOTE], {}, out.assign(n=table["n"]))]

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from memjax.checks import expected
 from memjax.report.chart import PNG_DPI, Chart, laid_out_once
-from memjax.report.labels import Context, count, interval_text, is_per_image, plain, shorten, signed
+from memjax.report.labels import Context, count, interval_text, is_per_image, layer_words, plain, shorten, signed
 from memjax.report.panel import draw_panel, legend_entries, strongest_side
 from memjax.report.pdf_fonts import shared_fonts
 from memjax.report.strongest import too_few
@@ -125,7 +125,7 @@ def score_scatter(
     kept = np.isfinite(values) & np.isfinite(scores)
     x, y = values[kept], scores[kept]
     label = context.label(metric)
-    title = label.title if is_per_image(metric) else f"{label.title}, layer {layer}"
+    title = f"{label.title}{layer_words(metric, layer)}"
     with style():
         figure = Chart(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
@@ -259,7 +259,8 @@ def _caption(rows: pd.DataFrame, metric: str, context: Context) -> str:
     for model, group in found[found["n"] >= FEWEST].groupby("model", sort=False):
         best = group.loc[group["rho"].abs().idxmax()]
         ends = interval_text(best["ci_low"], best["ci_high"])
-        parts.append(f"Strongest in {model}: layer {best['layer']}, {signed(best['rho'])} {ends}.")
+        start = f"In {model}: " if is_per_image(metric) else f"Strongest in {model}: layer {best['layer']}, "
+        parts.append(f"{start}{signed(best['rho'])} {ends}.")
     if found.empty:
         parts.append("No value at any layer (constant or undefined).")
     if (few := found.loc[found["n"] < FEWEST, "n"]).any():

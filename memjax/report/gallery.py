@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from PIL import Image
 
-from memjax.report.labels import Context, plain
+from memjax.report.labels import Context, layer_words, plain
 
 Thumbnails = Callable[[list[str]], Mapping[str, bytes]]
 """Image ids -> encoded images (any format that pillow reads); an id may be left out."""
@@ -73,7 +73,7 @@ def gallery(
     known = np.flatnonzero(~np.isnan(score) & ~np.isnan(value))
     by_score = known[np.argsort(score[known], kind="stable")]
     by_value = known[np.argsort(np.sign(best["rho"]) * value[known], kind="stable")]
-    name = f"{context.label(metric).title}, layer {layer}"
+    name = f"{context.label(metric).title}{layer_words(metric, layer)}"
     high, low = ("highest", "lowest") if best["rho"] >= 0 else ("lowest", "highest")
     rows = (
         ("People: most memorable", by_score[::-1][:shown]),

@@ -146,6 +146,30 @@ def place_words(model: str, metric: str, layer: Number) -> str:
     return f"of {model}" if is_per_image(metric) else f"at layer {layer} of {model}"
 
 
+def layer_words(metric: str, layer: Number) -> str:
+    """The layer of a measure, to stand behind its name; empty for a measure of the whole image.
+
+    Example:
+        >>> layer_words("cls_mean", 3), layer_words("delta_total", 12)
+        (', layer 3', '')
+    """
+    return "" if is_per_image(metric) else f", layer {layer}"
+
+
+def column_words(name: str) -> str:
+    """A column's name as tables have it, without the layer where it is a measure of the whole image.
+
+    Example:
+        >>> column_words("cls_mean, layer 3, CLIP"), column_words("delta_total, layer 12, CLIP")
+        ('cls_mean, layer 3, CLIP', 'delta_total, CLIP')
+    """
+    metric, parted, rest = name.partition(", layer ")
+    if not (parted and is_per_image(metric)):
+        return name
+    _, more, model = rest.partition(", ")
+    return f"{metric}{more}{model}"
+
+
 def head_of(metric: str) -> tuple[str, int] | None:
     """The metric and the attention head that a column is of; None where it is not of one head.
 

@@ -14,7 +14,18 @@ from matplotlib.lines import Line2D
 from memjax.checks import expected
 from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
-from memjax.report.labels import Context, count, equals, interval_text, is_number, of_ceiling, shorten, signed
+from memjax.report.labels import (
+    Context,
+    column_words,
+    count,
+    equals,
+    interval_text,
+    is_number,
+    layer_words,
+    of_ceiling,
+    shorten,
+    signed,
+)  # fmt: skip
 from memjax.report.page import Section
 from memjax.report.panel import DASHED, ceiling_entry
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
@@ -99,7 +110,7 @@ def _sentence(row: dict, ceiling: Reliability | None) -> str:
         return f"{start} do not predict {what} better than chance: {numbers}, n = {count(row['n'])}."
     return (
         f"{start} predict {what} with {numbers}, n = {count(row['n'])}{of_ceiling(row['rho'], ceiling)}; the best "
-        f"single measure ({row['best_single']}) has {signed(row['best_single_rho'])}"
+        f"single measure ({column_words(row['best_single'])}) has {signed(row['best_single_rho'])}"
         f"{of_ceiling(row['best_single_rho'], ceiling)}."
     )
 
@@ -224,7 +235,8 @@ def _map_caption(kind: str, model: str, rows: pd.DataFrame, context: Context) ->
     column = MAPS[kind][0]
     known = rows.dropna(subset=column)
     most = known.loc[known[column].abs().idxmax()] if len(known) else None
-    largest = "" if most is None else f" Largest: {context.label(most['metric']).title}, layer {most['layer']}."
+    where = "" if most is None else layer_words(most["metric"], most["layer"])
+    largest = "" if most is None else f" Largest: {context.label(most['metric']).title}{where}."
     if kind == "weights":
         return (
             f"Weights of the ridge readout on {model}: change of the predicted score per standard deviation.{largest}"

@@ -4,7 +4,8 @@ The public names; each is imported when first used.
 
 >>> import numpy as np
 >>> from memjax import sae
->>> fitted = sae.fit(np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32), preset="paper", seeds=(0, 42))
+>>> x = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+>>> fitted = sae.fit(x, preset="paper", seeds=(0, 42), progress=False)
 >>> fitted.errors.shape
 (2, 50)
 """

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from memjax import devices
 from memjax.checks import check_kind, expected
+from memjax.progress import ProgressCallback, progress_of
 from memjax.sae.divergence import check_finite
 from memjax.sae.evaluation import evaluate
 from memjax.sae.grid import grid_of
@@ -50,7 +51,11 @@ class Fitted:
 
 
 def fit(
-    x: Float[np.ndarray | Array, "n d"], preset: str | SAEPreset = "paper", seeds: Sequence[int] = (0,), folds: int = 0
+    x: Float[np.ndarray | Array, "n d"],
+    preset: str | SAEPreset = "paper",
+    seeds: Sequence[int] = (0,),
+    folds: int = 0,
+    progress: bool | ProgressCallback = True,
 ) -> Fitted:
     """Train autoencoders on the rows of one array, and score every row; nothing is written.
 
@@ -61,6 +66,7 @@ def fit(
         seeds: one autoencoder, or one for each fold, for each.
         folds: 2 or more: each row is scored by an autoencoder that was trained on the other folds. Below 2 every row is trained
             on and scored by the same autoencoder, as the paper has it.
+        progress: True for a bar over the epochs, False for none, or a function that is called ``(what, done, total)``.
 
     Returns:
         The trained autoencoders and the scores.
@@ -71,7 +77,8 @@ def fit(
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-        >>> fitted = fit(x, modern("topk", width=6, rows=20, latents=8, epochs=2, batch_size=10), seeds=(0, 1), folds=2)
+        >>> preset = modern("topk", width=6, rows=20, latents=8, epochs=2, batch_size=10)
+        >>> fitted = fit(x, preset, seeds=(0, 1), folds=2, progress=False)
         >>> fitted.errors.shape, fitted.explained_variance.shape, [(sae.seed, sae.fold) for sae in fitted.saes]
         ((2, 40), (2, 2), [(0, 0), (0, 1), (1, 0), (1, 1)])
     """
@@ -85,7 +92,9 @@ def fit(
     stream = grid.stream(images)
     chosen = named_preset(preset, x.shape[1], stream) if isinstance(preset, str) else preset
     recipe, mesh = recipe_for(stream, chosen.sae, chosen.fit), devices.data_mesh()
-    members = fit_members(grid.start(stream, chosen, recipe), stream, recipe, mesh)
+    with progress_of("autoencoders", chosen.fit.epochs, progress, first="compiling", unit="epochs") as advance:
+        start = grid.start(stream, chosen, recipe)
+        members = fit_members(start, stream, recipe, mesh, on_epoch=lambda epoch, members, losses: advance(1))
     found = evaluate(members, images, chosen.sae, mesh, chosen.fit.precision)
     check_finite(found.images["standardised"].error, members, chosen.fit.epochs)
     shape = grid.shape[1:]

@@ -4,12 +4,10 @@ from dataclasses import dataclass, replace
 
 from memjax.checks import expected
 from memjax.sae.config import FitConfig, SAEConfig
+from memjax.sae.kinds import MODERN
 from memjax.sae.variants import VARIANTS
 
-PAPER_SEEDS = (0, 42, 2025, 2, 17)
 SPACES = ("standardised", "raw")
-SPLIT_PARTS = 5
-"""Of the authors' 80/20 split: parts of equal size, one of which is left out of the training."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +18,6 @@ class SAEPreset:
     fit: FitConfig
     learning_rate: float
     sparsity: float
-
-
-MODERN = tuple(name for name in VARIANTS if name != "paper")
-"""Variants that `modern` has a start for; the authors' has a preset of its own, `paper`."""
 
 
 def paper(width: int) -> SAEPreset:
@@ -38,7 +32,7 @@ def paper(width: int) -> SAEPreset:
 
 
 def paper_split(width: int) -> SAEPreset:
-    """The authors' other regime: the same autoencoder with batches of 4 at 5e-4, on 80 % of the images (`SPLIT_PARTS`).
+    """The authors' other regime: the same autoencoder with batches of 4 at 5e-4, on 80 % of the images.
 
     Example:
         >>> paper_split(768).fit.batch_size, paper_split(768).learning_rate

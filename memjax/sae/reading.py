@@ -43,7 +43,7 @@ def load(folder: str | Path) -> TrainedSAE:
         >>> import numpy as np
         >>> from memjax import sae
         >>> x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-        >>> folder = sae.save(sae.fit(x, "paper").saes[0], "saes/mine")
+        >>> folder = sae.save(sae.fit(x, "paper", progress=False).saes[0], "saes/mine")
         >>> sae.load(folder).config.variant
         'paper'
     """

@@ -41,7 +41,7 @@ class TrainedSAE:
     Example:
         >>> from memjax import sae
         >>> x = np.random.default_rng(0).normal(5, 2, size=(40, 6)).astype(np.float32)
-        >>> one = sae.fit(x, sae.modern("topk", width=6, rows=40, latents=8, epochs=2, batch_size=10)).saes[0]
+        >>> one = sae.fit(x, sae.modern("topk", width=6, rows=40, latents=8, epochs=2, batch_size=10), progress=False).saes[0]
         >>> one.encode(x).shape, one.reconstruct(x).shape, one.score(x).error.shape
         ((40, 8), (40, 6), (40,))
     """

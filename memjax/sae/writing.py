@@ -46,7 +46,7 @@ def save(sae: TrainedSAE, folder: str | Path) -> Path:
         >>> import numpy as np
         >>> from memjax import sae
         >>> x = np.random.default_rng(0).normal(5, 2, size=(40, 6)).astype(np.float32)
-        >>> one = sae.fit(x, "paper").saes[0]
+        >>> one = sae.fit(x, "paper", progress=False).saes[0]
         >>> folder = sae.save(one, "saes/mine")
         >>> sorted(path.name for path in folder.iterdir())
         ['README.md', 'cfg.json', 'memjax.safetensors', 'sae_weights.safetensors']

@@ -17,7 +17,7 @@ from memjax.store.markers import DamagedError, images_turned, marked_chunks
 from memjax.store.mending import mend
 from memjax.store.opening import Opening
 from memjax.store.reading import metric_variables, open_features, store_place
-from memjax.store.same_run import DECODING
+from memjax.store.same_run import DECODING, known_identity
 from memjax.store.verifying import found_design, inspect_group, verify_group
 from memjax.store.writer import (
     MADE_BY,
@@ -49,6 +49,7 @@ __all__ = [
     "found_design",
     "images_turned",
     "inspect_group",
+    "known_identity",
     "marked_chunks",
     "mend",
     "metric_variables",

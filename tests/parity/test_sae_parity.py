@@ -17,9 +17,10 @@ from memjax.devices import data_mesh
 from memjax.sae.config import FitConfig
 from memjax.sae.ensemble import Schedule, score_members, train_members
 from memjax.sae.init import init_state
+from memjax.sae.kinds import PAPER_SEEDS
 from memjax.sae.member import Hyper
 from memjax.sae.model import SAEParams
-from memjax.sae.presets import PAPER_SEEDS, paper
+from memjax.sae.presets import paper
 from memjax.sae.reconstruction import objective, reconstruct
 from memjax.sae.released import load_released
 from memjax.sae.stream import whole
