@@ -14,6 +14,7 @@ from memjax.report.explore import drawn_ceiling, explorer
 from memjax.report.heatmap import rho_map
 from memjax.report.labels import Context
 from memjax.report.scores import score_distribution
+from memjax.report.style import encoder_styles
 from tests import fake_run
 from tests.page_words import words
 from tests.test_page import IDS, browse
@@ -87,9 +88,21 @@ def test_the_ceiling_is_drawn_where_it_leaves_the_values_their_room() -> None:
 
 def test_contents_lead_to_sections(tmp_path: Path, undrawn: None) -> None:
     text = with_charts(tmp_path, fake_run.table())
-    anchors = re.findall(r'<li><a href="#([^"]+)">', text)
-    assert len(anchors) >= 9
-    assert all(f' id="{anchor}"' in text for anchor in anchors)
+    listed = re.findall(r'<li><a href="#([^"]+)">([^<]+)</a>', text)
+    assert len(listed) >= 9
+    assert listed == re.findall(r'<h2 id="([^"]+)">([^<]+)</h2>', text), "each section once, in order, by its heading"
+
+
+def test_every_encoder_has_the_look_that_it_has_in_the_figures() -> None:
+    table = pd.concat([fake_run.table().assign(model=f"encoder {i}") for i in range(12)], ignore_index=True)
+    made = found(table)["lines"]
+    colours, dashes, shapes = (
+        made["encoding"]["color"], made["layer"][1]["encoding"]["strokeDash"], made["layer"][2]["encoding"]["shape"]
+    )  # fmt: skip
+    assert colours["scale"]["range"] == [look.colour for look in encoder_styles(table).values()]
+    looks = zip(colours["scale"]["range"], shapes["scale"]["range"])
+    assert len(set(looks)) == 12
+    assert len(dashes["scale"]["range"]) == 12
 
 
 def test_hostile_names_stay_data(tmp_path: Path, undrawn: None) -> None:

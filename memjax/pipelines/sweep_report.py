@@ -95,9 +95,9 @@ def write_findings(
     with ExitStack() as held:
         with stage_of("page", progress):
             page = findings_page(result, analysis, shown)
-            several = [page.lead, page.figures, *(part.figures for part in page.sections)]
-            drawn = metric_figures(analysis.table, context_of(result))
-            drawn = {name: figure for figures in [*several, drawn] for name, figure in figures.items()}
+            on_page = [page.lead, page.figures, *(part.figures for part in page.sections)]
+            several = [*on_page, metric_figures(analysis.table, page.context)]
+            drawn = {name: figure for figures in several for name, figure in figures.items()}
             drawn |= {f"attention_of_{image}": figure for image, figure in page.attention.items()}
             held.enter_context(laid_out_once(drawn.values()))
             write_report(folder / REPORT, page)

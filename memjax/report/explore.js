@@ -31,6 +31,7 @@ metric.value = shown.chosen.metric;
 
 let views = [];
 const tell = () => {
+  if (!views.length) return; // they are being drawn, and told then
   const [map, lines] = views;
   map.signal("encoder", encoder.value).signal("metric", metric.value).runAsync();
   lines.signal("metric", metric.value).signal("relative", relative.checked).runAsync();
@@ -40,6 +41,7 @@ const tell = () => {
 };
 const draw = async () => {
   views.forEach((view) => view.finalize());
+  views = [];
   const made = await Promise.all(["map", "lines"].map((name) => vegaEmbed(`#${name}`, spec(name), options())));
   views = made.map((result) => result.view);
   views[0].addEventListener("click", (event, item) => {

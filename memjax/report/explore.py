@@ -16,12 +16,22 @@ from memjax.report.headline import best_row
 from memjax.report.kept import drawn_once
 from memjax.report.labels import Context, count, interval_text, is_number, is_per_image, probability, signed
 from memjax.report.panel import strongest_side
-from memjax.report.style import COLOURS
+from memjax.report.style import DASHES, MARKERS, EncoderStyle, encoder_styles
 from memjax.stats.strongest import ALPHA
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 DIGITS = 5
 """Decimals of the numbers that are drawn; the words beside them are those of the table."""
+SHAPES = dict(
+    zip(
+        MARKERS,
+        ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-left", "triangle-right"),
+        strict=True,
+    )
+)
+"""Marker of the figures -> Vega's symbol for it, or the nearest that it has."""
+DASHED = dict(zip(DASHES, ([1, 0], [7, 4], [7, 3, 1, 3], [1, 3]), strict=True))
+"""Line of the figures -> lengths of its dashes and gaps, in pixels."""
 CHOSEN = "#1f9d55"
 """Rim of the cells of the metric that is chosen: seen on light and dark ground."""
 SQUEEZED = 2.5
@@ -45,25 +55,25 @@ def explorer(table: pd.DataFrame, context: Context) -> dict[str, Any] | None:
 
     Returns:
         ``encoders`` and ``metrics`` (in the order of the table; ``whole``: one value an image), ``chosen`` (those of the
-        strongest correlation), ``rows`` (what both charts read), and the specifications ``map`` and ``lines`` without them.
+        strongest correlation), ``rows`` (what both charts read), ``ceiling`` (`drawn_ceiling`), and the specifications ``map``
+        and ``lines`` without the rows.
     """
     best = best_row(table)
     kept = drawn_once(table)
     if best is None or not len(kept):
         return None
     rows = [_row(row, context) for row in kept.to_dict("records")]
-    metrics = list(dict.fromkeys(str(name) for name in kept["metric"]))
-    encoders = list(dict.fromkeys(str(name) for name in kept["model"]))
-    first = str(best["metric"]) if str(best["metric"]) in metrics else metrics[0]
+    titles = {str(name): context.label(name).title for name in pd.unique(kept["metric"])}
+    looks, ceiling = encoder_styles(table), drawn_ceiling(kept, context)
+    first = str(best["metric"]) if str(best["metric"]) in titles else next(iter(titles))
     return {
-        "encoders": encoders,
-        "metrics": [
-            {"name": name, "title": context.label(name).title, "whole": is_per_image(name)} for name in metrics
-        ],
+        "encoders": [str(name) for name in pd.unique(kept["model"])],
+        "metrics": [{"name": name, "title": title, "whole": is_per_image(name)} for name, title in titles.items()],
         "chosen": {"encoder": str(best["model"]), "metric": first},
         "rows": rows,
-        "map": _map(rows, {name: context.label(name).title for name in metrics}, context),
-        "lines": _lines(encoders, context, drawn_ceiling(table, context)),
+        "ceiling": ceiling,
+        "map": _map(rows, titles, context),
+        "lines": _lines(looks, context, ceiling),
     }
 
 
@@ -131,7 +141,7 @@ def _shades(limit: float) -> dict[str, Any]:
     }
 
 
-def _lines(encoders: list[str], context: Context, ceiling: float | None) -> dict[str, Any]:
+def _lines(looks: Mapping[str, EncoderStyle], context: Context, ceiling: float | None) -> dict[str, Any]:
     """One metric by layer; chance is a line, and the human ceiling where it is to be drawn."""
     marks = [_rule(0.0, {"strokeWidth": 1})]
     if ceiling is not None:
@@ -142,12 +152,6 @@ def _lines(encoders: list[str], context: Context, ceiling: float | None) -> dict
         "title": None,
         "scale": {"nice": False},
         "axis": {"tickMinStep": 1},
-    }
-    colour = {
-        "field": "encoder",
-        "type": "nominal",
-        "scale": {"domain": encoders, "range": [COLOURS[i % len(COLOURS)] for i in range(len(encoders))]},
-        "legend": {"orient": "bottom", "columns": 2, "title": None, "labelLimit": 320, "symbolOpacity": 1},
     }
     return {
         "$schema": SCHEMA,
@@ -160,12 +164,19 @@ def _lines(encoders: list[str], context: Context, ceiling: float | None) -> dict
             {"filter": "datum.metric === metric && datum.rho !== null"},
             {"calculate": "relative ? datum.layer / max(datum.last, 1) : datum.layer", "as": "across"},
         ],
-        "encoding": {"x": across, "color": colour},
-        "layer": [*_curves(context), *marks],
+        "encoding": {"x": across, "color": _by_encoder(looks, [look.colour for look in looks.values()])},
+        "layer": [*_curves(looks, context), *marks],
     }
 
 
-def _curves(context: Context) -> list[dict[str, Any]]:
+def _by_encoder(looks: Mapping[str, EncoderStyle], values: list[Any]) -> dict[str, Any]:
+    """One value for each encoder; colours, marks and dashes share a legend."""
+    legend = {"orient": "bottom", "columns": 2, "title": None, "labelLimit": 320, "symbolOpacity": 1}
+    scale = {"domain": list(looks), "range": values}
+    return {"field": "encoder", "type": "nominal", "scale": scale, "legend": legend}
+
+
+def _curves(looks: Mapping[str, EncoderStyle], context: Context) -> list[dict[str, Any]]:
     """Band, line and marks of each encoder; a mark is filled where q < 0.05."""
     rho = {"field": "rho", "type": "quantitative", "title": f"{context.symbol} with memorability"}
     return [
@@ -176,12 +187,13 @@ def _curves(context: Context) -> list[dict[str, Any]]:
         },
         {
             "mark": {"type": "line", "strokeWidth": 1.8, "aria": False},
-            "encoding": {"y": rho},
+            "encoding": {"y": rho, "strokeDash": _by_encoder(looks, [DASHED[look.line] for look in looks.values()])},
         },
         {
             "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
             "encoding": {
                 "y": rho,
+                "shape": _by_encoder(looks, [SHAPES[look.marker] for look in looks.values()]),
                 "fillOpacity": {"condition": {"test": "datum.clear", "value": 1}, "value": 0.15},
                 "tooltip": _tooltip(context),
             },
@@ -191,10 +203,10 @@ def _curves(context: Context) -> list[dict[str, Any]]:
 
 def drawn_ceiling(table: pd.DataFrame, context: Context) -> float | None:
     """Where the human ceiling is drawn, on the side of the strongest value; None: not known, or it would squeeze the values."""
-    shown, found = drawn_once(table), context.ceiling
-    if found is None or not is_number(found.consistency) or not shown["rho"].notna().any():
+    found = context.ceiling
+    if found is None or not is_number(found.consistency) or not table["rho"].notna().any():
         return None
-    return strongest_side(shown) * found.ceiling if found.ceiling <= SQUEEZED * shown["rho"].abs().max() else None
+    return strongest_side(table) * found.ceiling if found.ceiling <= SQUEEZED * table["rho"].abs().max() else None
 
 
 def _rule(height: float, look: Mapping[str, Any]) -> dict[str, Any]:

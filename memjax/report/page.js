@@ -83,8 +83,8 @@ const filterable = (bar, table, bySize) => {
   if (size >= 0) bar.append(button("Largest |ρ| first", () => bySize(size)));
   bar.append(
     button("Copy", async () => {
-      await navigator.clipboard.writeText(written(table, "\t", inert));
-      told.textContent = "copied";
+      const done = navigator.clipboard?.writeText(written(table, "\t", inert)) ?? Promise.reject();
+      told.textContent = await done.then(() => "copied", () => "the browser allows no copy here: use Download CSV");
     }),
     button("Download CSV", () => {
       const link = document.createElement("a");

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from memjax.outputs import Run
 from memjax.report import labels
 from memjax.report.citations import citations
-from memjax.report.explore import drawn_ceiling, explorer, vega
+from memjax.report.explore import explorer, vega
 from memjax.report.gallery import NOTHING, Gallery, Thumbnails, gallery
 from memjax.report.headline import caveats, claimed_row, headline
 from memjax.report.labels import Context
@@ -192,7 +192,7 @@ def _explorer(table: pd.DataFrame, context: Context) -> dict[str, object]:
         return {"explorer": None}
     text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     scripts = _allowed("vega", vega()) | _allowed("explore", _own_file("explore.js"))
-    return {"explorer": Markup(text), "ceiling_drawn": drawn_ceiling(table, context) is not None, **scripts}
+    return {"explorer": Markup(text), "ceiling_drawn": found["ceiling"] is not None, **scripts}
 
 
 def _contents(page: Page, strips: bool) -> list[tuple[str, str]]:
