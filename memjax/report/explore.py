@@ -179,6 +179,7 @@ def _by_encoder(looks: Mapping[str, EncoderStyle], values: list[Any]) -> dict[st
 def _curves(looks: Mapping[str, EncoderStyle], context: Context) -> list[dict[str, Any]]:
     """Band, line and marks of each encoder; a mark is filled where q < 0.05."""
     rho = {"field": "rho", "type": "quantitative", "title": f"{context.symbol} with memorability"}
+    rim = _by_encoder(looks, [look.colour for look in looks.values()])
     return [
         {
             "params": [{"name": "zoom", "select": "interval", "bind": "scales"}],
@@ -190,10 +191,11 @@ def _curves(looks: Mapping[str, EncoderStyle], context: Context) -> list[dict[st
             "encoding": {"y": rho, "strokeDash": _by_encoder(looks, [DASHED[look.line] for look in looks.values()])},
         },
         {
-            "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
+            "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1, "strokeWidth": 1.4},
             "encoding": {
                 "y": rho,
                 "shape": _by_encoder(looks, [SHAPES[look.marker] for look in looks.values()]),
+                "stroke": rim,
                 "fillOpacity": {"condition": {"test": "datum.clear", "value": 1}, "value": 0.15},
                 "tooltip": _tooltip(context),
             },

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from memjax.checks import expected
 from memjax.report.chart import Chart
@@ -37,6 +38,7 @@ def score_distribution(scores: Float[np.ndarray, " n"], context: Context = CONTE
         axes.axvline(middle, color=INK, linewidth=1.5)
         axes.set_xlabel("memorability (score of the data set)")
         axes.set_ylabel("images")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         figure.suptitle("Memorability scores", x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
         note = f"n = {count(len(known))} images · line: median {plain(middle)}"
         note = f"{note}\n{SYNTHETIC}" if context.synthetic else note
