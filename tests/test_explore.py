@@ -97,7 +97,7 @@ def test_every_encoder_has_the_look_that_it_has_in_the_figures() -> None:
     table = pd.concat([fake_run.table().assign(model=f"encoder {i}") for i in range(12)], ignore_index=True)
     made = found(table)["lines"]
     colours, dashes, shapes = (
-        made["encoding"]["color"], made["layer"][1]["encoding"]["strokeDash"], made["layer"][2]["encoding"]["shape"]
+        made["encoding"]["color"], made["layer"][2]["encoding"]["strokeDash"], made["layer"][3]["encoding"]["shape"]
     )  # fmt: skip
     assert colours["scale"]["range"] == [look.colour for look in encoder_styles(table).values()]
     looks = zip(colours["scale"]["range"], shapes["scale"]["range"])

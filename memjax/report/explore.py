@@ -162,6 +162,7 @@ def _lines(looks: Mapping[str, EncoderStyle], context: Context, ceiling: float |
         "transform": [
             {"joinaggregate": [{"op": "max", "field": "layer", "as": "last"}], "groupby": ["encoder"]},
             {"filter": "datum.metric === metric && datum.rho !== null"},
+            {"joinaggregate": [{"op": "count", "as": "points"}], "groupby": ["encoder"]},
             {"calculate": "relative ? datum.layer / max(datum.last, 1) : datum.layer", "as": "across"},
         ],
         "encoding": {"x": across, "color": _by_encoder(looks, [look.colour for look in looks.values()])},
@@ -177,14 +178,20 @@ def _by_encoder(looks: Mapping[str, EncoderStyle], values: list[Any]) -> dict[st
 
 
 def _curves(looks: Mapping[str, EncoderStyle], context: Context) -> list[dict[str, Any]]:
-    """Band, line and marks of each encoder; a mark is filled where q < 0.05."""
+    """Band (of a single value a bar), line and marks of each encoder; a mark is filled where q < 0.05."""
     rho = {"field": "rho", "type": "quantitative", "title": f"{context.symbol} with memorability"}
+    ends = {"y": {**rho, "field": "low"}, "y2": {"field": "high"}}
     rim = _by_encoder(looks, [look.colour for look in looks.values()])
     return [
         {
             "params": [{"name": "zoom", "select": "interval", "bind": "scales"}],
             "mark": {"type": "area", "opacity": 0.16, "aria": False},
-            "encoding": {"y": {**rho, "field": "low"}, "y2": {"field": "high"}},
+            "encoding": ends,
+        },
+        {
+            "transform": [{"filter": "datum.points === 1"}],
+            "mark": {"type": "rule", "strokeWidth": 1.8, "aria": False},
+            "encoding": ends,
         },
         {
             "mark": {"type": "line", "strokeWidth": 1.8, "aria": False},
