@@ -73,10 +73,15 @@ def prepare() -> None:
 def device(target: str) -> "jax.Device":
     """A description of one chip, which programs are compiled for and which can't run anything.
 
+    From here on this process keeps no compiled program on disk: what is compiled for a description can be written there,
+    and not read back.
+
     Raises:
         InputError: its compiler is not installed.
     """
+    import jax
     from jax.experimental import topologies
+    from jax.experimental.compilation_cache import compilation_cache
 
     from memjax.checks import InputError
 
@@ -94,4 +99,6 @@ def device(target: str) -> "jax.Device":
         raise InputError(
             f"no compiler for {target} ({reason}): install the dependency group compilers", "targets"
         ) from error
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()  # whether there is one is decided once a process
     return found.devices[0]

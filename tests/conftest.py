@@ -20,17 +20,15 @@ import matplotlib
 import numpy as np
 import pytest
 
-from memjax.cache import cache_dir
+ROOT = Path(__file__).resolve().parents[1]
 
 matplotlib.use("Agg")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
-# A program is compiled once for all files, workers and stages of a check; `drop_programs` keeps it from filling the memory.
-jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "tests"))
+# A program is compiled once for all files, workers and stages of a checkout; `drop_programs` keeps it from filling the memory.
+jax.config.update("jax_compilation_cache_dir", str(ROOT / ".pytest_cache" / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def reference_data() -> Path:

@@ -52,6 +52,27 @@ class TestChecksCanFail:
         assert build(lowered, target).precisions == {f"f32:{asked}": 1}
 
 
+@pytest.fixture
+def kept_programs(tmp_path):
+    """A folder where JAX would keep every compiled program."""
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = [getattr(jax.config, name) for name in names]
+    for name, value in zip(names, (str(tmp_path / "programs"), 0.0), strict=True):
+        jax.config.update(name, value)
+    yield tmp_path / "programs"
+    for name, value in zip(names, before, strict=True):
+        jax.config.update(name, value)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_its_programs_are_not_kept(target, kept_programs):
+    """JAX's cache would give a description's program back with an error: here nothing is written to it."""
+    for _ in range(2):
+        jax.clear_caches()
+        build(jax.jit(lambda x: x @ x).lower(placed(target, (64, 64), np.float32)), target)
+    assert not kept_programs.exists()
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", ENCODERS)
 class TestSweep:
