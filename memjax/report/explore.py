@@ -15,7 +15,7 @@ import pandas as pd
 from memjax.report.headline import best_row
 from memjax.report.kept import drawn_once
 from memjax.report.labels import Context, count, interval_text, is_number, is_per_image, probability, signed
-from memjax.report.panel import strongest_side
+from memjax.report.panel import ceiling_with_room, strongest_side
 from memjax.report.style import COLOURS
 from memjax.stats.strongest import ALPHA
 
@@ -24,8 +24,6 @@ DIGITS = 5
 """Decimals of the numbers that are drawn; the words beside them are those of the table."""
 CHOSEN = "#1f9d55"
 """Rim of the cells of the metric that is chosen: seen on light and dark ground."""
-SQUEEZED = 2.5
-"""How many times the largest correlation the ceiling may be, to be drawn as a line."""
 
 
 @cache
@@ -191,10 +189,9 @@ def _curves(context: Context) -> list[dict[str, Any]]:
 
 def drawn_ceiling(table: pd.DataFrame, context: Context) -> float | None:
     """Where the human ceiling is drawn, on the side of the strongest value; None: not known, or it would squeeze the values."""
-    shown, found = drawn_once(table), context.ceiling
-    if found is None or not is_number(found.consistency) or not shown["rho"].notna().any():
-        return None
-    return strongest_side(shown) * found.ceiling if found.ceiling <= SQUEEZED * shown["rho"].abs().max() else None
+    shown = drawn_once(table)
+    found = ceiling_with_room(shown, context.ceiling)
+    return None if found is None else strongest_side(shown) * found.ceiling
 
 
 def _rule(height: float, look: Mapping[str, Any]) -> dict[str, Any]:
