@@ -130,7 +130,7 @@ def test_own_metric_is_stored_correlated_drawn_and_reported(whole):
     assert stored.attrs["title"] == "Largest attention"
     text = (whole.out / "report.html").read_text()
     assert "Largest attention" in text
-    assert 'aria-label="Figure: my_peak"' in text
+    assert '{"name":"my_peak","title":"Largest attention","whole":false}' in text, "the page's charts offer it"
     assert (whole.out / "figures" / "my_peak.png").stat().st_size > 5000
 
 
@@ -209,8 +209,8 @@ def test_a_multiple_of_another_metric_shares_its_figure(whole):
     assert whole.table is not None
     assert "cls_sum" in set(whole.table["metric"])
     text = (whole.out / "report.html").read_text()
-    assert 'aria-label="Figure: cls_mean"' in text
-    assert 'aria-label="Figure: cls_sum"' not in text
+    assert '{"name":"cls_mean",' in text
+    assert '{"name":"cls_sum",' not in text, "the page's charts have it once"
 
 
 def test_figures_never_overwrite_each_other_and_have_names_that_files_can_have():
