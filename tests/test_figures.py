@@ -98,7 +98,7 @@ def test_synthetic_data_are_labelled_in_every_figure(synthetic: bool) -> None:
 def test_ceiling_stands_on_the_side_of_the_strongest_value() -> None:
     table = fake_run.table()
     for sign in (1, -1):
-        flipped = table.assign(rho=sign * table.rho.abs(), ci_low=-0.1, ci_high=0.1)
+        flipped = table.assign(rho=sign * (table.rho.abs() + 0.4), ci_low=-0.1, ci_high=0.1)
         figure = figures.rho_by_layer(flipped, "cls_mean", fake_run.CONTEXT)
         heights = [np.asarray(x.get_ydata()) for x in figure.axes[0].lines]
         assert any(np.allclose(y, sign * np.sqrt(2 * 0.779 / 1.779)) for y in heights)
@@ -251,3 +251,25 @@ def test_bad_input_is_one_line() -> None:
         figures.overview(table.drop(columns="q"))
     with pytest.raises(InputError, match=r"shape \[y, x, 3\]"):
         figures.attention_over_image(np.zeros((4, 4)), np.ones((1, 2, 2)))
+
+
+def test_encoders_of_different_depth_share_an_axis_of_relative_depth() -> None:
+    table = fake_run.table()
+    deep = table[(table["model"] == fake_run.MODELS[1]) & (table["metric"] == "cls_mean")]
+    both = pd.concat([table[table["metric"] == "cls_mean"], deep.assign(model="deep", layer=deep["layer"] * 2)])
+    whole = pd.concat([both, deep.assign(model="deep", layer=deep["layer"] * 2 + 1).query("layer < 24")])
+    axes = figures.rho_by_layer(whole, "cls_mean", fake_run.CONTEXT).axes[0]
+    assert axes.get_xlabel().startswith("relative depth")
+    ends = {float(line.get_xdata()[-1]) for line in axes.lines if len(line.get_xdata()) in (13, 25)}
+    assert ends == {1.0}
+    every_second = figures.rho_by_layer(both, "cls_mean", fake_run.CONTEXT).axes[
+        0
+    ]  # what share a layer is, is not known
+    assert every_second.get_xlabel().startswith("layer")
+
+
+def test_a_ceiling_that_would_squeeze_the_values_is_said_and_not_drawn() -> None:
+    table = fake_run.table(strength=0.05)
+    figure = figures.rho_by_layer(table, "cls_mean", fake_run.CONTEXT)
+    assert max(map(abs, figure.axes[0].get_ylim())) < 0.5
+    assert "human ceiling ±0.94, off this scale" in words(figure)

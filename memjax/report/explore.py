@@ -15,7 +15,7 @@ import pandas as pd
 from memjax.report.headline import best_row
 from memjax.report.kept import drawn_once
 from memjax.report.labels import Context, count, interval_text, is_number, is_per_image, probability, signed
-from memjax.report.panel import strongest_side
+from memjax.report.panel import ceiling_with_room, strongest_side
 from memjax.report.style import DASHES, MARKERS, EncoderStyle, encoder_styles
 from memjax.stats.strongest import ALPHA
 
@@ -34,8 +34,6 @@ DASHED = dict(zip(DASHES, ([1, 0], [7, 4], [7, 3, 1, 3], [1, 3]), strict=True))
 """Line of the figures -> lengths of its dashes and gaps, in pixels."""
 CHOSEN = "#1f9d55"
 """Rim of the cells of the metric that is chosen: seen on light and dark ground."""
-SQUEEZED = 2.5
-"""How many times the largest correlation the ceiling may be, to be drawn as a line."""
 
 
 @cache
@@ -212,10 +210,8 @@ def _curves(looks: Mapping[str, EncoderStyle], context: Context) -> list[dict[st
 
 def drawn_ceiling(table: pd.DataFrame, context: Context) -> float | None:
     """Where the human ceiling is drawn, on the side of the strongest value; None: not known, or it would squeeze the values."""
-    found = context.ceiling
-    if found is None or not is_number(found.consistency) or not table["rho"].notna().any():
-        return None
-    return strongest_side(table) * found.ceiling if found.ceiling <= SQUEEZED * table["rho"].abs().max() else None
+    found = ceiling_with_room(table, context.ceiling)
+    return None if found is None else strongest_side(table) * found.ceiling
 
 
 def _rule(height: float, look: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
 from memjax.report.chart import PNG_DPI, Chart, laid_out_once
 from memjax.report.labels import Context, count, interval_text, is_per_image, layer_words, plain, shorten, signed
-from memjax.report.panel import draw_panel, legend_entries, strongest_side
+from memjax.report.panel import across_label, ceiling_with_room, draw_panel, legend_entries, strongest_side
 from memjax.report.pdf_fonts import shared_fonts
 from memjax.report.strongest import too_few
 from memjax.report.style import COLOURS, INK, MUTED, WARNING, encoder_styles, style
@@ -30,7 +32,6 @@ SYNTHETIC_IMAGE = "Synthetic: a generated image, seen by no one."
 CONTEXT = Context()
 MANY = 2000
 """Images from which a scatter counts them in hexagons."""
-_X_LABEL = "layer (0: embeddings; i: after block i)"
 
 
 def rho_by_layer(
@@ -60,12 +61,13 @@ def rho_by_layer(
     with style():
         figure = Chart(figsize=(6.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
-        draw_panel(axes, rows, shown, context.ceiling, strongest_side(rows))
-        axes.set_xlabel(_X_LABEL)
+        ceiling = ceiling_with_room(rows, context.ceiling)
+        draw_panel(axes, rows, shown, ceiling, strongest_side(rows))
+        axes.set_xlabel(across_label(rows))
         axes.set_ylabel(f"{context.symbol} with memorability")
         _title(figure, f"{label.title} ({label.unit})" if label.unit else label.title)
         axes.set_title(_subtitle(rows, context), loc="left", fontsize=8.5, color=_note_colour(context.synthetic))
-        handles = legend_entries(shown, context.ceiling)
+        handles = legend_entries(shown, context.ceiling, ceiling is not None)
         figure.legend(handles=handles, loc="outside lower center", ncols=_legend_columns(shown))
         figure.set_label(_caption(rows, metric, context))
     return figure
@@ -80,17 +82,18 @@ def overview(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:
     with style():
         figure = Chart(figsize=(max(2.7 * columns, 5.4), 2.0 * lines + 1.6), layout="constrained")
         grid = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
+        ceiling = ceiling_with_room(table, context.ceiling)
         for axes, metric in zip(grid, metrics):
-            draw_panel(axes, table[table["metric"] == metric], styles, context.ceiling, strongest_side(table), size=3.5)
+            draw_panel(axes, table[table["metric"] == metric], styles, ceiling, strongest_side(table), size=3.5)
             axes.set_title("\n".join(textwrap.wrap(context.label(metric).title, 34)), loc="left", fontsize=8.5)
             axes.tick_params(labelsize=8, labelleft=True)
-            axes.set_xlabel("layer", fontsize=8)
+            axes.set_xlabel(across_label(table, short=True), fontsize=8)
         for axes in grid[len(metrics) :]:
             axes.remove()
         figure.supylabel(f"{context.symbol} with memorability", fontsize=9)
         _title(figure, "Correlation with memorability by layer, all metrics")
         figure.legend(
-            handles=legend_entries(styles, context.ceiling),
+            handles=legend_entries(styles, context.ceiling, ceiling is not None),
             loc="outside lower center",
             ncols=_legend_columns(styles),
             title=_subtitle(table, context),
@@ -178,7 +181,7 @@ def attention_over_image(
     extent = (0, image.shape[1], image.shape[0], 0)
     lines = -(-(len(attention_by_layer) + 1) // columns)
     with style():
-        figure = Chart(figsize=(1.75 * columns, 2.0 * lines + 0.7), layout="constrained")
+        figure = Chart(figsize=(1.75 * columns + 0.8, 2.0 * lines + 0.7), layout="constrained")
         grid = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes in grid:
             axes.axis("off")
@@ -189,6 +192,8 @@ def attention_over_image(
             peak = float(np.nanmax(weights)) or 1.0
             axes.imshow(weights / peak, cmap="inferno", vmin=0, vmax=1, alpha=0.6, extent=extent)
             axes.set_title(f"layer {i} · max {100 * peak / float(np.nansum(weights)):.1f} %", fontsize=8.5)
+        scale = ScalarMappable(Normalize(0, 1), "inferno")
+        figure.colorbar(scale, ax=list(grid), label="share of the map's largest", fraction=0.03, alpha=0.8)
         named = [shorten(part) for part in (name, model) if part]
         _title(figure, " · ".join(["Attention to the patches, by layer", *named]))
         caption = f"Attention to each patch, by layer, over the image {name}".rstrip()

@@ -14,6 +14,8 @@ from memjax.stats.reliability import Reliability
 from memjax.stats.strongest import ALPHA
 
 DASHED = (0, (6, 3))
+SQUEEZED = 2.5
+"""How many times the largest correlation the ceiling may be, to be drawn as a line."""
 
 
 def draw_panel(
@@ -26,7 +28,8 @@ def draw_panel(
 ) -> None:
     """Draw one metric's rows: lines with bands, or points with bars where each encoder has a single layer.
 
-    The ceiling is drawn on one ``side`` of chance, 1 or -1 (see `strongest_side`), so that the values keep their room.
+    The ceiling is drawn on one ``side`` of chance, 1 or -1 (see `strongest_side`), so that the values keep their room. Encoders
+    of different depth share an axis of relative depth (see `is_relative`).
     """
     axes.axhline(0, color=MUTED, linewidth=0.9)
     found = rows[rows["rho"].notna()]
@@ -37,10 +40,17 @@ def draw_panel(
     if found.groupby("model", sort=False).size().max() == 1:
         _draw_points(axes, found, styles, size)
     else:
+        relative = is_relative(rows)
         for model, group in rows.groupby("model", sort=False):
-            _draw_line(axes, group.sort_values("layer"), styles[str(model)], size)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlim(rows["layer"].min() - 0.5, rows["layer"].max() + 0.5)
+            ordered = group.sort_values("layer")
+            _draw_line(
+                axes, ordered, ordered["layer"] / (ordered["layer"].max() if relative else 1), styles[str(model)], size
+            )
+        if relative:
+            axes.set_xlim(-0.03, 1.03)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_xlim(rows["layer"].min() - 0.5, rows["layer"].max() + 0.5)
     if ceiling is not None and is_number(ceiling.consistency):
         _draw_ceiling(axes, ceiling, side)
 
@@ -49,8 +59,28 @@ def _centred(axes: Axes) -> dict[str, object]:
     return {"transform": axes.transAxes, "ha": "center", "va": "center", "color": MUTED, "fontsize": 9}
 
 
-def _draw_line(axes: Axes, group: pd.DataFrame, look: EncoderStyle, size: float) -> None:
-    layer, rho = group["layer"].to_numpy(float), group["rho"].to_numpy(float)
+def is_relative(rows: pd.DataFrame) -> bool:
+    """Whether encoders differ in depth, and every one has all of its layers: then a layer stands at its share of the depth.
+
+    Example:
+        >>> table = pd.DataFrame({"model": ["a"] * 3 + ["b"] * 5, "layer": [0, 1, 2, 0, 1, 2, 3, 4]})
+        >>> is_relative(table), is_relative(table[table["layer"] < 3])
+        (True, False)
+    """
+    by_encoder = rows.groupby("model", sort=False)["layer"]
+    last, found = by_encoder.max(), by_encoder.nunique()
+    return bool(last.nunique() > 1 and last.min() > 0 and (found >= last).all())
+
+
+def across_label(rows: pd.DataFrame, short: bool = False) -> str:
+    """What the horizontal axis of `draw_panel` says."""
+    if is_relative(rows):
+        return "relative depth" if short else "relative depth (0: embeddings; 1: after the last block)"
+    return "layer" if short else "layer (0: embeddings; i: after block i)"
+
+
+def _draw_line(axes: Axes, group: pd.DataFrame, across: pd.Series, look: EncoderStyle, size: float) -> None:
+    layer, rho = across.to_numpy(float), group["rho"].to_numpy(float)
     low, high = group["ci_low"].to_numpy(float), group["ci_high"].to_numpy(float)
     axes.fill_between(layer, low, high, color=look.colour, alpha=0.18, linewidth=0)
     axes.plot(layer, rho, color=look.colour, linestyle=look.line, linewidth=1.5)
@@ -85,14 +115,25 @@ def _draw_ceiling(axes: Axes, ceiling: Reliability, side: float) -> None:
         axes.axhspan(side * low, side * high, color=GRID, alpha=0.7, linewidth=0, zorder=0)
 
 
-def ceiling_entry(ceiling: Reliability) -> Line2D:
+def ceiling_with_room(rows: pd.DataFrame, ceiling: Reliability | None) -> Reliability | None:
+    """The ceiling, where it is known and a line at it would leave the values their room; else None."""
+    if ceiling is None or not is_number(ceiling.consistency) or not rows["rho"].notna().any():
+        return None
+    return ceiling if ceiling.ceiling <= SQUEEZED * rows["rho"].abs().max() else None
+
+
+def ceiling_entry(ceiling: Reliability, drawn: bool = True) -> Line2D:
     """The legend's line for the ceiling: its value, and the split-half consistency that it comes from."""
-    text = f"human ceiling ±{ceiling.ceiling:.2f} (split-half {ceiling.consistency:.2f})"
-    return Line2D([], [], color=MUTED, linestyle=DASHED, label=text)
+    text = f"human ceiling ±{ceiling.ceiling:.2f}"
+    if drawn:
+        return Line2D([], [], color=MUTED, linestyle=DASHED, label=f"{text} (split-half {ceiling.consistency:.2f})")
+    return Line2D([], [], linestyle="", label=f"{text}, off this scale")
 
 
-def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Reliability | None) -> list[Line2D | Patch]:
-    """Handles for the legend: the encoders shown, then what an open marker and the dashed line mean."""
+def legend_entries(
+    styles: Mapping[str, EncoderStyle], ceiling: Reliability | None, drawn: bool = True
+) -> list[Line2D | Patch]:
+    """Handles for the legend: the encoders shown, what an open marker means, and the ceiling, a dashed line where it is drawn."""
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=legend_name(model))
         for model, look in styles.items()
@@ -101,5 +142,5 @@ def legend_entries(styles: Mapping[str, EncoderStyle], ceiling: Reliability | No
         Line2D([], [], color=MUTED, marker="o", markerfacecolor="white", linestyle="", label=f"open: q ≥ {ALPHA}")
     )
     if ceiling is not None and is_number(ceiling.consistency):
-        handles.append(ceiling_entry(ceiling))
+        handles.append(ceiling_entry(ceiling, drawn))
     return handles
