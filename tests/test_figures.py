@@ -16,6 +16,7 @@ from PIL import Image
 
 from memjax.checks import InputError
 from memjax.report import epochs, figures, pdf_fonts, readout
+from memjax.report.attention import Looked, attention_by_encoder, attention_over_image
 from memjax.report.chart import PNG_DPI, laid_out_once
 from memjax.report.labels import Context, Label
 from memjax.report.style import COLOURS, encoder_styles
@@ -91,7 +92,7 @@ def test_synthetic_data_are_labelled_in_every_figure(synthetic: bool) -> None:
     assert [figures.SYNTHETIC in words(figure) for figure in made] == [synthetic] * 6
     assert [figures.SYNTHETIC in figure.get_label() for figure in made[3:]] == [synthetic] * 3
     maps, image = np.full((2, 4, 4), 1 / 16), np.zeros((8, 8, 3), np.uint8)
-    attention = figures.attention_over_image(image, maps, synthetic=synthetic)
+    attention = attention_over_image(image, maps, synthetic=synthetic)
     assert (figures.SYNTHETIC_IMAGE in words(attention)) is synthetic
 
 
@@ -183,7 +184,7 @@ def several() -> list[Figure]:
         figures.overview(table, fake_run.CONTEXT),
         figures.rho_by_layer(table, "cls_mean", fake_run.CONTEXT),
         figures.score_scatter(values, values**2, ("m", "cls_mean", 3)),
-        figures.attention_over_image(image, maps, "a.jpg", "enc", synthetic=True),
+        attention_over_image(image, maps, "a.jpg", "enc", synthetic=True),
         readout.layer_map(weights, "m"),
     ]
 
@@ -238,7 +239,7 @@ def test_attention_maps_state_their_largest_share(rng: np.random.Generator) -> N
     maps[1] = 0.0
     maps[1, 0, 0] = 1.0
     image = rng.integers(0, 255, (28, 35, 3), dtype=np.uint8)
-    text = words(figures.attention_over_image(image, maps, "a.jpg", "enc"))
+    text = words(attention_over_image(image, maps, "a.jpg", "enc"))
     for part in ("layer 1 · max 5.0 %", "layer 2 · max 100.0 %", "layer 3 · max 5.0 %", "a.jpg"):
         assert part in text
 
@@ -250,7 +251,7 @@ def test_bad_input_is_one_line() -> None:
     with pytest.raises(InputError, match="none named q"):
         figures.overview(table.drop(columns="q"))
     with pytest.raises(InputError, match=r"shape \[y, x, 3\]"):
-        figures.attention_over_image(np.zeros((4, 4)), np.ones((1, 2, 2)))
+        attention_over_image(np.zeros((4, 4)), np.ones((1, 2, 2)))
 
 
 def test_encoders_of_different_depth_share_an_axis_of_relative_depth() -> None:
@@ -273,3 +274,15 @@ def test_a_ceiling_that_would_squeeze_the_values_is_said_and_not_drawn() -> None
     figure = figures.rho_by_layer(table, "cls_mean", fake_run.CONTEXT)
     assert max(map(abs, figure.axes[0].get_ylim())) < 0.5
     assert "human ceiling ±0.94, off this scale" in words(figure)
+
+
+def test_attention_of_several_encoders_is_a_line_each(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 255, (28, 35, 3), dtype=np.uint8)
+    seen = [Looked(name, image, np.full((depth, 4, 5), 1 / 20)) for name, depth in (("deep", 12), ("flat", 3))]
+    figure = attention_by_encoder(seen, "a.jpg", synthetic=True)
+    text = words(figure)
+    assert [part in text for part in ("deep", "flat", "a.jpg", figures.SYNTHETIC_IMAGE)] == [True] * 4
+    layers = [axes.get_title().split(" ·")[0] for axes in figure.axes]
+    assert [x for x in layers if x.startswith("layer")] == [f"layer {i}" for i in (1, 4, 6, 9, 12, 1, 2, 3)]
+    with pytest.raises(InputError, match=r"shape \[y, x, 3\]"):
+        attention_by_encoder([Looked("a", np.zeros((4, 4)), np.ones((1, 2, 2)))])

@@ -26,6 +26,7 @@ from memjax.naming import file_stems, group_name, printable
 from memjax.outputs import ModelRecord, plain_json, read_run, write_run, write_table
 from memjax.progress import progress_of
 from memjax.report import figures, page
+from memjax.report.attention import attention_over_image
 from memjax.report.chart import LEFT_OUT, legible
 from memjax.report.epochs import rho_by_epoch
 from memjax.report.style import families
@@ -116,7 +117,7 @@ def test_figures_are_drawn_without_a_warning_or_a_formula(name):
     image = np.zeros((8, 8, 3), np.uint8)
     drawn = (
         figures.rho_by_layer(table, "cls_mean"),
-        figures.attention_over_image(image, np.ones((1, 2, 2)), name, name),
+        attention_over_image(image, np.ones((1, 2, 2)), name, name),
     )
     for figure in drawn:
         with warnings.catch_warnings():

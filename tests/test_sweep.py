@@ -17,6 +17,8 @@ import memjax
 from memjax.cli import sweep as command
 from memjax.metrics import DEFAULT_METRICS, METRICS
 from memjax.naming import file_stems
+from memjax.pipelines.sweep_report import attention_figure, attention_files
+from memjax.report.attention import Looked
 from memjax.store import open_features
 from tests.command import exit_code
 
@@ -221,6 +223,19 @@ def test_figures_never_overwrite_each_other_and_have_names_that_files_can_have()
     assert all(len(stem.encode()) < 240 and "/" not in stem for stem in stems.values())
     assert stems["attention_entropy"] == "attention_entropy"
     assert stems["attention_of_a/1.png"] == "attention_of_a--1"
+
+
+def test_attention_of_each_encoder_is_a_file_and_of_several_one_figure_on_the_page():
+    image, maps = np.zeros((8, 8, 3), np.uint8), np.ones((4, 2, 2))
+    seen = [Looked(name, image, maps) for name in ("owner/a", "b")]
+    assert list(attention_files({"x.png": seen}, synthetic=False)) == [
+        "attention_of_x.png_by_owner/a",
+        "attention_of_x.png_by_b",
+    ]
+    assert attention_files({"x.png": seen[:1]}, synthetic=False) == {}, "the page's figure is it"
+    alone, both = (attention_figure("x.png", shown, synthetic=False) for shown in (seen[:1], seen))
+    assert "by encoder" in both.get_label()
+    assert "by encoder" not in alone.get_label()
 
 
 def test_data_without_scores_give_features_alone(tmp_path, monkeypatch, capsys):

@@ -1,17 +1,17 @@
 """Images of a data set for a page: small ones, and where an encoder looks."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.figure import Figure
 from PIL.Image import Image
 
 from memjax.datasets import Dataset
 from memjax.encoder import Encoder, trace
 from memjax.images import ImageError, ImageSource, decode, normalise, resize_crop
 from memjax.preprocessing import Orientation
-from memjax.report.figures import attention_over_image
+from memjax.report.attention import Looked
 
 THUMBNAIL = 320
 """Longest side of an image in the report, in pixels."""
@@ -46,21 +46,25 @@ def small_image(source: ImageSource, orient: bool = True) -> bytes | None:
     return buffer.getvalue()
 
 
-def attention_maps(dataset: Dataset, encoder: Encoder) -> dict[str, Figure]:
-    """Where the encoder looks in the most and the least memorable image, by layer: image id -> figure."""
+def attention_maps(dataset: Dataset, encoders: Sequence[Encoder]) -> dict[str, list[Looked]]:
+    """Where encoders look in the most and the least memorable image; one whose attention is not finite is left out.
+
+    Args:
+        dataset: whose images; one that can't be read is left out.
+        encoders: one or several.
+    """
     order = dataset.table["memorability"].sort_values().index
-    found = {}
+    found: dict[str, list[Looked]] = {}
     for name in dict.fromkeys([order[-1], order[0]]):
-        try:
-            image = find_image(dataset, name, encoder.preprocessing.orientation)
-            pixels = resize_crop(image, encoder.preprocessing)
-        except ImageError:
-            continue
-        maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))
-        if not np.isfinite(maps).all():
-            continue
-        synthetic = bool(dataset.info["synthetic"])
-        found[name] = attention_over_image(pixels, maps, name, encoder.label, synthetic=synthetic)
+        for encoder in encoders:
+            try:
+                image = find_image(dataset, name, encoder.preprocessing.orientation)
+                pixels = resize_crop(image, encoder.preprocessing)
+            except ImageError:
+                continue
+            maps = cls_attention(encoder, normalise(pixels, encoder.preprocessing))
+            if np.isfinite(maps).all():
+                found.setdefault(name, []).append(Looked(encoder.label, pixels, maps))
     return found
 
 

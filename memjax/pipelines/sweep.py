@@ -285,5 +285,5 @@ def _with_analysis(job: _Job, result: Sweep, folder: Path, progress: bool | Prog
         )
     with stage_of("loading what draws", progress):
         from memjax.pipelines.sweep_report import write_findings  # matplotlib: not before the last image
-    write_findings(folder, analysed, analysis, (job.dataset, job.encoders[0]), progress)
+    write_findings(folder, analysed, analysis, (job.dataset, job.encoders), progress)
     return analysed

@@ -1,7 +1,7 @@
 """What a sweep writes beside its store: tables, figures, the report page, and the record of where it came from."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from memjax.pipelines.sweep_result import (
 from memjax.progress import Advance, ProgressCallback, progress_of, stage_of
 from memjax.promises import FIGURES
 from memjax.report import figures as draw
+from memjax.report.attention import Looked, attention_by_encoder, attention_over_image
 from memjax.report.chart import laid_out_once
 from memjax.report.encoder_pairs import corrected_sections, pair_sections, pair_sentences
 from memjax.report.groups import group_sections, group_sentences
@@ -68,7 +69,7 @@ def write_findings(
     folder: Path,
     result: Sweep,
     analysis: Analysis,
-    shown: tuple[Dataset, Encoder],
+    shown: tuple[Dataset, Sequence[Encoder]],
     progress: bool | ProgressCallback = False,
 ) -> None:
     """Tables, then the page, which is what is looked at, then the figures' files; each figure is laid out once.
@@ -94,19 +95,26 @@ def write_findings(
             write_table(table, folder, name)
     with ExitStack() as held:
         with stage_of("page", progress):
-            page = findings_page(result, analysis, shown)
+            looked = attention_maps(*shown)
+            page = findings_page(result, analysis, shown, looked)
             on_page = [page.lead, page.figures, *(part.figures for part in page.sections)]
             several = [*on_page, metric_figures(analysis.table, page.context)]
             drawn = {name: figure for figures in several for name, figure in figures.items()}
             drawn |= {f"attention_of_{image}": figure for image, figure in page.attention.items()}
+            drawn |= attention_files(looked, page.context.synthetic)
             held.enter_context(laid_out_once(drawn.values()))
             write_report(folder / REPORT, page)
         advance = held.enter_context(progress_of("figures", len(drawn), progress is True, unit="figures"))
         save_figures(folder / FIGURES, drawn, advance)
 
 
-def findings_page(result: Sweep, analysis: Analysis, shown: tuple[Dataset, Encoder]) -> Page:
-    """What the page of a sweep shows; see `write_findings`."""
+def findings_page(
+    result: Sweep,
+    analysis: Analysis,
+    shown: tuple[Dataset, Sequence[Encoder]],
+    looked: Mapping[str, Sequence[Looked]],
+) -> Page:
+    """What the page of a sweep shows; see `write_findings`. ``looked``: image id -> each encoder's attention there."""
     run, context = result.run, context_of(result)
     parts = [*representation_parts(analysis, run, context), readout_part(analysis, run, context)]
     return Page(
@@ -118,11 +126,28 @@ def findings_page(result: Sweep, analysis: Analysis, shown: tuple[Dataset, Encod
         figures=sweep_figures(analysis.table, context),
         lead=lead_figures(result, analysis.table, context),
         title=str(run.settings.get("title") or "") or Page.title,
-        thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1].preprocessing.orientation),
-        attention=attention_maps(*shown),
+        thumbnails=lambda ids: thumbnails(shown[0], ids, shown[1][0].preprocessing.orientation),
+        attention={image: attention_figure(image, seen, context.synthetic) for image, seen in looked.items()},
         sections=[*parts, *control_sections(result.controlled, run, context)],
         findings=readout_findings(result, analysis.readout_ceiling),
     )
+
+
+def attention_figure(image: str, seen: Sequence[Looked], synthetic: bool) -> Figure:
+    """What the page shows of an image: all layers of the one encoder, or some of each."""
+    if len(seen) > 1:
+        return attention_by_encoder(seen, image, synthetic)
+    return attention_over_image(seen[0].image, seen[0].maps, image, seen[0].encoder, synthetic=synthetic)
+
+
+def attention_files(looked: Mapping[str, Sequence[Looked]], synthetic: bool) -> dict[str, Figure]:
+    """All layers of each encoder, a figure each; where there is one, the page's is it."""
+    return {
+        f"attention_of_{image}_by_{one.encoder}": attention_figure(image, [one], synthetic)
+        for image, seen in looked.items()
+        if len(seen) > 1
+        for one in seen
+    }
 
 
 def readout_findings(result: Sweep, ceiling: Reliability | None) -> list[str]:

@@ -18,7 +18,7 @@ from memjax.report.atlas_words import caveats_of, findings_of, summary_rows
 from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC_IMAGE
 from memjax.report.page import environment, flatten
-from memjax.report.style import INK, MUTED, WARNING, style
+from memjax.report.style import MUTED, WARNING, style
 
 IMAGES = "atlas_images"
 """Folder of the images of a page that is larger than it may be."""
@@ -218,7 +218,7 @@ def atlas_maps(table: pd.DataFrame, synthetic: bool) -> dict[str, Figure]:
             axes.set(xlabel="first component of the decoder directions", ylabel="second component")
             figure.colorbar(drawn, ax=axes, label="Spearman's ρ with the scores")
             title = f"Latents by their decoder directions · {place_title(str(token), int(layer))}"
-            figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+            figure.heading(title)
             note = f"{labels.count(len(rows))} latents, {', '.join(pd.unique(rows['scored']))}. Large: q < 0.05. Grey: too rare."
             note += f"\n{SYNTHETIC_IMAGE}" if synthetic else ""
             figure.supxlabel(note, fontsize=8.5, color=WARNING if synthetic else MUTED, x=0.02, ha="left")

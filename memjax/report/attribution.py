@@ -47,7 +47,7 @@ def where_in_image(
         _draw_inside(figure, rows[2], found)
         named = [shorten(part) for part in (name, model) if part]
         title = " · ".join(["Where in the image the score comes from", *named])
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         baseline = f"of the baseline, {_BASELINES[found.settings.baseline]}, {_value(found.baseline_score)}"
         note = f"Score {_value(found.score)}; {baseline}."
         note += f" {SYNTHETIC_IMAGE}" if synthetic else ""

@@ -135,7 +135,7 @@ def causes_figure(table: pd.DataFrame, model: str, ablation: str, synthetic: boo
         _lines(figure.add_subplot(grid[1, 0]), rows, "effect", "Without a part: mean change of the score")
         _lines(figure.add_subplot(grid[1, 1]), rows, "kept", "Without a part: ρ of the scores with the plain ones")
         title = f"{CAUSES_TITLE} · {shorten(model)}"
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         done = f"What is taken out is {ABLATIONS[ablation]}; a block is passed by."
         note = f"n = {count(rows['n'].iloc[0])} images. {done} Bands: 95 % intervals of the mean over images."
         note += f"\n{SYNTHETIC_IMAGE}" if synthetic else ""

@@ -1,6 +1,7 @@
 """A figure that any name can stand in: no text is read as a formula, and what no font has is left out, not drawn as a box."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,6 +14,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.layout_engine import LayoutEngine
 from matplotlib.text import Text
 
+from memjax.report.labels import shorten
 from memjax.report.style import families, style
 
 LEFT_OUT = "…"
@@ -34,6 +36,12 @@ class Chart(Figure):
             if not self.legible:
                 self.make_legible()
             super().draw(renderer)
+
+    def heading(self, text: str) -> None:
+        """Left-aligned title, wrapped to the figure's width; of a very long one the middle is left out."""
+        width = int(self.get_figwidth() * 10.5)
+        lines = textwrap.wrap(shorten(text, 3 * width), width)
+        self.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=11, fontweight="bold")
 
     def make_legible(self) -> None:
         """Every text as it is meant: no formula, no character that no font has."""

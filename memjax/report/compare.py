@@ -52,7 +52,7 @@ def compare_figure(rows: pd.DataFrame, table: pd.DataFrame, method: str, synthet
             axes.set_title(f"{shorten(model, 40)}\n{of}", loc="left", fontsize=9)
             axes.set_xlabel("layer (0: embeddings; i: after block i)")
         panels[0].set_ylabel(f"{'Spearman' if method == 'spearman' else method} correlation with memorability")
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         if synthetic:

@@ -9,7 +9,7 @@ from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
 from memjax.report.labels import interval_text, legend_name
 from memjax.report.panel import DASHED
-from memjax.report.style import INK, MUTED, WARNING, EncoderStyle, encoder_styles, style
+from memjax.report.style import MUTED, WARNING, EncoderStyle, encoder_styles, style
 from memjax.stats.reliability import Reliability
 
 BAND = (
@@ -48,7 +48,7 @@ def rho_by_epoch(table: pd.DataFrame, ceiling: Reliability | None = None, synthe
         axes.set_xlabel("epochs of training")
         axes.set_ylabel("Spearman's ρ with memorability")
         title = "Reconstruction loss of the sparse autoencoder"
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         notes = ["band: 95 % interval over images · bars: lowest to highest seed"] if known else []
         notes += [SYNTHETIC] if synthetic else []
         axes.set_title("\n".join(notes), loc="left", fontsize=8.5, color=WARNING if synthetic else MUTED)

@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from memjax.checks import expected
@@ -65,7 +63,7 @@ def rho_by_layer(
         draw_panel(axes, rows, shown, ceiling, strongest_side(rows))
         axes.set_xlabel(across_label(rows))
         axes.set_ylabel(f"{context.symbol} with memorability")
-        _title(figure, f"{label.title} ({label.unit})" if label.unit else label.title)
+        figure.heading(f"{label.title} ({label.unit})" if label.unit else label.title)
         axes.set_title(_subtitle(rows, context), loc="left", fontsize=8.5, color=_note_colour(context.synthetic))
         handles = legend_entries(shown, context.ceiling, ceiling is not None)
         figure.legend(handles=handles, loc="outside lower center", ncols=_legend_columns(shown))
@@ -91,7 +89,7 @@ def overview(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:
         for axes in grid[len(metrics) :]:
             axes.remove()
         figure.supylabel(f"{context.symbol} with memorability", fontsize=9)
-        _title(figure, "Correlation with memorability by layer, all metrics")
+        figure.heading("Correlation with memorability by layer, all metrics")
         figure.legend(
             handles=legend_entries(styles, context.ceiling, ceiling is not None),
             loc="outside lower center",
@@ -145,63 +143,11 @@ def score_scatter(
             figure.legend(loc="outside lower center")
         axes.set_xlabel(f"{label.title} ({label.unit})" if label.unit else label.title)
         axes.set_ylabel("memorability (score of the data set)")
-        _title(figure, title)
+        figure.heading(title)
         dots = "darker hexagons hold more images" if len(x) >= MANY else "each dot an image"
         note = f"{shorten(model)} · n = {count(len(x))} images" + (f"\n{SYNTHETIC}" if context.synthetic else "")
         axes.set_title(note, loc="left", fontsize=8.5, color=_note_colour(context.synthetic))
         figure.set_label(f"{title} of {model} against memorability; {dots}, n = {count(len(x))}.")
-    return figure
-
-
-def attention_over_image(
-    image: np.ndarray,
-    attention_by_layer: Float[np.ndarray, "l gy gx"],
-    name: str = "",
-    model: str = "",
-    columns: int = 4,
-    synthetic: bool = False,
-) -> Figure:
-    """The image, then its attention map at each layer laid over it in grey.
-
-    Args:
-        image: uint8 or float in [0, 1], [y, x, c]: the pixels that the encoder saw, before normalisation.
-        attention_by_layer: attention to each patch in its place, layers 1..l; each map is divided by its own maximum,
-            which is written above it as a share of the map's sum.
-        name, model: for the title.
-        columns: panels in a row.
-        synthetic: say in the figure that the image is generated.
-
-    Raises:
-        InputError: the image is not [y, x, 3].
-    """
-    if image.ndim != 3 or image.shape[-1] != 3:
-        raise expected("attention_over_image, image", "shape [y, x, 3]", tuple(image.shape))
-    colours = image / 255.0 if np.issubdtype(image.dtype, np.integer) else np.clip(image, 0.0, 1.0)
-    grey = colours @ np.array([0.299, 0.587, 0.114], dtype=colours.dtype)
-    extent = (0, image.shape[1], image.shape[0], 0)
-    lines = -(-(len(attention_by_layer) + 1) // columns)
-    with style():
-        figure = Chart(figsize=(1.75 * columns + 0.8, 2.0 * lines + 0.7), layout="constrained")
-        grid = figure.subplots(lines, columns, squeeze=False).ravel()
-        for axes in grid:
-            axes.axis("off")
-        grid[0].imshow(colours, extent=extent)
-        grid[0].set_title("image", fontsize=8.5)
-        for i, (axes, weights) in enumerate(zip(grid[1:], attention_by_layer), start=1):
-            axes.imshow(grey, cmap="gray", vmin=0, vmax=1, extent=extent)
-            peak = float(np.nanmax(weights)) or 1.0
-            axes.imshow(weights / peak, cmap="inferno", vmin=0, vmax=1, alpha=0.6, extent=extent)
-            axes.set_title(f"layer {i} · max {100 * peak / float(np.nansum(weights)):.1f} %", fontsize=8.5)
-        scale = ScalarMappable(Normalize(0, 1), "inferno")
-        figure.colorbar(scale, ax=list(grid), label="share of the map's largest", fraction=0.03, alpha=0.8)
-        named = [shorten(part) for part in (name, model) if part]
-        _title(figure, " · ".join(["Attention to the patches, by layer", *named]))
-        caption = f"Attention to each patch, by layer, over the image {name}".rstrip()
-        caption += " in grey: black none, yellow the map's largest share."
-        if synthetic:
-            figure.supxlabel(SYNTHETIC_IMAGE, fontsize=8.5, color=WARNING, x=0.02, ha="left")
-            caption += f" {SYNTHETIC_IMAGE}"
-        figure.set_label(caption)
     return figure
 
 
@@ -230,13 +176,6 @@ def _rows(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     if rows.empty:
         raise expected("metric", f"one of {', '.join(map(str, pd.unique(table['metric'])))}", repr(metric))
     return rows
-
-
-def _title(figure: Figure, text: str) -> None:
-    """Left-aligned title, wrapped to the figure's width; of a very long one the middle is left out."""
-    width = int(figure.get_figwidth() * 10.5)
-    lines = textwrap.wrap(shorten(text, 3 * width), width)
-    figure.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=11, fontweight="bold")
 
 
 def _note_colour(synthetic: bool) -> str:

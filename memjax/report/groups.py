@@ -9,7 +9,7 @@ from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
 from memjax.report.labels import Context, count, equals, interval_text, legend_name, place_words, signed
 from memjax.report.page import Section
-from memjax.report.style import INK, MUTED, WARNING, encoder_styles, style
+from memjax.report.style import MUTED, WARNING, encoder_styles, style
 from memjax.stats.strongest import ALPHA
 
 MOST_GROUPS = 12
@@ -163,7 +163,7 @@ def pooled_beside_within(table: pd.DataFrame, grouping: str, context: Context) -
         axes.set_xlabel("Spearman's ρ over all images")
         axes.set_ylabel(f"Spearman's ρ within {grouping}")
         title = f"Over all images and within {grouping}"
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         figure.legend(
             loc="outside lower center", ncols=2, title="dotted: equal; open: q ≥ 0.05 within groups", title_fontsize=8.5
         )

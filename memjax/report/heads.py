@@ -42,7 +42,7 @@ def rho_by_head(table: pd.DataFrame, metric: str, context: Context = CONTEXT) ->
         for axes, model in zip(figure.subplots(len(models), 1, squeeze=False).ravel(), models):
             _draw_map(axes, figure, rows[rows["model"] == model], (model, limit, context.symbol))
         title = shorten(f"{label.title} ({label.unit})" if label.unit else label.title, 90)
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         if context.synthetic:
             figure.supxlabel(SYNTHETIC, fontsize=8.5, color=WARNING, x=0.02, ha="left")
     best = claimed_row(rows)

@@ -57,7 +57,7 @@ def rho_map(table: pd.DataFrame, context: Context = CONTEXT) -> Figure:
         figure.colorbar(
             colours, ax=list(grid[: len(models)]), label=f"{context.symbol} with memorability", fraction=0.04
         )
-        figure.suptitle(TITLE, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(TITLE)
         if context.synthetic:
             figure.supxlabel(SYNTHETIC, fontsize=8.5, color=WARNING, x=0.02, ha="left")
     figure.set_label(_caption(table, context))

@@ -47,7 +47,7 @@ def metric_changes_figure(table: pd.DataFrame, model: str, synthetic: bool = Fal
         for axes, (part, some) in zip(grid, lines, strict=False):
             _draw_line(list(axes), rows[rows["part"] == part], some, PARTS[part])
         title = f"What the loss of a part does to the metrics · {shorten(model)}"
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         note = "Mean change over images, in standard deviations of the metric over images."
         note += f" {SYNTHETIC_IMAGE}" if synthetic else ""
         figure.supxlabel(note, fontsize=8.5, color=WARNING if synthetic else MUTED, x=0.02, ha="left")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from memjax.report.chart import Chart
 from memjax.report.figures import SYNTHETIC
 from memjax.report.labels import Context, count
-from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
+from memjax.report.style import COLOURS, MUTED, WARNING, style
 
 INSIDE, OUTSIDE = COLOURS[0], COLOURS[1]
 SMALL = 1000
@@ -35,7 +35,7 @@ def predictions_figure(table: pd.DataFrame, context: Context) -> Figure:
         axes = figure.add_subplot()
         (_against if known else _spread)(axes, rows)
         axes.set_xlabel("predicted score")
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         note = f"n = {count(len(rows))} images" + (f"\n{SYNTHETIC}" if context.synthetic else "")
         axes.set_title(note, loc="left", fontsize=8.5, color=WARNING if context.synthetic else MUTED)
         if rows["out_of_domain"].any():

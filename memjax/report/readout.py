@@ -28,7 +28,7 @@ from memjax.report.labels import (
 )  # fmt: skip
 from memjax.report.page import Section
 from memjax.report.panel import DASHED, ceiling_entry
-from memjax.report.style import COLOURS, INK, MUTED, WARNING, style
+from memjax.report.style import COLOURS, MUTED, WARNING, style
 from memjax.stats.reliability import Reliability
 
 READOUT_TITLE = "Readout: all measures together"
@@ -245,6 +245,6 @@ def _map_caption(kind: str, model: str, rows: pd.DataFrame, context: Context) ->
 
 
 def _titles(figure: Figure, axes: Axes, title: str, note: str, synthetic: bool) -> None:
-    figure.suptitle(shorten(title, 90), x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+    figure.heading(shorten(title, 90))
     text = f"{note}\n{SYNTHETIC}" if synthetic else note
     axes.set_title(text, loc="left", fontsize=8.5, color=WARNING if synthetic else MUTED)

@@ -81,7 +81,7 @@ def rho_of_layers(table: pd.DataFrame, context: Context) -> Figure:
             axes.set_xlabel("layer (0: embeddings; i: after block i)")
         panels[0].set_ylabel("out-of-fold Spearman's ρ with memorability")
         title = "What can be read from each layer's vectors"
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         figure.legend(handles=_entries(single, context.ceiling), loc="outside lower center", ncols=3)
         if context.synthetic:
             panels[0].text(0.02, 0.02, SYNTHETIC, transform=panels[0].transAxes, fontsize=7.5, color=WARNING)

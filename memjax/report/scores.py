@@ -39,7 +39,7 @@ def score_distribution(scores: Float[np.ndarray, " n"], context: Context = CONTE
         axes.set_xlabel("memorability (score of the data set)")
         axes.set_ylabel("images")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        figure.suptitle("Memorability scores", x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading("Memorability scores")
         note = f"n = {count(len(known))} images · line: median {plain(middle)}"
         note = f"{note}\n{SYNTHETIC}" if context.synthetic else note
         axes.set_title(note, loc="left", fontsize=8.5, color=WARNING if context.synthetic else MUTED)

@@ -46,7 +46,7 @@ def transfer_figure(table: pd.DataFrame, synthetic: bool = False) -> Figure:
         axes.set(xlabel="tested on", ylabel="fitted on")
         axes.grid(visible=False)
         figure.colorbar(shown, ax=axes, shrink=0.8, label="Spearman's ρ with people's scores")
-        figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", color=INK)
+        figure.heading(title)
         if synthetic:
             figure.supxlabel(SYNTHETIC, fontsize=8.5, color=WARNING, x=0.02, ha="left")
     figure.set_label(f"{title}: rows fitted on, columns tested on; 95 % intervals over images.")
