@@ -93,11 +93,11 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def leave_undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the fixture `undrawn` does."""
     from memjax.pipelines import sweep_report
-    from memjax.report import page
+    from memjax.report import embedded, page
 
     monkeypatch.setattr(sweep_report, "save_figures", lambda folder, drawn, *_: None)
-    monkeypatch.setattr(page, "_chart", lambda name, figure: page.Shown(name, "", "", ""))
-    monkeypatch.setattr(page, "_raster", lambda name, figure: page.Shown(name, "", "", ""))
+    monkeypatch.setattr(page, "embed_chart", lambda name, figure: embedded.Shown(name, "", "", ""))
+    monkeypatch.setattr(page, "embed_photographs", lambda name, figure: embedded.Shown(name, "", "", ""))
 
 
 @pytest.fixture

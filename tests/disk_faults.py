@@ -23,7 +23,7 @@ from memjax.datasets import builder
 from memjax.pipelines import sweep_report
 from memjax.pipelines.baseline_settings import BaselineSettings
 from memjax.pipelines.baselines import measure_baselines
-from memjax.report import page
+from memjax.report import embedded, page
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EACCES)
 STAYING = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
@@ -97,13 +97,13 @@ def main() -> None:
     devices.use_cache()  # a study is run again and again
     faults, most, chosen = Faults(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     dataset = memjax.open_dataset("demo", limit=12)
-    drawn = sweep_report.save_figures, page._chart, page._raster
+    drawn = sweep_report.save_figures, page.embed_chart, page.embed_photographs
     tokens = Path(tempfile.mkdtemp()) / "tokens"
 
     def undrawn(on: bool) -> None:
-        empty = lambda name, figure: page.Shown(name, "", "", "")  # noqa: E731
+        empty = lambda name, figure: embedded.Shown(name, "", "", "")  # noqa: E731
         sweep_report.save_figures = (lambda folder, figures, *_: None) if on else drawn[0]
-        page._chart, page._raster = (empty, empty) if on else drawn[1:]
+        page.embed_chart, page.embed_photographs = (empty, empty) if on else drawn[1:]
 
     def sweep(out: Path) -> bytes:
         memjax.sweep(dataset, "memjax/tiny", out, SETTINGS, progress=False)

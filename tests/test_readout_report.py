@@ -60,6 +60,25 @@ def test_no_ceiling_no_share(tables, rng: np.random.Generator) -> None:
     assert "ceiling" not in show.sentences(rows, None)[0]
 
 
+def test_of_many_encoders_the_largest_is_told_and_shown(tables) -> None:
+    """The page stays short and small; every encoder's maps are files."""
+    rows, weights = tables
+    rho = {"a": 0.2, "b": 0.4, "c": np.nan, "d": 0.1}
+    many = pd.concat([*(rows[:1].assign(model=name, rho=value) for name, value in rho.items()), rows[-1:]])
+    parts = [weights[weights["model"] == "one"].assign(model=name) for name in rho]
+    section = show.readout_section(many, pd.concat(parts), fake_run.CONTEXT, "Folds at random.")
+    assert set(section.figures) == {"readout", "readout_weights_b", "readout_importance_b"}
+    assert {f"readout_weights_{name}" for name in rho} < set(section.files)
+    assert "The maps are b's; figures/ has those of every encoder." in section.paragraphs
+    said = show.sentences(many, None)
+    assert [part.split(":")[0] for part in said[::2]] == [
+        "Cross-validated readout, b",
+        f"Cross-validated readout, {ALL}",
+    ]
+    assert said[1].startswith("It is the largest of 4 encoders' readouts")
+    assert said[1].endswith("the others have ρ = +0.100 to +0.200.")
+
+
 def test_section_has_figures_for_every_encoder(tables) -> None:
     part = show.readout_section(*tables, fake_run.CONTEXT, "Folds at random.")
     assert isinstance(part, Section)

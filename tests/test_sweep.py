@@ -229,8 +229,8 @@ def test_attention_of_each_encoder_is_a_file_and_of_several_one_figure_on_the_pa
     image, maps = np.zeros((8, 8, 3), np.uint8), np.ones((4, 2, 2))
     seen = [Looked(name, image, maps) for name in ("owner/a", "b")]
     assert list(attention_files({"x.png": seen}, synthetic=False)) == [
-        "attention_of_x.png_by_owner/a",
-        "attention_of_x.png_by_b",
+        "attention_of_x_by_owner/a.png",  # without the extension in the file's name
+        "attention_of_x_by_b.png",
     ]
     assert attention_files({"x.png": seen[:1]}, synthetic=False) == {}, "the page's figure is it"
     alone, both = (attention_figure("x.png", shown, synthetic=False) for shown in (seen[:1], seen))

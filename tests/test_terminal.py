@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from memjax.cli import console
+from memjax.cli import console, encoders
 from memjax.cli.console import broken
 from memjax.cli.terminal import strongest_of_each, survivors, title_of, without_correlation
 from tests import fake_run
+from tests.command import exit_code
 
 NUMBER = re.compile(r"[-+]?\d+\.\d+|[-+]\d+")
 SENTENCE = (
@@ -52,6 +53,20 @@ def test_no_number_of_the_table_is_cut(width: int, monkeypatch: pytest.MonkeyPat
         assert f"{row['rho']:+.3f}" in told
         assert f"{row['ci_low']:+.2f} to {row['ci_high']:+.2f}" in told
         assert ("< 0.001" if row["q"] < 0.001 else f"{row['q']:.3f}") in told
+
+
+def test_names_are_whole_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = fake_run.table()
+    lines = shown(table, 80, monkeypatch)
+    assert all(any(f" {metric} " in f" {line} " for line in lines) for metric in table.dropna()["metric"].unique())
+    assert "…" not in "".join(lines)
+
+
+def test_a_table_for_another_program_is_not_squeezed(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    assert exit_code(monkeypatch, encoders) == 0
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if "openai/clip-vit-large-patch14-336" in line)
+    assert row.split()[1:6] == ["24", "1024", "16", "14", "336"]
+    assert "Radford et al. 2021" in row
 
 
 def test_what_is_of_a_whole_image_is_at_no_layer(monkeypatch: pytest.MonkeyPatch) -> None:

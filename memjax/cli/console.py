@@ -4,6 +4,7 @@ import re
 import textwrap
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from memjax.naming import printable
@@ -22,6 +23,20 @@ CONSOLE = _Terminal(stderr=False, highlight=False)
 def say(text: object = "") -> None:
     """One line as it is: never wrapped, and nothing in it read as markup."""
     CONSOLE.print(unmarked(text), soft_wrap=True)
+
+
+WIDE = 120
+"""Columns of a table that goes to a file or another program, where no terminal says how many there are."""
+
+
+def columns() -> int:
+    """How many a table may take: the terminal's; elsewhere `WIDE`, or ``COLUMNS`` if that is more."""
+    return CONSOLE.width if CONSOLE.is_terminal else max(CONSOLE.width, WIDE)
+
+
+def show_table(table: Table) -> None:
+    """A table of at most `columns`."""
+    (CONSOLE if CONSOLE.is_terminal else _Terminal(stderr=False, highlight=False, width=columns())).print(table)
 
 
 def tell_in_lines(text: object) -> None:

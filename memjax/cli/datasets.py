@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from memjax.cli.arguments import read_arguments
-from memjax.cli.console import CONSOLE, say
+from memjax.cli.console import say, show_table
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,6 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     for name in names():
         one = spec(name)
         shown.add_row(name, f"{one.n_images:,}" if one.n_images else "generated", one.description)
-    CONSOLE.print(shown)
+    show_table(shown)
     say("memjax datasets --name NAME tells how to get one; your own images need a folder and a CSV file")
     return 0

@@ -11,11 +11,12 @@ architectures of the family timm, and the visual towers of OpenCLIP's (docs/enco
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments
-from memjax.cli.console import CONSOLE
+from memjax.cli.console import WIDE, columns, say, show_table
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,19 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     if args.family is not None and args.family not in families:
         raise expected("family", f"one of {', '.join(families)}", repr(args.family), argument="family")
     if args.family == "timm":
-        CONSOLE.print(timm_architectures())
+        show_table(timm_architectures())
         return 0
-    shown = _table("Encoders", ("id", "layers", "width", "heads", "patch", "image", "tokens", "paper", "revision"))
+    wide = columns() >= WIDE
+    more = ("paper", "revision") if wide else ()
+    shown = _table("Encoders", ("id", "layers", "width", "heads", "patch", "image", "tokens", *more))
     for row in PRESETS:
         if args.family in (None, row.family):
             sizes = (row.depth, row.width, row.heads, row.patch, row.image, row.tokens)
-            shown.add_row(row.id, *map(str, sizes), row.paper, (row.revision or "newest")[:7])
-    CONSOLE.print(shown)
+            rest = (row.paper, (row.revision or "newest")[:7]) if wide else ()
+            shown.add_row(row.id, *map(str, sizes), *rest)
+    show_table(shown)
+    if not wide:
+        say(f"paper and revision: in a terminal of {WIDE} columns, or in a file")
     return 0
 
 
@@ -57,7 +63,9 @@ def timm_architectures() -> Table:
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
-    shown = Table(title=title)
+    shown = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True
+    )
     for column in columns:
         text = column in ("id", "architecture", "paper", "revision")
         shown.add_column(column, justify="left" if text else "right", no_wrap=column != "paper", overflow="fold")

@@ -37,7 +37,7 @@ from tyro.conf import OmitArgPrefixes
 
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments
-from memjax.cli.console import CONSOLE, say
+from memjax.cli.console import CONSOLE, say, show_table
 from memjax.paper.settings import PaperSettings, PaperSources
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def print_table(title: str, rows: "pd.DataFrame") -> None:
         shown.add_column(column, justify="right" if pd.api.types.is_numeric_dtype(rows[column]) else "left")
     for row in rows.itertuples(index=False):
         shown.add_row(*(_cell(value) for value in row))
-    CONSOLE.print(shown)
+    show_table(shown)
 
 
 def _cell(value: object) -> str:

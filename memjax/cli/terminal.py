@@ -1,10 +1,12 @@
 """What a sweep shows in the terminal: the strongest correlation of each metric, ceiling and readout, where the files are."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from memjax.cli.console import CONSOLE, say, tell_in_lines, unmarked
+from memjax.cli.console import columns, say, show_table, tell_in_lines, unmarked
 from memjax.outputs import FAILURES, DatasetRecord, Run
 from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
 from memjax.report.labels import MARK, is_number, is_per_image
@@ -19,7 +21,7 @@ def show_sweep(result: Sweep) -> None:
         say("This run is finished.")
     elif result.table is not None:
         tell_in_lines(title_of(result.table, result.run))
-        CONSOLE.print(strongest_of_each(result.table, result.run))
+        show_table(strongest_of_each(result.table, result.run))
         if (constant := result.table[result.table["rho"].isna()]).size:
             tell_in_lines(without_correlation(constant))
         tell_in_lines(survivors(result.table))
@@ -84,16 +86,28 @@ def without_correlation(rows: pd.DataFrame) -> str:
     return f"no correlation, since constant or undefined: {', '.join(parts)}"
 
 
+def without_owner(models: Sequence[str]) -> dict[str, str]:
+    """Encoder -> its name without the hub's owner, or as it is where two would then be alike.
+
+    Example:
+        >>> without_owner(["facebook/dinov2-small", "memjax/tiny"])
+        {'facebook/dinov2-small': 'dinov2-small', 'memjax/tiny': 'tiny'}
+    """
+    short = {model: model.rpartition("/")[2] for model in models}
+    return short if len(set(short.values())) == len(models) else {model: model for model in models}
+
+
 def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
     """A table for the terminal: one row a metric and encoder, at its strongest layer."""
-    models = list(table["model"].unique())
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    models = without_owner([str(model) for model in table["model"].unique()])
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     if len(models) > 1:
-        shown.add_column("model", overflow="ellipsis", min_width=8)
+        shown.add_column("model", overflow="fold", min_width=8)
+    longest = int(table["metric"].str.len().max()) if columns() >= 80 else 8
     ceiling = run.ceiling.ceiling if run.ceiling else None
     for column in ("metric", "layer", "rho", "95 % interval", "q", *(["rho /\nceiling"] if ceiling else [])):
         if column == "metric":
-            shown.add_column(column, overflow="fold", min_width=8)
+            shown.add_column(column, overflow="fold", min_width=longest)
         else:
             shown.add_column(column, justify="right", no_wrap=True)
     known = table.dropna(subset=["rho"])
@@ -105,7 +119,7 @@ def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
         q = "< 0.001" if row["q"] < 0.001 else f"{row['q']:.3f}"
         layer = "–" if is_per_image(row["metric"]) else str(row["layer"])
         of_ceiling = [f"{row['rho'] / ceiling:+.3f}"] if ceiling else []
-        name = [unmarked(row["model"])] if len(models) > 1 else []
+        name = [unmarked(models[row["model"]])] if len(models) > 1 else []
         shown.add_row(*name, str(row["metric"]), layer, f"{row['rho']:+.3f}", interval, q, *of_ceiling)
     return shown
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -98,8 +98,8 @@ def write_findings(
             looked = attention_maps(*shown)
             page = findings_page(result, analysis, shown, looked)
             on_page = [page.lead, page.figures, *(part.figures for part in page.sections)]
-            several = [*on_page, metric_figures(analysis.table, page.context)]
-            drawn = {name: figure for figures in several for name, figure in figures.items()}
+            beside = [metric_figures(analysis.table, page.context), *(part.files for part in page.sections)]
+            drawn = {name: figure for figures in [*on_page, *beside] for name, figure in figures.items()}
             drawn |= {f"attention_of_{image}": figure for image, figure in page.attention.items()}
             drawn |= attention_files(looked, page.context.synthetic)
             held.enter_context(laid_out_once(drawn.values()))
@@ -143,9 +143,10 @@ def attention_figure(image: str, seen: Sequence[Looked], synthetic: bool) -> Fig
 def attention_files(looked: Mapping[str, Sequence[Looked]], synthetic: bool) -> dict[str, Figure]:
     """All layers of each encoder, a figure each; where there is one, the page's is it."""
     return {
-        f"attention_of_{image}_by_{one.encoder}": attention_figure(image, [one], synthetic)
-        for image, seen in looked.items()
-        if len(seen) > 1
+        f"attention_of_{path.with_suffix('')}_by_{one.encoder}{path.suffix}": attention_figure(
+            str(path), [one], synthetic
+        )
+        for path, seen in ((PurePosixPath(image), seen) for image, seen in looked.items() if len(seen) > 1)
         for one in seen
     }
 

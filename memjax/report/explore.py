@@ -148,7 +148,7 @@ def _lines(looks: Mapping[str, EncoderStyle], context: Context, ceiling: float |
         "field": "across",
         "type": "quantitative",
         "title": None,
-        "scale": {"nice": False},
+        "scale": {"nice": False, "padding": 8},
         "axis": {"tickMinStep": 1},
     }
     return {

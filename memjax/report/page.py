@@ -5,10 +5,9 @@ Everything that comes from a run (ids, names, citations) is escaped by the templ
 
 import base64
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ from matplotlib.figure import Figure
 from memjax.outputs import Run
 from memjax.report import labels
 from memjax.report.citations import citations
+from memjax.report.embedded import embed_chart, embed_photographs
 from memjax.report.explore import explorer, vega
 from memjax.report.gallery import NOTHING, Gallery, Thumbnails, gallery
 from memjax.report.headline import caveats, claimed_row, headline
 from memjax.report.labels import Context
 from memjax.report.strongest import FEW_INTERVALS
-from memjax.report.style import style
 from memjax.stats.strongest import FEWEST
 from memjax.stats.table import CORRELATION_COLUMNS
 
@@ -34,21 +33,11 @@ MAX_FAILURES = 200
 """Failures listed in the page; the rest are in failures.csv."""
 
 
-LARGEST = 300_000
-"""Characters of a chart as SVG, from which on it is put into the page as a PNG."""
-FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "svg": ("image/svg+xml", {"metadata": {"Date": None, "Creator": None}}),
-    "png": ("image/png", {"metadata": {"Software": None}}),
-    "jpeg": ("image/jpeg", {"pil_kwargs": {"quality": 85}}),
-}
-"""Format of a figure in the page -> its type, and how it is saved: the same bytes each time."""
-
-
 @dataclass(frozen=True)
 class Section:
     """A part that a later analysis adds to the page (a readout, an SAE): heading, paragraphs, figures, a table.
 
-    ``wide``: its figures have several panels, and take the page's whole width.
+    ``wide``: its figures have several panels, and take the page's whole width. ``files``: figures for the folder alone.
     """
 
     title: str
@@ -56,18 +45,7 @@ class Section:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     table: pd.DataFrame | None = None
     wide: bool = False
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A figure as the template shows it. ``alt`` is its first sentence, ``caption`` the whole; a ``chart`` follows the page's
-    colours."""
-
-    name: str
-    source: str
-    alt: str
-    caption: str
-    chart: bool = True
+    files: Mapping[str, Figure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,12 +97,12 @@ def write_report(path: str | Path, page: Page) -> None:
         symbol=page.context.symbol,
         method=page.context.method,
         summary=_summary(page),
-        lead=[_chart(name, figure) for name, figure in page.lead.items()],
-        figures=[_chart(name, figure) for name, figure in page.figures.items()],
+        lead=[embed_chart(name, figure) for name, figure in page.lead.items()],
+        figures=[embed_chart(name, figure) for name, figure in page.figures.items()],
         folded=bool(page.lead),
         contents=_contents(page, bool(correlated["gallery"].strips)),
-        attention=[_raster(name, figure) for name, figure in page.attention.items()],
-        sections=[(part, [_chart(*item) for item in part.figures.items()]) for part in page.sections],
+        attention=[embed_photographs(name, figure) for name, figure in page.attention.items()],
+        sections=[(part, [embed_chart(*item) for item in part.figures.items()]) for part in page.sections],
         failures=page.failures.head(MAX_FAILURES).astype(str).to_dict("records"),
         failure_count=len(page.failures),
         provenance=list(flatten(run.to_json())),
@@ -268,23 +246,3 @@ def flatten(value: object, name: str = "") -> list[tuple[str, str]]:
         return [pair for i, inner in enumerate(value) for pair in flatten(inner, f"{name}[{i}]")]
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return [(name, text)]
-
-
-def _chart(name: str, figure: Figure) -> Shown:
-    """A chart as an SVG in a data URI, whose ids cannot meet another chart's; a large one as a PNG, which is smaller then."""
-    found = _shown(name, figure, "svg")
-    return found if len(found.source) <= LARGEST else _shown(name, figure, "png")
-
-
-def _raster(name: str, figure: Figure) -> Shown:
-    """A figure that is mostly photographs, as a JPEG: a fifth of the PNG."""
-    return replace(_shown(name, figure, "jpeg"), chart=False)
-
-
-def _shown(name: str, figure: Figure, kind: str) -> Shown:
-    target, (mime, options) = io.BytesIO(), FORMATS[kind]
-    with style():
-        figure.savefig(target, format=kind, dpi=120, **options)
-    caption = str(figure.get_label()) or name
-    source = f"data:{mime};base64,{base64.b64encode(target.getvalue()).decode('ascii')}"
-    return Shown(name, source, f"Chart. {caption.split('. ')[0].rstrip('.')}.", caption)

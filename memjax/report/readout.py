@@ -35,6 +35,8 @@ READOUT_TITLE = "Readout: all measures together"
 CONTEXT = Context()
 SHOWN = 20
 """Rows of the table of importance in the section."""
+MANY = 3
+"""Encoders up to which each has its sentence and its maps on the page."""
 
 
 def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context, how: str) -> Section:
@@ -46,10 +48,15 @@ def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context
         context: its ceiling is Spearman's.
         how: folds and groups in a sentence.
     """
-    models = list(pd.unique(weights["model"]))
-    drawn = {"readout": readout_beside(table, context)}
-    for kind in ("weights", "importance"):
-        drawn |= {f"readout_{kind}_{model}": layer_map(weights, model, kind, context) for model in models}
+    models = [str(model) for model in pd.unique(weights["model"])]
+    on_page = models if len(models) <= MANY else [best_encoder(table)]
+    maps = {
+        model: {f"readout_{kind}_{model}": layer_map(weights, model, kind, context) for kind in MAPS}
+        for model in models
+    }
+    drawn, files = (
+        {name: figure for model in some for name, figure in maps[model].items()} for some in (on_page, models)
+    )
     best = weights.dropna(subset="importance").sort_values("importance", ascending=False, kind="stable").head(SHOWN)
     shown = best.assign(metric=[context.label(m).title for m in best["metric"]])
     return Section(
@@ -58,11 +65,19 @@ def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context
             how,
             *CAVEATS,
             *_notes(table, weights, context),
+            *([] if on_page == models else [f"The maps are {on_page[0]}'s; figures/ has those of every encoder."]),
             f"The table lists the {len(shown)} columns of largest importance.",
         ],
-        drawn,
+        {"readout": readout_beside(table, context), **drawn},
         shown.rename(columns={"importance": "fall of rho when shuffled", "weight": "weight (score per SD)"}),
+        files=files,
     )
+
+
+def best_encoder(table: pd.DataFrame) -> str:
+    """The encoder whose readout has the largest rho; the last row is that of all encoders together, where there are several."""
+    own = table[:-1] if len(table) > 1 else table
+    return str(own["model"].iloc[int(np.nan_to_num(own["rho"].to_numpy(float), nan=-np.inf).argmax())])
 
 
 CAVEATS = (
@@ -86,6 +101,9 @@ def sentences(table: pd.DataFrame, ceiling: Reliability | None, labels: pd.DataF
         labels: from `memjax.stats.readouts.label_table`.
     """
     found = [_sentence(row, ceiling) for row in table.to_dict("records")]
+    if len(table) > MANY + 1:
+        best, others = best_encoder(table), table[:-1].loc[lambda own: own["model"] != best_encoder(table), "rho"]
+        found = [found[list(table["model"]).index(best)], _others(others), found[-1]]
     if labels is None or not len(labels):
         return found
     widest = labels[labels["model"] == table["model"].iloc[-1]]
@@ -112,6 +130,14 @@ def _sentence(row: dict, ceiling: Reliability | None) -> str:
         f"{start} predict {what} with {numbers}, n = {count(row['n'])}{of_ceiling(row['rho'], ceiling)}; the best "
         f"single measure ({column_words(row['best_single'])}) has {signed(row['best_single_rho'])}"
         f"{of_ceiling(row['best_single_rho'], ceiling)}."
+    )
+
+
+def _others(rho: pd.Series) -> str:
+    """What stands after the largest of many encoders' readouts."""
+    return (
+        f"It is the largest of {len(rho) + 1} encoders' readouts, picked after the fact, which flatters it; the others have "
+        f"ρ = {signed(rho.min())} to {signed(rho.max())}."
     )
 
 
