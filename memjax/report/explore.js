@@ -11,7 +11,9 @@ const look = () => ({
     gridColor: colour("--line"), domainColor: colour("--muted"), tickColor: colour("--muted"),
   },
   axisY: { labelLimit: Math.min(340, 0.42 * document.getElementById("map").clientWidth) },
-  legend: { labelColor: colour("--ink"), titleColor: colour("--ink"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
+  // Beside long names a phone leaves the map little room.
+  legend: { gradientLength: Math.min(220, 0.36 * document.getElementById("map").clientWidth), labelColor: colour("--ink"),
+    titleColor: colour("--ink"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
 });
 const options = () => ({
   actions: false, ast: true, defaultStyle: false, renderer: "svg", config: look(),

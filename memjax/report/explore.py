@@ -109,7 +109,7 @@ def _map(rows: list[dict[str, Any]], titles: Mapping[str, str], context: Context
     across = {
         "field": "layer",
         "type": "ordinal",
-        "title": "layer (0: embeddings; i: after block i)",
+        "title": "layer",
         "axis": {"labelAngle": 0},
     }
     named = {"labelExpr": f"{json.dumps(titles)}[datum.label]"}
@@ -135,7 +135,7 @@ def _shades(limit: float) -> dict[str, Any]:
     """The colours of `memjax.report.heatmap`, over the same range on both sides of chance."""
     return {
         "scale": {"scheme": "purpleorange", "reverse": True, "domain": [-limit, limit]},
-        "legend": {"orient": "top", "direction": "horizontal", "gradientLength": 220, "titleOrient": "left"},
+        "legend": {"orient": "top", "direction": "horizontal", "titleOrient": "top"},
     }
 
 

@@ -169,9 +169,6 @@ def pooled_beside_within(table: pd.DataFrame, grouping: str, context: Context) -
         )
         if context.synthetic:
             axes.text(0.02, 0.02, SYNTHETIC, transform=axes.transAxes, fontsize=7.5, color=WARNING)
-    said = " ".join(group_sentences(grouping, table))
-    figure.set_label(
-        f"{title}: each point a measure at a layer, bars 95 % intervals. {said}"
-        + (f" {SYNTHETIC}" if context.synthetic else "")
-    )
+    end = f" {SYNTHETIC}" if context.synthetic else ""
+    figure.set_label(f"{title}: each point a measure at a layer, bars 95 % intervals.{end}")
     return figure
