@@ -205,7 +205,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "sae.fit: too few targets": (f"sae.fit({ONES}, target={ONES}[:8])", "a target for each of the 9 rows of x"),
     "sae.fit: targets of another kind": (f"sae.fit({ONES}, target=[[1.0]] * 9)", "write np.asarray(target, np.float32)"),
     "sae.fit: a variant without targets": (f"sae.fit({ONES}, 'archetypal', target={ONES})", "relu, topk, batchtopk, jumprelu"),
-    "sae.score: targets": ("saes.saes[0].score(np.ones((2, 128), np.float32), np.ones((2, 128), np.float32))", "expected none, got targets"),
+    "sae.score: targets": ("saes.saes[0].score(*np.ones((2, 2, 128), np.float32))", "expected none, got targets"),
     "sae.score: no targets": (f"{TRANSCODER}.score({ONES})", "expected its targets, got none"),
     "sae.score: too few targets": (f"{TRANSCODER}.score({ONES}, {ONES}[:8])", "one for each of the 9 vectors, got 8"),
     "sae.score: targets of another kind": (f"{TRANSCODER}.score({ONES}, [[1.0]])", "write np.asarray(y, np.float32)"),
