@@ -54,8 +54,10 @@ AXES: dict[str, dict[str, str]] = {
         "k": "folds",
         "l": "layers of an encoder",
         "m": "members of an ensemble: layers x seeds x folds",
+        "o": "width of what is decoded: of a transcoder's target, else d",
         "r": "training rows of a member",
         "s": "steps of training",
+        "w": "width of a training row: d, and of a transcoder o beside it",
     },
     "baselines": {
         "c": "channels, or candidates in a tile of the neighbours' search",

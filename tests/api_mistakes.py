@@ -29,6 +29,8 @@ class _Tensor:
 
 _Tensor.__module__ = "torch"
 
+ONES = "np.ones((9, 2), np.float32)"
+TRANSCODER = f"sae.fit({ONES}, target={ONES}, progress=False).saes[0]"
 HINT = "memjax.read_images(images, encoder.preprocessing)"
 PIXELS: dict[str, tuple[str, str]] = {
     "one path": ("'0.png'", HINT),
@@ -200,6 +202,13 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "sae.fit: a trace": ("sae.fit(memjax.trace(encoder, pixels))", "an array [n, d]"),
     "sae.fit: one seed": ("sae.fit(np.ones((9, 2), np.float32), seeds=0)", "write (0,)"),
     "sae.fit: a preset": ("sae.fit(np.ones((9, 2), np.float32), 'papers')", "one of relu"),
+    "sae.fit: too few targets": (f"sae.fit({ONES}, target={ONES}[:8])", "a target for each of the 9 rows of x"),
+    "sae.fit: targets of another kind": (f"sae.fit({ONES}, target=[[1.0]] * 9)", "write np.asarray(target, np.float32)"),
+    "sae.fit: a variant without targets": (f"sae.fit({ONES}, 'archetypal', target={ONES})", "relu, topk, batchtopk, jumprelu"),
+    "sae.score: targets": ("saes.saes[0].score(*np.ones((2, 2, 128), np.float32))", "expected none, got targets"),
+    "sae.score: no targets": (f"{TRANSCODER}.score({ONES})", "expected its targets, got none"),
+    "sae.score: too few targets": (f"{TRANSCODER}.score({ONES}, {ONES}[:8])", "one for each of the 9 vectors, got 8"),
+    "sae.score: targets of another kind": (f"{TRANSCODER}.score({ONES}, [[1.0]])", "write np.asarray(y, np.float32)"),
     "sae.encode: text": ("saes.saes[0].encode('x')", "an array of vectors"),
     "sae.encode: a width": ("saes.saes[0].encode(np.zeros((5, 7), np.float32))", "[b, 128], got [5, 7]"),
 }  # fmt: skip

@@ -12,7 +12,9 @@ from memjax.sae.standardiser import Standardiser
 from memjax.sae.trained import TrainedSAE
 from memjax.sae.variants import VARIANTS
 
-D, F = 7, 13
+D, F, OUT = 7, 13, 5
+TRANSCODED = [name for name, row in VARIANTS.items() if row.transcoder]
+"""Variants that there are transcoders of."""
 
 
 def made_config(variant: str) -> SAEConfig:
@@ -28,10 +30,25 @@ def made_sae(variant: str, seed: int = 0, pre_bias: bool | None = None) -> Train
 
     Weights that follow from others do so; a variant whose encoder is its decoder's transpose centres alone, with a pre-bias.
     """
-    rng = np.random.default_rng(seed)
     config = made_config(variant)
-    tied = config.row.tied
-    config = config if pre_bias is None or tied else dataclasses.replace(config, pre_bias=pre_bias)
+    return _made(
+        config if pre_bias is None or config.row.tied else dataclasses.replace(config, pre_bias=pre_bias), seed
+    )
+
+
+def made_transcoder(variant: str, seed: int = 0) -> TrainedSAE:
+    """As `made_sae`, into targets of width `OUT` with a scale of their own."""
+    one = _made(dataclasses.replace(made_config(variant), target_width=OUT, pre_bias=False), seed)
+    rng = np.random.default_rng(seed + 100)
+    scale = Standardiser(
+        mean=rng.normal(-2, 4, OUT).astype(np.float32), std=rng.uniform(0.2, 4, OUT).astype(np.float32)
+    )
+    origin = dataclasses.replace(one.origin, target_place="blocks.4.hook_mlp_out")
+    return one.replace(target_standardiser=scale, origin=origin)
+
+
+def _made(config: SAEConfig, seed: int) -> TrainedSAE:
+    rng, tied = np.random.default_rng(seed), config.row.tied
     start = init_params(jax.random.key(seed), config)
     params = jax.tree.map(lambda a: np.asarray(a + 0.2 * rng.normal(size=a.shape), np.float32), start)
     state = init_state(config).replace(threshold=np.float32(0.3), idle=np.arange(F, dtype=np.int32))

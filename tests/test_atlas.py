@@ -232,6 +232,16 @@ def test_autoencoders_that_do_not_fit_are_refused_in_a_line(features, saes, tmp_
     assert not (tmp_path / "out" / "run.json").exists()
 
 
+def test_transcoders_and_autoencoders_are_not_matched_with_each_other(features, saes, tmp_path):
+    one, x = saes.saes[0], np.random.default_rng(0).normal(size=(40, D)).astype(np.float32)
+    other = memjax.sae.fit(x, "relu", target=x[:, :3], progress=False).saes[0]
+    other = other.replace(layer=one.layer, encoder=one.encoder, origin=one.origin)
+    with pytest.raises(InputError, match="saes: expected autoencoders, or transcoders into one width, got both"):
+        memjax.atlas([one, other], features, out=tmp_path / "out", progress=False)
+    found = memjax.atlas(other, features, AtlasSettings(least_firings=10), tmp_path / "alone", progress=False)
+    assert set(found.table["latent"]) == set(range(other.config.latents))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -25,3 +25,23 @@ def test_the_python_of_the_page_runs_as_pasted(tmp_path: Path, monkeypatch: pyte
     first = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)[0]  # the others need published files
     exec(compile(first, "docs/autoencoders.md", "exec"), {"vectors": np.ones((4, D), np.float32)})
     assert (tmp_path / "saes" / "lnsim" / "layer_2_seed_42" / "cfg.json").is_file()
+
+
+@pytest.mark.slow
+def test_the_transcoder_of_the_page_runs_as_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = [text for text in re.findall(r"```python\n(.*?)```", PAGE, flags=re.S) if "target=" in text]
+    found: dict = {}
+    exec(compile(block, "docs/autoencoders.md", "exec"), found)
+    assert found["fitted"].errors.shape == (1, 120)
+    assert found["fitted"].explained_variance.min() > 0.4
+    assert (tmp_path / "saes" / "block_2" / "cfg.json").is_file()
+
+
+def test_the_page_says_which_variants_have_transcoders() -> None:
+    (told,) = re.findall(r"^- (.*) have transcoders\.", PAGE, flags=re.M)
+    assert re.findall(r"`(\w+)`", told) == [name for name, row in VARIANTS.items() if row.transcoder]
+    written = re.findall(r"^\| ((?:`\w+`, )+`\w+`) \| (.*?) \|", PAGE, flags=re.M)
+    found = {name: files for names, files in written for name in re.findall(r"`(\w+)`", names)}
+    for name, row in VARIANTS.items():
+        assert not row.transcoder or f"`{row.transcoder}`" in found[name]

@@ -76,8 +76,8 @@ def test_thresholds_of_zero_and_below(tmp_path: Path) -> None:
     [
         ({"use_magic": 1}, "unknown fields use_magic; they may change the autoencoder"),
         (
-            {"architecture": "transcoder"},
-            "architecture: expected one of standard, topk, jumprelu, gated, matching_pursuit, got 'transcoder'",
+            {"architecture": "temporal"},
+            "architecture: expected one of standard, topk, jumprelu, gated, matching_pursuit, transcoder, .* got 'temporal'",
         ),
         ({"architecture": "batchtopk"}, "that is a training checkpoint; save it with SAELens' save_inference_model"),
         ({"architecture": "topk"}, "k: expected a whole number from 1 to 2097152, got None"),

@@ -58,6 +58,8 @@ def editable(saes: Sequence[TrainedSAE], scored: Sequence[Scored]) -> list[tuple
     found = []
     for sae in saes:
         what = f"autoencoder of layer {sae.layer}, seed {sae.seed}"
+        if sae.config.transcodes:
+            raise expected(what, "one that decodes into the vectors that it reads", "a transcoder", argument="saes")
         if sae.origin.token not in TOKENS:
             raise expected(
                 f"{what}, its vectors", " or ".join(TOKENS), sae.origin.token or "not known", argument="saes"

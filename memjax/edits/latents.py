@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from memjax.axes import Leaf
+from memjax.checks import expected
 from memjax.models.edits import BlockIndex, Place, Values
 from memjax.sae.normalisation import NORMALISATIONS
 from memjax.sae.reconstruction import reconstruct
@@ -21,13 +22,16 @@ class EditLatent:
     kept as it is, so an edit that changes no latent changes nothing.
 
     Attributes:
-        sae: trained on the token vectors of a layer, `memjax.sae.trained.TrainedSAE`.
+        sae: an autoencoder trained on the token vectors of a layer, `memjax.sae.trained.TrainedSAE`.
         latent: which, from 0.
         times: factor of the latent; 0 takes it out.
         plus: what is then added to it; with ``times`` 0 the value that it is held at.
         tokens: True, or 1, for a token at which it is changed, ``[t]``; None for all.
         block: the layer coordinate of the stream that leaves the block; None for the autoencoder's own layer, of which 0 is what
             enters the first block.
+
+    Raises:
+        InputError: (when it is applied) a transcoder, whose latents stand for what is added elsewhere.
 
     Reference:
         Templeton et al. 2024, Scaling Monosemanticity (clamping of features, error term kept).
@@ -52,6 +56,10 @@ class EditLatent:
 
     def __call__(self, block: BlockIndex, place: Place, values: Values) -> Values:
         sae = self.sae
+        if sae.config.transcodes:
+            raise expected(
+                "sae", "an autoencoder, which decodes into the vectors that it reads", repr(sae), argument="sae"
+            )
         embedded = self.block is None and sae.layer == 0
         if place != ("before" if embedded else "after"):
             return values

@@ -120,8 +120,12 @@ def open_vectors(group: Group, token: str, saes: Sequence[TrainedSAE], memory: i
     """The vectors that some autoencoders take.
 
     Raises:
-        InputError: the run did not keep them or their layers, they have another width, or they are damaged.
+        InputError: the run did not keep them or their layers, they have another width, or they are damaged; the decoders are of
+            different targets, so that they cannot be matched between seeds.
     """
+    if len({sae.config.target_width for sae in saes}) > 1:
+        fix = "make an atlas of each"
+        raise expected("saes", "autoencoders, or transcoders into one width", "both, or several", fix, "saes")
     values = token_vectors(group, token)
     verify_group(group.store.parent, group.name, [token], forget=True)
     layers = values[values.dims[1]].values.tolist()

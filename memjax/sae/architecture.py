@@ -10,9 +10,10 @@ class Architecture:
     Attributes:
         width: inputs, ``d``.
         latents: latents, ``f``.
+        target_width: of a transcoder, the width of its targets; 0: an autoencoder, whose target is its input.
         k: latents kept per input (``topk``, ``batchtopk``, ``matryoshka``, ``archetypal``), or steps (``matching_pursuit``).
         prefixes: for ``matryoshka``, how many latents each nested dictionary has; the last is ``latents``.
-        pre_bias: subtract the decoder's bias from the input first; ``matching_pursuit`` has to.
+        pre_bias: subtract the decoder's bias from the input first; ``matching_pursuit`` has to, a transcoder can't.
         unit_norm: keep every decoder row at length 1, and its gradient orthogonal to it; those of ``archetypal`` are held to the
             candidates instead.
         aux_k: dead latents that reconstruct the residual in the auxiliary loss (0: none); TopK kinds only.
@@ -41,3 +42,14 @@ class Architecture:
     delta: float = 1.0
     tolerance: float = 0.0
     stop_on_repeat: bool = False
+    target_width: int = 0
+
+    @property
+    def transcodes(self) -> bool:
+        """Whether it is a transcoder: what is decoded is a target of its own, not the input."""
+        return self.target_width > 0
+
+    @property
+    def decoded_width(self) -> int:
+        """Width of what is decoded, ``o``: of the target, or of the input."""
+        return self.target_width or self.width

@@ -1,27 +1,28 @@
-"""The model card of an autoencoder: what it is, what it was trained on, how to read it."""
+"""The model card of an autoencoder, or transcoder: what it is, what it was trained on, how to read it."""
 
 import re
 
+from memjax.sae.saelens import OWN
 from memjax.sae.trained import TrainedSAE
 
 CARD = """---
 library_name: memjax
-tags: [sparse-autoencoder, SAELens, vision, interpretability, memorability]
+tags: [{tag}, SAELens, vision, interpretability, memorability]
 {base}---
 
-# A sparse autoencoder of {encoder}
+# A {kind} of {encoder}
 
-{title}: {latents:,} latents ({active}) of vectors of width {width:,}{where}.
+{title}: {latents:,} latents ({active}) of vectors of width {width:,}{where}{into}.
 
 ```python
 from memjax import sae
 
 one = sae.load("THIS FOLDER")
 latents = one.encode(vectors)  # raw token vectors [b, {width}] -> [b, {latents}]
-one.decode(latents), one.score(vectors).error
+one.decode(latents), one.score({scored}).error
 ```
 
-SAELens reads it too: `SAE.load_from_disk("THIS FOLDER")`, architecture `{architecture}`.{folded}
+{read}{folded}
 
 ## Trained on
 
@@ -42,18 +43,25 @@ def sae_card(sae: TrainedSAE, standardised: bool) -> str:
         sae: the autoencoder.
         standardised: whether a standardiser was folded into its weights.
     """
-    row, origin = sae.config.row, sae.origin
-    encoder = origin.encoder_id or sae.encoder
-    folded = " The means and standard deviations that its inputs were standardised by are part of the weights."
+    row, origin, transcodes = sae.config.row, sae.origin, sae.config.transcodes
+    encoder, architecture = origin.encoder_id or sae.encoder, sae.config.saelens
+    whose = "inputs and targets" if transcodes else "inputs"
+    folded = f" The means and standard deviations that its {whose} were standardised by are part of the weights."
+    read = f'SAELens reads it too: `SAE.load_from_disk("THIS FOLDER")`, architecture `{architecture}`.'
+    unread = f"Its tensors have SAELens' names; SAELens has no `{architecture}` and does not read it."
     return CARD.format(
         base=f"base_model: {encoder}\n" if HUB_ID.fullmatch(encoder) and not encoder.startswith("memjax/") else "",
+        tag="transcoder" if transcodes else "sparse-autoencoder",
+        kind="transcoder" if transcodes else "sparse autoencoder",
         encoder=_line(encoder) or "an encoder that is not named",
         title=row.title[0].upper() + row.title[1:],
         latents=sae.config.latents,
         active=row.latents,
         width=sae.config.width,
         where=_where(sae),
-        architecture=row.saelens,
+        into=_into(sae),
+        scored="vectors, targets" if transcodes else "vectors",
+        read=unread if architecture in OWN else read,
         folded=folded if standardised else "",
         training=_training(sae),
         scores=_scores(sae),
@@ -71,6 +79,12 @@ def _where(sae: TrainedSAE) -> str:
     return f", layer {sae.layer}{place}{token}"
 
 
+def _into(sae: TrainedSAE) -> str:
+    """What a transcoder decodes."""
+    place = f" ({_line(sae.origin.target_place)})" if sae.origin.target_place else ""
+    return f", decoded into targets of width {sae.config.target_width:,}{place}" if sae.config.transcodes else ""
+
+
 def _training(sae: TrainedSAE) -> str:
     origin = sae.origin
     made_up = ", which are made up" if origin.synthetic else ""
@@ -81,7 +95,8 @@ def _training(sae: TrainedSAE) -> str:
     lines = [
         f"- Data: {_line(origin.dataset) or 'not known'}{images}",
         f"- Encoder: {_line(origin.encoder_id or sae.encoder) or 'not known'}{revision}{weights}",
-        f"- Reference of the method: {sae.config.row.reference}",
+        f"- Reference of the method: {sae.config.row.reference}"
+        + ("; of transcoders, Dunefsky, Chlenski & Nanda 2024, arXiv 2406.11944" if sae.config.transcodes else ""),
     ]
     fitted = (origin.epochs, origin.batch_size, origin.learning_rate, origin.sparsity)
     if None not in fitted:

@@ -9,8 +9,8 @@ from memjax.sae.architecture import Architecture
 from memjax.sae.variants import VARIANTS, Variant
 
 DECAYS = ("none", "linear", "cosine")
-LATER = ("candidates", "delta", "tolerance", "stop_on_repeat")
-"""Fields of an architecture that only some variants have."""
+LATER = ("candidates", "delta", "tolerance", "stop_on_repeat", "target_width")
+"""Fields of an architecture that only some variants have, or only transcoders."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ class SAEConfig(Architecture):
             raise expected("SAE variant", f"one of {', '.join(VARIANTS)}", repr(self.variant), argument="variant")
         if self.width < 1 or self.latents < 1:
             raise expected("SAE width and latents", "positive numbers", f"{self.width} and {self.latents}")
+        if self.target_width < 0:
+            raise expected("SAE target_width", "a number from 0", self.target_width)
+        if self.transcodes and not self.row.transcoder:
+            able = ", ".join(name for name, row in VARIANTS.items() if row.transcoder)
+            raise expected("SAE variant of a transcoder", f"one of {able}", repr(self.variant), argument="variant")
+        if self.transcodes and self.pre_bias:
+            raise expected("SAE pre_bias of a transcoder", "false: its decoder's bias is of the target", "true")
         if not 1 <= self.k <= self.latents and not (self.row.tied and self.k > 0):  # steps may choose a latent again
             raise expected("SAE k", f"between 1 and the {self.latents} latents", self.k)
         if not 0 <= self.aux_k <= self.latents:
@@ -51,6 +58,11 @@ class SAEConfig(Architecture):
     def row(self) -> Variant:
         """The variant's row of `VARIANTS`."""
         return VARIANTS[self.variant]
+
+    @property
+    def saelens(self) -> str:
+        """The architecture of its file (`memjax.sae.saelens`)."""
+        return self.row.transcoder if self.transcodes else self.row.saelens
 
     def to_json(self) -> dict[str, object]:
         """The fields as JSON holds them (tuples become lists); those of `LATER` where they are not their default.

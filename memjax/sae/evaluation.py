@@ -58,7 +58,7 @@ def evaluate(
     scores = {s: jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *parts) for s, parts in found.items()}
     share = np.array([images.span(block).stop - images.span(block).start for block in range(images.blocks)]) / images.n
     error = scores["standardised"].error.sum(axis=1, dtype=np.float64) * images.tokens
-    total = _deviations(members, spread)
+    total = _deviations(members, spread, sae)
     rates = np.einsum("b,bmf->mf", share, np.stack(firing))
     return Evaluation(scores, summary(*(jnp.asarray(a, jnp.float32) for a in (error, total, rates))))
 
@@ -67,7 +67,8 @@ def _by_image(rows: np.ndarray, tokens: int) -> np.ndarray:
     return rows if tokens == 1 else rows.reshape(len(rows), -1, tokens).mean(axis=2)
 
 
-def _deviations(members: Member, spread: list[Moments]) -> np.ndarray:
-    """Sum of squared deviations from the mean row in each member's standardised space, ``[m]``."""
+def _deviations(members: Member, spread: list[Moments], sae: SAEConfig) -> np.ndarray:
+    """Sum of squared deviations of what is decoded from its mean, in each member's standardised space, ``[m]``."""
     squares = np.stack([moments.squares for moments in spread])[np.asarray(members.layer)]
-    return (squares / np.asarray(members.standardiser.std, np.float64) ** 2).sum(axis=1)
+    scaled = squares / np.asarray(members.standardiser.std, np.float64) ** 2
+    return scaled[:, -sae.decoded_width :].sum(axis=1)

@@ -7,13 +7,14 @@ from memjax.sae.config import SAEConfig
 from memjax.sae.model import ArchetypalState, SAEParams, SAEState
 
 
-def init_params(key: Array, config: SAEConfig, centre: Float[Array, " d"] | None = None) -> SAEParams:
+def init_params(key: Array, config: SAEConfig, centre: Float[Array, " o"] | None = None) -> SAEParams:
     """Fresh parameters, as the variant has them (`memjax.sae.initialisers`).
 
     Args:
         key: a JAX key.
-        config: the architecture; ``paper`` draws as torch's Linear does, the others tie the encoder to the decoder.
-        centre: where the decoder's bias starts (the mean of the inputs, say); zero when left out. Not used by ``paper``.
+        config: the architecture; ``paper`` draws as torch's Linear does, the others tie the encoder to the decoder, but
+            for transcoders.
+        centre: where the decoder's bias starts (the mean of what is decoded, say); zero when left out. Not used by ``paper``.
 
     Returns:
         Parameters in float32.

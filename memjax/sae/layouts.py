@@ -39,8 +39,8 @@ class Tensors:
 
 
 class TensorRow(NamedTuple):
-    """A tensor that a layout has: its name there, our field, and its axes: ``d`` width, ``f`` latents, ``c``
-    candidates; none: one number."""
+    """A tensor that a layout has: its name there, our field, and its axes: ``d`` width, ``f`` latents, ``o`` width of what is
+    decoded, ``c`` candidates; none: one number."""
 
     name: str
     field: str
@@ -50,13 +50,13 @@ class TensorRow(NamedTuple):
 STANDARD = (
     TensorRow("W_enc", "w_enc", "df"),
     TensorRow("b_enc", "b_enc", "f"),
-    TensorRow("W_dec", "w_dec", "fd"),
-    TensorRow("b_dec", "b_dec", "d"),
+    TensorRow("W_dec", "w_dec", "fo"),
+    TensorRow("b_dec", "b_dec", "o"),
 )
 """Names that SAELens, Prisma and saev share."""
 GATED = (
     TensorRow("W_enc", "w_enc", "df"), TensorRow("b_gate", "b_enc", "f"), TensorRow("r_mag", "r_mag", "f"),
-    TensorRow("b_mag", "b_mag", "f"), TensorRow("W_dec", "w_dec", "fd"), TensorRow("b_dec", "b_dec", "d"),
+    TensorRow("b_mag", "b_mag", "f"), TensorRow("W_dec", "w_dec", "fo"), TensorRow("b_dec", "b_dec", "o"),
 )  # fmt: skip
 """Names of a gated autoencoder, in SAELens and Prisma."""
 
@@ -99,7 +99,7 @@ def arrays_in(
     Raises:
         InputError: one line with every tensor that is missing, not known or of another shape; values that are not finite.
     """
-    sizes = {"d": config.width, "f": config.latents, "c": config.candidates}
+    sizes = {"d": config.width, "f": config.latents, "o": config.decoded_width, "c": config.candidates}
     wanted = {row.name: tuple(sizes[axis] for axis in row.axes) for row in rows}
     missing, surplus = sorted(wanted.keys() - tensors.shapes), sorted(tensors.shapes.keys() - wanted - set(unused))
     if missing or surplus:
@@ -135,6 +135,7 @@ def assembled_sae(plan: SAEPlan, tensors: Tensors) -> TrainedSAE:
         encoder=plan.encoder,
         normalisation=plan.normalisation,
         origin=plan.origin,
+        target_standardiser=raw_standardiser(plan.config.target_width) if plan.config.transcodes else None,
     )
 
 

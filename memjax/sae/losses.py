@@ -1,9 +1,10 @@
 """What each variant minimises, one function per variant, all of one signature.
 
-``loss(params, x [b, d], out, state, config, sparsity) -> scalar``, where ``out`` is the pass over ``x`` in training mode and
-``sparsity`` weighs the penalty (it may be traced). `memjax.sae.variants` says which variant has which.
-``paper`` sums squared errors over the width, as the authors' script does; the others take the mean, so that on standardised
-input an autoencoder that returns the mean costs 1 whatever the width. Batches are averaged in all.
+``loss(params, x [b, o], out, state, config, sparsity) -> scalar``, where ``x`` is what is to be decoded (the inputs, or a
+transcoder's targets), ``out`` the pass in training mode, and ``sparsity`` weighs the penalty (it may be traced).
+`memjax.sae.variants` says which variant has which. ``paper`` sums squared errors over the width, as the authors' script does;
+the others take the mean, so that what returns the mean of standardised vectors costs 1 whatever the width. Batches are averaged
+in all.
 """
 
 from functools import partial
@@ -18,7 +19,7 @@ from memjax.sae.architecture import Architecture
 from memjax.sae.model import Reconstruction, SAEParams, SAEState, decode_latents
 
 
-def mean_error(recons: Float[Array, "b d"], x: Float[Array, "b d"]) -> Float[Array, ""]:
+def mean_error(recons: Float[Array, "b o"], x: Float[Array, "b o"]) -> Float[Array, ""]:
     """Mean squared error over batch and width."""
     return jnp.mean((recons - x) ** 2)
 
@@ -30,7 +31,7 @@ def decoder_norms(params: SAEParams) -> Float[Array, "1 f"]:
 
 def paper_loss(
     params: SAEParams,
-    x: Float[Array, "b d"],
+    x: Float[Array, "b o"],
     out: Reconstruction,
     state: SAEState,
     config: Architecture,
@@ -43,7 +44,7 @@ def paper_loss(
 
 def relu_loss(
     params: SAEParams,
-    x: Float[Array, "b d"],
+    x: Float[Array, "b o"],
     out: Reconstruction,
     state: SAEState,
     config: Architecture,
@@ -55,7 +56,7 @@ def relu_loss(
 
 
 def auxiliary(
-    params: SAEParams, x: Float[Array, "b d"], out: Reconstruction, state: SAEState, config: Architecture
+    params: SAEParams, x: Float[Array, "b o"], out: Reconstruction, state: SAEState, config: Architecture
 ) -> Float[Array, ""]:
     """How badly the ``aux_k`` strongest dead latents reconstruct the residual, relative to the residual (0 when none is dead).
 
@@ -72,7 +73,7 @@ def auxiliary(
 
 def topk_loss(
     params: SAEParams,
-    x: Float[Array, "b d"],
+    x: Float[Array, "b o"],
     out: Reconstruction,
     state: SAEState,
     config: Architecture,
@@ -87,7 +88,7 @@ def topk_loss(
 
 def matryoshka_loss(
     params: SAEParams,
-    x: Float[Array, "b d"],
+    x: Float[Array, "b o"],
     out: Reconstruction,
     state: SAEState,
     config: Architecture,
@@ -108,7 +109,7 @@ def matryoshka_loss(
 
 def jumprelu_loss(
     params: SAEParams,
-    x: Float[Array, "b d"],
+    x: Float[Array, "b o"],
     out: Reconstruction,
     state: SAEState,
     config: Architecture,
@@ -121,7 +122,7 @@ def jumprelu_loss(
 
 def gated_loss(
     params: SAEParams,
-    x: Float[Array, "b d"],
+    x: Float[Array, "b o"],
     out: Reconstruction,
     state: SAEState,
     config: Architecture,

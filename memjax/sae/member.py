@@ -98,12 +98,12 @@ def init_member(
     )
 
 
-def train_step(member: Member, x: Float[Array, "b d"], recipe: Recipe) -> tuple[Member, Float[Array, ""]]:
+def train_step(member: Member, x: Float[Array, "b w"], recipe: Recipe) -> tuple[Member, Float[Array, ""]]:
     """One AdamW update on one batch of standardised inputs.
 
     Args:
         member: from `init_member` or an earlier step.
-        x: standardised inputs.
+        x: standardised inputs; of a transcoder, each with its standardised target behind it.
         recipe: static.
 
     Returns:

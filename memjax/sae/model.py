@@ -1,7 +1,8 @@
-"""Parameters of every sparse autoencoder, and the two linear maps: pure functions of ``(params, x)``.
+"""Parameters of every sparse autoencoder and transcoder, and the two linear maps: pure functions of ``(params, x)``.
 
 Arrays have a leading batch axis ``b``, because two variants share their budget over a batch; an ensemble is a `jax.vmap`
 or `jax.lax.map` outside. Weights multiply from the right: ``x [b, d] @ w_enc [d, f]``. Units are those of the input.
+What is decoded has the width ``o``: that of the input, ``d``, or of a transcoder's target, in whose units it then is.
 """
 
 from flax import struct
@@ -21,8 +22,8 @@ class SAEParams:
 
     w_enc: Leaf  # [d, f]
     b_enc: Leaf  # [f]
-    w_dec: Leaf  # [f, d]
-    b_dec: Leaf  # [d]
+    w_dec: Leaf  # [f, o]
+    b_dec: Leaf  # [o]
     log_threshold: Leaf = None  # [f]
     r_mag: Leaf = None  # [f]
     b_mag: Leaf = None  # [f]
@@ -57,13 +58,23 @@ class ArchetypalState(SAEState):
 
 @struct.dataclass
 class Reconstruction:
-    """One pass: pre-activations and latents ``[b, f]``, reconstructions ``[b, d]``."""
+    """One pass: pre-activations and latents ``[b, f]``, reconstructions (of the input, or of the target) ``[b, o]``."""
 
     pre: Leaf  # [b, f]
     latents: Leaf  # [b, f]
-    recons: Leaf  # [b, d]
+    recons: Leaf  # [b, o]
 
     __repr__ = short_repr
+
+
+def pair_of(rows: Float[Array, "b w"], config: Architecture) -> tuple[Float[Array, "b d"], Float[Array, "b o"]]:
+    """Inputs, and what is to be decoded from them: the inputs themselves, or targets that stand beside them.
+
+    Args:
+        rows: inputs; of a transcoder, each with its target behind it.
+        config: says which.
+    """
+    return (rows[:, : config.width], rows[:, config.width :]) if config.transcodes else (rows, rows)
 
 
 def centred_inputs(params: SAEParams, x: Float[Array, "b d"], config: Architecture) -> Float[Array, "b d"]:
@@ -76,6 +87,6 @@ def pre_activations(params: SAEParams, centred: Float[Array, "b d"]) -> Float[Ar
     return centred @ params.w_enc + params.b_enc[None]
 
 
-def decode_latents(params: SAEParams, latents: Float[Array, "b f"]) -> Float[Array, "b d"]:
+def decode_latents(params: SAEParams, latents: Float[Array, "b f"]) -> Float[Array, "b o"]:
     """``latents @ w_dec + b_dec``."""
     return latents @ params.w_dec + params.b_dec[None]

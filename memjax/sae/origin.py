@@ -16,6 +16,7 @@ class SAEOrigin:
         trained_as: the kind that it was trained as, where the file keeps only what encodes the same.
         encoder_id, encoder_revision, encoder_sha256: the encoder's weights; its short name is the autoencoder's own field.
         place: where in the encoder its vectors come from, in TransformerLens' words (``blocks.10.hook_resid_post``).
+        target_place: the same of a transcoder's targets.
         token: which vectors: ``cls``, ``mean``, ``pooled`` or ``patches``.
         dataset: that it was trained on.
         images: of the data set with such vectors, those left out included.
@@ -37,6 +38,7 @@ class SAEOrigin:
     encoder_revision: str = ""
     encoder_sha256: str = ""
     place: str = ""
+    target_place: str = ""
     token: str = ""
     dataset: str = ""
     images: int | None = None

@@ -126,33 +126,40 @@ def _own(home: Path, read: TrainedSAE, record: Mapping[str, object], whole: bool
     if not whole or any(sums[name] != file_sum(home / name) for name in (WEIGHTS, KEPT)):
         raise InputError(f"autoencoder {home}: not as it was written; save it again", "folder")
     config = config_in(str(home / CFG), fields_of(SAEConfig, record["config"]))
-    found, said = read.config, (config.width, config.latents, config.row.saelens)
-    if said != (found.width, found.latents, found.row.saelens):
+    found, said = read.config, (config.width, config.latents, config.target_width, config.saelens)
+    if said != (found.width, found.latents, found.target_width, found.saelens):
         raise ValueError(f"a {config.variant} of another size or kind than its tensors")
     placed = fields_of(TrainedSAE, {name: record[name] for name in PLACED})
     if placed["normalisation"] not in NORMALISATIONS:
         raise ValueError("a normalisation that is not known")
-    arrays, state, standardiser = _kept(safetensors_of(kept), config)
+    arrays, state, standardiser, targets = _kept(safetensors_of(kept), config)
     params = ArchetypalParams(**vars(read.params)) if config.row.archetypal else read.params
-    params = unfold(params, arrays, standardiser)
+    params = unfold(params, arrays, standardiser, targets)
     params = params if config.variant == "jumprelu" else params.replace(log_threshold=None)
     origin = SAEOrigin.from_json(object_of(record["origin"]))
-    return TrainedSAE(params, state, standardiser, config, origin=origin, **placed)
+    return TrainedSAE(params, state, standardiser, config, origin=origin, target_standardiser=targets, **placed)
 
 
-def _kept(tensors: Tensors, config: SAEConfig) -> tuple[dict[str, np.ndarray], SAEState, Standardiser]:
-    """What `memjax.sae.writing.kept_of` gave: parameters that the folded weights do not give back, state, standardiser."""
+def _kept(
+    tensors: Tensors, config: SAEConfig
+) -> tuple[dict[str, np.ndarray], SAEState, Standardiser, Standardiser | None]:
+    """What `memjax.sae.writing.kept_of` gave: parameters that the folded weights do not give back, state, standardisers."""
     biases = [name for name in BIASES if name != "b_mag" or config.variant == "gated"]
     mixed = MIXED if config.row.archetypal else ()
-    axes = {"b_dec": "d", "mean": "d", "std": "d", "mixture": "fc", "relaxation": "fd", "points": "cd"}
-    rows = tuple(TensorRow(name, name, axes.get(name, "f")) for name in (*biases, *mixed, "mean", "std"))
+    scales = ("mean", "std", *(("target_mean", "target_std") if config.transcodes else ()))
+    axes = {"b_dec": "o", "mixture": "fc", "relaxation": "fd", "points": "cd"}
+    axes |= {"mean": "d", "std": "d", "target_mean": "o", "target_std": "o"}
+    rows = tuple(TensorRow(name, name, axes.get(name, "f")) for name in (*biases, *mixed, *scales))
     arrays = arrays_in(tensors, rows, config, unused=("running_threshold", "idle"))
     sizes = {"running_threshold": (1,), "idle": (config.latents,)}
-    if any(tensors.shapes.get(name) != shape for name, shape in sizes.items()) or not (arrays["std"] > 0).all():
+    positive = all((arrays[name] > 0).all() for name in scales if name.endswith("std"))
+    if any(tensors.shapes.get(name) != shape for name, shape in sizes.items()) or not positive:
         raise ValueError("shapes or standard deviations that are not possible")
-    standardiser = Standardiser(mean=arrays.pop("mean"), std=arrays.pop("std"))
+    standardiser, targets = Standardiser(mean=arrays.pop("mean"), std=arrays.pop("std")), None
+    if config.transcodes:
+        targets = Standardiser(mean=arrays.pop("target_mean"), std=arrays.pop("target_std"))
     threshold, idle = tensors.read("running_threshold"), tensors.read("idle")
     state = SAEState(np.asarray(threshold[0], np.float32), idle.astype(np.int32))
     if config.row.archetypal:
         state = ArchetypalState(**vars(state), points=arrays.pop("points"))
-    return arrays, state, standardiser
+    return arrays, state, standardiser, targets

@@ -11,6 +11,7 @@ from memjax.sae.model import (
     SAEState,
     centred_inputs,
     decode_latents,
+    pair_of,
     pre_activations,
 )
 
@@ -28,7 +29,7 @@ def reconstruct(
 
     Args:
         params: from `memjax.sae.init.init_params` or a checkpoint.
-        x: inputs.
+        x: inputs; of a transcoder too, without targets.
         state: holds the inference threshold of ``batchtopk``.
         config: the architecture.
         training: share the budget over the batch (``batchtopk``) instead of using the threshold.
@@ -55,13 +56,15 @@ def reconstruct(
 @at_its_precision
 def objective(
     params: SAEParams,
-    x: Float[Array, "b d"],
+    x: Float[Array, "b w"],
     state: SAEState,
     config: SAEConfig,
     sparsity: Scalar,
     precision: Precision = "highest",
 ) -> tuple[Float[Array, ""], Reconstruction]:
     """The variant's loss on a batch (`memjax.sae.losses`), and the pass; products at ``precision``, the gradient's too.
+
+    ``x`` are the inputs; of a transcoder, each with its target behind it (`memjax.sae.model.pair_of`).
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -73,5 +76,6 @@ def objective(
         ((), (3, 5))
     """
     whole = config.row.constraint.derive(params, state)
-    out = reconstruct(whole, x, state, config, True, precision)
-    return config.row.loss(whole, x, out, state, config, sparsity), out
+    inputs, target = pair_of(x, config)
+    out = reconstruct(whole, inputs, state, config, True, precision)
+    return config.row.loss(whole, target, out, state, config, sparsity), out

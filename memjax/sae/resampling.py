@@ -8,24 +8,24 @@ import optax
 from jaxtyping import Array, Bool, Float
 
 from memjax.sae.member import Member, Recipe
-from memjax.sae.model import SAEParams
+from memjax.sae.model import SAEParams, pair_of
 from memjax.sae.reconstruction import reconstruct
 
 ENCODER_SHARE = 0.2
 """Length of a redrawn encoder column, as a share of the living ones' mean (Bricken et al. 2023)."""
 
 
-def resample(key: Array, member: Member, x: Float[Array, "n d"], recipe: Recipe) -> Member:
+def resample(key: Array, member: Member, x: Float[Array, "n w"], recipe: Recipe) -> Member:
     """Point dead latents at inputs that are badly reconstructed, and forget their moments.
 
     An input is drawn with probability proportional to its squared loss; the decoder row becomes its residual's direction,
-    the encoder column the same with a fifth of the living ones' mean length, the bias 0; within the variant's constraint
-    (`memjax.sae.constraints`).
+    the encoder column the same (of a transcoder: the input's) with a fifth of the living ones' mean length, the bias 0; within
+    the variant's constraint (`memjax.sae.constraints`).
 
     Args:
         key: a JAX key.
         member: one autoencoder in training.
-        x: standardised inputs to draw from.
+        x: standardised inputs to draw from; of a transcoder, each with its standardised target behind it.
         recipe: says when a latent counts as dead, and has the optimiser.
 
     Returns:
@@ -35,16 +35,17 @@ def resample(key: Array, member: Member, x: Float[Array, "n d"], recipe: Recipe)
     """
     params, state, constraint = member.params, member.state, recipe.sae.row.constraint
     dead = state.idle >= recipe.sae.dead_after
-    residual = x - reconstruct(params, x, state, recipe.sae, precision=recipe.fit.precision).recons
+    inputs, target = pair_of(x, recipe.sae)
+    residual = target - reconstruct(params, inputs, state, recipe.sae, precision=recipe.fit.precision).recons
     loss = jnp.sum(residual**2, axis=1)
     drawn = jax.random.categorical(key, 2 * jnp.log(loss + 1e-30), shape=(recipe.sae.latents,))
-    rows = residual[drawn]
-    rows = rows / jnp.maximum(jnp.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    rows = unit_length(residual[drawn])
+    read = unit_length(inputs[drawn]) if recipe.sae.transcodes else rows
     lengths = jnp.linalg.norm(params.w_enc, axis=0)
     alive = jnp.maximum(jnp.sum(~dead), 1).astype(lengths.dtype)
     length = ENCODER_SHARE * jnp.sum(jnp.where(dead, 0.0, lengths)) / alive
     new = params.replace(
-        w_enc=jnp.where(dead[None], length * rows.T, params.w_enc),
+        w_enc=jnp.where(dead[None], length * read.T, params.w_enc),
         b_enc=jnp.where(dead, 0.0, params.b_enc),
         **_by_latent(
             lambda old, fresh: jnp.where(dead[:, None], fresh, old), params, constraint.redraw(params, rows, state)
@@ -55,6 +56,11 @@ def resample(key: Array, member: Member, x: Float[Array, "n d"], recipe: Recipe)
     kept = living(params, ~dead)
     moments = optax.tree.map_params(optimiser, lambda moment, kept: moment * kept, member.opt_state, kept)
     return member.replace(params=new, opt_state=moments, state=state.replace(idle=jnp.where(dead, 0, state.idle)))
+
+
+def unit_length(rows: Float[Array, "f d"]) -> Float[Array, "f d"]:
+    """Each row at length 1; one without length stays."""
+    return rows / jnp.maximum(jnp.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def living(params: SAEParams, live: Bool[Array, " f"]) -> SAEParams:

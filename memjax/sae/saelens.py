@@ -2,7 +2,8 @@
 
 What each variant becomes stands in its row (`memjax.sae.variants.Variant.saelens`): after training BatchTopK and Matryoshka are
 a JumpReLU whose thresholds are all the same, as SAELens itself saves them, the paper's is a ``standard`` one, and an archetypal
-one a TopK whose decoder is what the mixtures came to.
+one a TopK whose decoder is what the mixtures came to. Transcoders are SAELens' ``transcoder`` and ``jumprelu_transcoder``; those
+of TopK and gated, which it has none of, are written the same way under names of their own.
 """
 
 import re
@@ -27,7 +28,11 @@ ROWS: dict[str, tuple[TensorRow, ...]] = {
     "topk": STANDARD,
     "jumprelu": (*STANDARD, TensorRow("threshold", "threshold", "f")),
     "gated": GATED,
-    "matching_pursuit": (TensorRow("W_dec", "w_dec", "fd"), TensorRow("b_dec", "b_dec", "d")),
+    "matching_pursuit": (TensorRow("W_dec", "w_dec", "fo"), TensorRow("b_dec", "b_dec", "o")),
+    "transcoder": STANDARD,
+    "topk_transcoder": STANDARD,
+    "jumprelu_transcoder": (*STANDARD, TensorRow("threshold", "threshold", "f")),
+    "gated_transcoder": GATED,
 }
 """Architecture -> its tensors."""
 VARIANT_OF = {
@@ -36,14 +41,23 @@ VARIANT_OF = {
     "jumprelu": "jumprelu",
     "gated": "gated",
     "matching_pursuit": "matching_pursuit",
+    "transcoder": "relu",
+    "topk_transcoder": "topk",
+    "jumprelu_transcoder": "jumprelu",
+    "gated_transcoder": "gated",
 }
 """Architecture -> the variant that reads it."""
+TRANSCODERS = tuple(name for name in ROWS if name.endswith("transcoder"))
+"""Architectures that decode into targets."""
+OWN = ("topk_transcoder", "gated_transcoder")
+"""Architectures that SAELens does not have."""
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 FIELDS: dict[str, Allowed] = {
     "architecture": Allowed("text", choices=tuple(ROWS)),
     "d_in": Allowed("whole", 1, WIDEST),
     "d_sae": Allowed("whole", 1, MOST_LATENTS),
+    "d_out": Allowed("whole", 1, WIDEST),
     "dtype": Allowed("text", choices=(*DTYPES, *(f"torch.{name}" for name in DTYPES))),
     "apply_b_dec_to_input": Allowed("flag"),
     "normalize_activations": Allowed("text", choices=tuple(NORMALISATIONS)),
@@ -93,7 +107,8 @@ def plan_of(cfg: Mapping[str, object], where: str) -> SAEPlan:
         fix = "that is a training checkpoint; save it with SAELens' save_inference_model"
         raise expected(f"{where}, architecture", FIELDS["architecture"].words, values["architecture"], fix)
     check_field(values["architecture"], FIELDS["architecture"], f"{where}, architecture", "folder")
-    if unknown := sorted(values.keys() - FIELDS.keys() - IGNORED - OLD):
+    known = FIELDS.keys() | IGNORED | OLD
+    if unknown := sorted(values.keys() - (known if values["architecture"] in TRANSCODERS else known - {"d_out"})):
         names = ", ".join(map(shown_name, unknown[:12]))
         raise InputError(f"{where}: unknown fields {names}; they may change the autoencoder", "folder")
     if values["normalize_activations"] in TO_FOLD:
@@ -101,13 +116,20 @@ def plan_of(cfg: Mapping[str, object], where: str) -> SAEPlan:
         raise expected(
             f"{where}, normalize_activations", "a kind that needs no numbers", values["normalize_activations"], fix
         )
-    needed = ("d_in", "d_sae", "k") if values["architecture"] == "topk" else ("d_in", "d_sae")
-    for name in {**dict.fromkeys(needed), **values}:
+    for name in {**dict.fromkeys(_needed(str(values["architecture"]))), **values}:
         if name in FIELDS:
             check_field(values.get(name), FIELDS[name], f"{where}, {name}", "folder")
     if values.get("finetuning_scaling_factor"):
         raise expected(f"{where}, finetuning_scaling_factor", "false", "true", "such a factor is not read")
+    if values["architecture"] in TRANSCODERS and values["apply_b_dec_to_input"]:
+        raise expected(f"{where}, apply_b_dec_to_input of a transcoder", "false", "true", argument="folder")
     return _plan(values, where)
+
+
+def _needed(architecture: str) -> tuple[str, ...]:
+    """Fields that have no default."""
+    budget = ("k",) if architecture in ("topk", "topk_transcoder") else ()
+    return ("d_in", "d_sae", *budget, *(("d_out",) if architecture in TRANSCODERS else ()))
 
 
 def _plan(values: Mapping[str, object], where: str) -> SAEPlan:
@@ -116,9 +138,10 @@ def _plan(values: Mapping[str, object], where: str) -> SAEPlan:
         "width": values["d_in"],
         "latents": values["d_sae"],
         "variant": VARIANT_OF[architecture],
-        "k": values["k"] if architecture == "topk" else 1,
+        "k": values["k"] if "k" in _needed(architecture) else 1,
         "pre_bias": values["apply_b_dec_to_input"],
         "unit_norm": False,
+        "target_width": values.get("d_out", 0),
     }
     if architecture == "matching_pursuit":
         told = OF_PURSUIT | values
@@ -138,6 +161,7 @@ def _plan(values: Mapping[str, object], where: str) -> SAEPlan:
         trained_as=_text(about.get("training_architecture")),
         encoder_id=encoder,
         place=place,
+        target_place=_text(about.get("hook_name_out")) if architecture in TRANSCODERS else "",
         dataset=_text(about.get("dataset_path")),
     )
     return SAEPlan(
@@ -192,16 +216,16 @@ def as_computed(params: SAEParams, cfg: Mapping[str, object]) -> SAEParams:
 def tensors_of(params: SAEParams, state: SAEState, config: SAEConfig) -> dict[str, np.ndarray]:
     """Tensor name -> values, as SAELens has them."""
     values = dict(vars(params))
-    if config.row.saelens == "jumprelu":
+    if config.saelens in ("jumprelu", "jumprelu_transcoder"):
         one = state.threshold if params.log_threshold is None else np.exp(params.log_threshold)
         values["threshold"] = np.broadcast_to(np.asarray(one), config.latents)
-    return {row.name: np.asarray(values[row.field], np.float32) for row in ROWS[config.row.saelens]}
+    return {row.name: np.asarray(values[row.field], np.float32) for row in ROWS[config.saelens]}
 
 
 def cfg_of(config: SAEConfig, normalisation: str) -> dict[str, object]:
     """The fields of a cfg.json, without its metadata."""
     found: dict[str, object] = DEFAULTS | {
-        "architecture": config.row.saelens,
+        "architecture": config.saelens,
         "d_in": config.width,
         "d_sae": config.latents,
         "device": "cpu",
@@ -211,10 +235,11 @@ def cfg_of(config: SAEConfig, normalisation: str) -> dict[str, object]:
     del found["rescale_acts_by_decoder_norm"]
     own = {
         "topk": {"k": config.k},
+        "topk_transcoder": {"k": config.k},
         "matching_pursuit": {
             "residual_threshold": config.tolerance,
             "max_iterations": config.k,
             "stop_on_duplicate_support": config.stop_on_repeat,
         },
     }
-    return found | own.get(config.row.saelens, {})
+    return found | own.get(config.saelens, {}) | ({"d_out": config.target_width} if config.transcodes else {})

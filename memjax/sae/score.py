@@ -12,14 +12,14 @@ from jaxtyping import Array, Float
 from memjax.axes import Leaf
 from memjax.precision import Precision
 from memjax.sae.config import SAEConfig
-from memjax.sae.model import SAEParams, SAEState
+from memjax.sae.model import SAEParams, SAEState, pair_of
 from memjax.sae.reconstruction import reconstruct
 from memjax.showing import short_repr
 
 
 @struct.dataclass
 class ImageScores:
-    """Per image.
+    """Per image; of a transcoder, errors and lengths are those of the target.
 
     Attributes:
         error: sum of squared errors over the width (the paper's loss; input units squared).
@@ -53,9 +53,11 @@ class SAEScores:
 
 
 def score_images(
-    params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig, precision: Precision = "highest"
+    params: SAEParams, state: SAEState, x: Float[Array, "n w"], config: SAEConfig, precision: Precision = "highest"
 ) -> ImageScores:
     """Scores of each row of ``x``, out of training mode (``batchtopk`` uses its threshold).
+
+    ``x`` are the inputs; of a transcoder, each with its target behind it (`memjax.sae.model.pair_of`).
 
     Example:
         >>> import jax
@@ -65,11 +67,12 @@ def score_images(
         >>> score_images(params, init_state(config), jnp.eye(4), config).l0.shape
         (4,)
     """
-    out = reconstruct(params, x, state, config, precision=precision)
-    error, length = jnp.sum((out.recons - x) ** 2, axis=1), jnp.sum(x**2, axis=1)
+    inputs, target = pair_of(x, config)
+    out = reconstruct(params, inputs, state, config, precision=precision)
+    error, length = jnp.sum((out.recons - target) ** 2, axis=1), jnp.sum(target**2, axis=1)
     return ImageScores(
         error=error,
-        error_mean=error / x.shape[1],
+        error_mean=error / target.shape[1],
         error_normalised=error / jnp.maximum(length, jnp.finfo(x.dtype).tiny),
         l0=jnp.sum(out.latents > 0, axis=1).astype(x.dtype),
         l1=jnp.sum(out.latents, axis=1),
@@ -79,23 +82,24 @@ def score_images(
 
 
 def firing_frequency(
-    params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig, precision: Precision = "highest"
+    params: SAEParams, state: SAEState, x: Float[Array, "n w"], config: SAEConfig, precision: Precision = "highest"
 ) -> Float[Array, " f"]:
-    """Share of the rows of ``x`` that make each latent fire."""
-    out = reconstruct(params, x, state, config, precision=precision)
+    """Share of the rows of ``x`` that make each latent fire; rows as in `score_images`."""
+    out = reconstruct(params, pair_of(x, config)[0], state, config, precision=precision)
     return jnp.mean((out.latents > 0).astype(x.dtype), axis=0)
 
 
 def score_sae(
-    params: SAEParams, state: SAEState, x: Float[Array, "n d"], config: SAEConfig, precision: Precision = "highest"
+    params: SAEParams, state: SAEState, x: Float[Array, "n w"], config: SAEConfig, precision: Precision = "highest"
 ) -> SAEScores:
-    """Scores of the autoencoder over all rows of ``x``; a latent is dead if no row makes it fire.
+    """Scores of the autoencoder over all rows of ``x``, as in `score_images`; a latent is dead if no row makes it fire.
 
     ``explained_variance = 1 - sum of squared errors / sum of squared deviations from the mean row``; NaN where the rows do not
     vary.
     """
     error = jnp.sum(score_images(params, state, x, config, precision).error)
-    total = jnp.sum((x - jnp.mean(x, axis=0)[None]) ** 2)
+    target = pair_of(x, config)[1]
+    total = jnp.sum((target - jnp.mean(target, axis=0)[None]) ** 2)
     return summary(error, total, firing_frequency(params, state, x, config, precision))
 
 

@@ -68,6 +68,18 @@ def standardiser_of(found: Moments) -> Standardiser:
     )
 
 
+def parted(both: Standardiser, width: int) -> tuple[Standardiser, Standardiser | None]:
+    """Of inputs of this width, and of the targets that stand behind them; None where none do.
+
+    Example:
+        >>> mine, targets = parted(Standardiser(mean=np.arange(3.0), std=np.ones(3)), 2)
+        >>> mine.mean.tolist(), targets.mean.tolist()
+        ([0.0, 1.0], [2.0])
+    """
+    mine = Standardiser(mean=both.mean[:width], std=both.std[:width])
+    return mine, Standardiser(mean=both.mean[width:], std=both.std[width:]) if len(both.mean) > width else None
+
+
 def centring(standardiser: Standardiser) -> Standardiser:
     """The same mean, and 1 as every standard deviation: for encoders that are their decoder's transpose, of the same vectors.
 

@@ -63,6 +63,16 @@ class Variant:
         return self.constraint is TIED
 
     @property
+    def transcoder(self) -> str:
+        """The architecture of a transcoder's file, of which SAELens knows ``transcoder`` and ``jumprelu_transcoder``.
+
+        Empty where there can be none: the decoder is made of what the encoder, or the input, is.
+        """
+        if self.constraint is not FREE:
+            return ""
+        return "transcoder" if self.saelens == "standard" else f"{self.saelens}_transcoder"
+
+    @property
     def archetypal(self) -> bool:
         """Whether decoder rows are mixtures of training rows (`memjax.sae.candidates`)."""
         return self.constraint is HULL

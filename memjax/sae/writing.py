@@ -55,7 +55,8 @@ def save(sae: TrainedSAE, folder: str | Path) -> Path:
     """
     home = path_of(folder, "folder")
     check_replaceable(home, (WEIGHTS, KEPT, CARD, CFG), "an autoencoder")
-    params, config = fold(sae.params, sae.standardiser, sae.config)
+    params, config = fold(sae.params, sae.standardiser, sae.config, sae.target_standardiser)
+    standardised = not (is_identity(sae.standardiser) and is_identity(sae.target_standardiser))
     with machine_faults_told(home):
         home.mkdir(parents=True, exist_ok=True)
         (home / CFG).unlink(missing_ok=True)  # a folder with one is whole
@@ -63,7 +64,7 @@ def save(sae: TrainedSAE, folder: str | Path) -> Path:
             WEIGHTS: write_tensors(home / WEIGHTS, tensors_of(params, sae.state, config)),
             KEPT: write_tensors(home / KEPT, kept_of(sae)),
         }
-        write_atomically(home / CARD, sae_card(sae, not is_identity(sae.standardiser)))
+        write_atomically(home / CARD, sae_card(sae, standardised))
         cfg = cfg_of(config, sae.normalisation) | {"metadata": _metadata(sae, sums)}
         write_atomically(home / CFG, sealed_text(cfg))
     return home
@@ -73,6 +74,8 @@ def kept_of(sae: TrainedSAE) -> dict[str, np.ndarray]:
     """What the folded weights do not give back."""
     params: SAEParams = sae.params
     own = {name: x for name, x in (vars(params) | vars(sae.state)).items() if name in (*BIASES, *MIXED)}
+    if (targets := sae.target_standardiser) is not None:
+        own |= {"target_mean": targets.mean, "target_std": targets.std}
     return {name: np.asarray(x, np.float32) for name, x in own.items() if x is not None} | {
         "mean": np.asarray(sae.standardiser.mean, np.float32),
         "std": np.asarray(sae.standardiser.std, np.float32),
@@ -101,6 +104,7 @@ def _metadata(sae: TrainedSAE, sums: Mapping[str, str]) -> dict[str, object]:
         "sae_lens_training_version": None,
         "model_name": origin.encoder_id or sae.encoder or None,
         "hook_name": hook or None,
+        "hook_name_out": origin.target_place or None,
         "dataset_path": origin.dataset or None,
         "training_architecture": sae.config.variant,
     }
