@@ -29,14 +29,14 @@ WIDE = 120
 """Columns of a table that goes to a file or another program, where no terminal says how many there are."""
 
 
-def columns() -> int:
-    """How many a table may take: the terminal's; elsewhere `WIDE`, or ``COLUMNS`` if that is more."""
+def table_width() -> int:
+    """Columns that a table may take: the terminal's; elsewhere `WIDE`, or ``COLUMNS`` if that is more."""
     return CONSOLE.width if CONSOLE.is_terminal else max(CONSOLE.width, WIDE)
 
 
 def show_table(table: Table) -> None:
-    """A table of at most `columns`."""
-    (CONSOLE if CONSOLE.is_terminal else _Terminal(stderr=False, highlight=False, width=columns())).print(table)
+    """A table of at most `table_width`."""
+    (CONSOLE if CONSOLE.is_terminal else _Terminal(stderr=False, highlight=False, width=table_width())).print(table)
 
 
 def tell_in_lines(text: object) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from memjax.checks import expected
 from memjax.cli.arguments import read_arguments
-from memjax.cli.console import WIDE, columns, say, show_table
+from memjax.cli.console import WIDE, say, show_table, table_width
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None, program: str | None = None) -> int:
     if args.family == "timm":
         show_table(timm_architectures())
         return 0
-    wide = columns() >= WIDE
+    wide = table_width() >= WIDE
     more = ("paper", "revision") if wide else ()
     shown = _table("Encoders", ("id", "layers", "width", "heads", "patch", "image", "tokens", *more))
     for row in PRESETS:

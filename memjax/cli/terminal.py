@@ -6,7 +6,7 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from memjax.cli.console import columns, say, show_table, tell_in_lines, unmarked
+from memjax.cli.console import say, show_table, table_width, tell_in_lines, unmarked
 from memjax.outputs import FAILURES, DatasetRecord, Run
 from memjax.pipelines.sweep_result import CORRELATIONS, Sweep
 from memjax.report.labels import MARK, is_number, is_per_image
@@ -103,7 +103,7 @@ def strongest_of_each(table: pd.DataFrame, run: Run) -> Table:
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     if len(models) > 1:
         shown.add_column("model", overflow="fold", min_width=8)
-    longest = int(table["metric"].str.len().max()) if columns() >= 80 else 8
+    longest = int(table["metric"].str.len().max()) if table_width() >= 80 else 8
     ceiling = run.ceiling.ceiling if run.ceiling else None
     for column in ("metric", "layer", "rho", "95 % interval", "q", *(["rho /\nceiling"] if ceiling else [])):
         if column == "metric":

@@ -97,13 +97,14 @@ def write_findings(
         with stage_of("page", progress):
             looked = attention_maps(*shown)
             page = findings_page(result, analysis, shown, looked)
-            on_page = [page.lead, page.figures, *(part.figures for part in page.sections)]
-            beside = [metric_figures(analysis.table, page.context), *(part.files for part in page.sections)]
-            drawn = {name: figure for figures in [*on_page, *beside] for name, figure in figures.items()}
-            drawn |= {f"attention_of_{image}": figure for image, figure in page.attention.items()}
-            drawn |= attention_files(looked, page.context.synthetic)
+            drawn = {f"attention_of_{image}": figure for image, figure in page.attention.items()}
+            for figures in (page.lead, page.figures, *(part.figures for part in page.sections)):
+                drawn |= figures
             held.enter_context(laid_out_once(drawn.values()))
             write_report(folder / REPORT, page)
+        for files in (metric_figures(analysis.table, page.context), *(part.files for part in page.sections)):
+            drawn |= files
+        drawn |= attention_files(looked, page.context.synthetic)
         advance = held.enter_context(progress_of("figures", len(drawn), progress is True, unit="figures"))
         save_figures(folder / FIGURES, drawn, advance)
 
@@ -142,13 +143,13 @@ def attention_figure(image: str, seen: Sequence[Looked], synthetic: bool) -> Fig
 
 def attention_files(looked: Mapping[str, Sequence[Looked]], synthetic: bool) -> dict[str, Figure]:
     """All layers of each encoder, a figure each; where there is one, the page's is it."""
-    return {
-        f"attention_of_{path.with_suffix('')}_by_{one.encoder}{path.suffix}": attention_figure(
-            str(path), [one], synthetic
-        )
-        for path, seen in ((PurePosixPath(image), seen) for image, seen in looked.items() if len(seen) > 1)
-        for one in seen
-    }
+    found = {}
+    for image, seen in looked.items():
+        path = PurePosixPath(f"attention_of_{image}")
+        for one in seen if len(seen) > 1 else ():
+            name = f"{path.with_suffix('')}_by_{one.encoder}{path.suffix}"
+            found[name] = attention_figure(image, [one], synthetic)
+    return found
 
 
 def readout_findings(result: Sweep, ceiling: Reliability | None) -> list[str]:

@@ -1,6 +1,5 @@
 """The page of an atlas of latents: a map, cards with images, a table, a search; and the maps as figures."""
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from memjax.outputs import Run
 from memjax.report import labels
 from memjax.report.atlas_words import caveats_of, findings_of, summary_rows
 from memjax.report.chart import Chart
+from memjax.report.embedded import bytes_uri
 from memjax.report.figures import SYNTHETIC_IMAGE
 from memjax.report.page import environment, flatten
 from memjax.report.style import MUTED, WARNING, style
@@ -137,7 +137,7 @@ def _shown(card: Card, beside: Path | None) -> dict[str, object]:
             source = f"{IMAGES}/{card.place}_{number}.jpg"
             (beside / source).write_bytes(image.jpeg)
         elif image.jpeg:
-            source = "data:image/jpeg;base64," + base64.b64encode(image.jpeg).decode("ascii")
+            source = bytes_uri("image/jpeg", image.jpeg)
         images.append({"image": image.image, "value": image.value, "score": image.score, "source": source})
     return {**row, "place": card.place, "images": images}
 

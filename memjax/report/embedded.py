@@ -44,7 +44,7 @@ def embed_chart(name: str, figure: Figure) -> Shown:
     """A chart as an SVG, whose ids cannot meet another chart's; a large one as a PNG of 256 colours, which is smaller then."""
     source = svg_uri(_saved(figure, "svg").decode("utf-8"))
     if len(source) > LARGEST:
-        source = _uri("image/png", _few_colours(_saved(figure, "png")))
+        source = bytes_uri("image/png", _few_colours(_saved(figure, "png")))
     return _shown(name, figure, source)
 
 
@@ -52,7 +52,7 @@ def embed_photographs(name: str, figure: Figure) -> Shown:
     """A figure that is mostly photographs, as a JPEG."""
     width, height = figure.get_size_inches()
     dots = min(DPI, (MOST_PIXELS / (width * height)) ** 0.5)
-    return _shown(name, figure, _uri("image/jpeg", _saved(figure, "jpeg", dots)), chart=False)
+    return _shown(name, figure, bytes_uri("image/jpeg", _saved(figure, "jpeg", dots)), chart=False)
 
 
 def svg_uri(svg: str) -> Markup:
@@ -86,7 +86,8 @@ def _few_colours(png: bytes) -> bytes:
     return target.getvalue()
 
 
-def _uri(mime: str, data: bytes) -> str:
+def bytes_uri(mime: str, data: bytes) -> str:
+    """A file's bytes as a data URI."""
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 

@@ -1,6 +1,5 @@
 """Strips of small images: of the most and least memorable beside those that a metric ranks highest and lowest, or any others."""
 
-import base64
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from PIL import Image
 
+from memjax.report.embedded import bytes_uri
 from memjax.report.labels import Context, layer_words, plain
 
 Thumbnails = Callable[[list[str]], Mapping[str, bytes]]
@@ -121,4 +121,4 @@ def data_uri(data: bytes) -> str:
     image.thumbnail((EDGE, EDGE))
     small = io.BytesIO()
     image.save(small, "JPEG", quality=75)
-    return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode("ascii")
+    return bytes_uri("image/jpeg", small.getvalue())

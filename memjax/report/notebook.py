@@ -1,6 +1,5 @@
 """A run as a notebook shows it: the headline, its strongest correlations, and the lead figure."""
 
-import base64
 import html
 import io
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
+from memjax.report.embedded import bytes_uri
 from memjax.report.figures import overview
 from memjax.report.headline import headline
 from memjax.report.labels import Context, count, interval_text, probability, signed
@@ -60,5 +60,5 @@ def _image(figure: Figure) -> str:
     target = io.BytesIO()
     with style():
         figure.savefig(target, format="png", dpi=110, metadata={"Software": None})
-    source = base64.b64encode(target.getvalue()).decode("ascii")
-    return f'<img src="data:image/png;base64,{source}" alt="{html.escape(str(figure.get_label()))}" style="max-width:100%">'
+    source = bytes_uri("image/png", target.getvalue())
+    return f'<img src="{source}" alt="{html.escape(str(figure.get_label()))}" style="max-width:100%">'

@@ -50,13 +50,8 @@ def readout_section(table: pd.DataFrame, weights: pd.DataFrame, context: Context
     """
     models = [str(model) for model in pd.unique(weights["model"])]
     on_page = models if len(models) <= MANY else [best_encoder(table)]
-    maps = {
-        model: {f"readout_{kind}_{model}": layer_map(weights, model, kind, context) for kind in MAPS}
-        for model in models
-    }
-    drawn, files = (
-        {name: figure for model in some for name, figure in maps[model].items()} for some in (on_page, models)
-    )
+    files = {f"readout_{kind}_{model}": layer_map(weights, model, kind, context) for kind in MAPS for model in models}
+    drawn = {name: files[name] for kind in MAPS for model in on_page if (name := f"readout_{kind}_{model}")}
     best = weights.dropna(subset="importance").sort_values("importance", ascending=False, kind="stable").head(SHOWN)
     shown = best.assign(metric=[context.label(m).title for m in best["metric"]])
     return Section(
@@ -102,8 +97,9 @@ def sentences(table: pd.DataFrame, ceiling: Reliability | None, labels: pd.DataF
     """
     found = [_sentence(row, ceiling) for row in table.to_dict("records")]
     if len(table) > MANY + 1:
-        best, others = best_encoder(table), table[:-1].loc[lambda own: own["model"] != best_encoder(table), "rho"]
-        found = [found[list(table["model"]).index(best)], _others(others), found[-1]]
+        own, best = table[:-1], best_encoder(table)
+        largest = list(own["model"]).index(best)
+        found = [found[largest], _others(own.loc[own["model"] != best, "rho"]), found[-1]]
     if labels is None or not len(labels):
         return found
     widest = labels[labels["model"] == table["model"].iloc[-1]]
